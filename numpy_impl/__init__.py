@@ -1,0 +1,34 @@
+"""The network from scratch in NumPy, with the course's functions under the course's names.
+
+The course's `predict(X, y, parameters)`, which prints, stands in numpy_impl.course; here `predict(X, parameters)` is the
+contract's, as in the other two implementations.
+"""
+
+from numpy_impl.course import (
+    backward_propagation,
+    backward_propagation_with_dropout,
+    backward_propagation_with_regularization,
+    compute_cost,
+    compute_cost_with_regularization,
+    forward_propagation,
+    forward_propagation_with_dropout,
+    initialize_parameters,
+    load_2D_dataset,
+    model,
+    plot_decision_boundary,
+    predict_dec,
+    relu,
+    sigmoid,
+    update_parameters,
+)
+from numpy_impl.network import Network, predict
+from numpy_impl.training import train
+
+__all__ = [
+    "sigmoid", "relu", "initialize_parameters",
+    "forward_propagation", "forward_propagation_with_dropout",
+    "compute_cost", "compute_cost_with_regularization",
+    "backward_propagation", "backward_propagation_with_regularization", "backward_propagation_with_dropout",
+    "update_parameters", "predict", "predict_dec", "load_2D_dataset", "plot_decision_boundary", "model",
+    "Network", "train",
+]  # fmt: skip

@@ -1,0 +1,69 @@
+"""The gradients by hand: backward propagation without, with L2, and with dropout."""
+
+import numpy as np
+
+from numpy_impl.cost import cross_entropy
+
+
+def backward_propagation(X, Y, cache):
+    """Gradients of the cross-entropy. X (n_x, m), Y (1, m), the cache of `forward_propagation`.
+
+    dZ3 = A3 - Y;  dW = 1/m dZ A_prev^T;  db = 1/m sum(dZ);  dA = W^T dZ_next;  dZ = dA where A > 0.
+    Returns a dict of dW1 (20, n_x), db1 (20, 1), ..., db3 (1, 1) and the dZ and dA they come from.
+    """
+    (_, A1, _, _, _, A2, W2, _, _, A3, W3, _) = cache
+    return _backward(X, Y, A1, A2, W2, A3, W3)
+
+
+def backward_propagation_with_regularization(X, Y, cache, lambd):
+    """Gradients of the regularized cost: each dW gains lambd / m * W, the biases nothing."""
+    (_, _, W1, _, _, _, W2, _, _, _, W3, _) = cache
+    return _add_decay(backward_propagation(X, Y, cache), {"dW1": W1, "dW2": W2, "dW3": W3}, lambd / Y.shape[-1])
+
+
+def backward_propagation_with_dropout(X, Y, cache, keep_prob):
+    """Gradients with dropout: dA1 and dA2 take the mask and the division by keep_prob of their forward pass."""
+    (_, D1, A1, _, _, _, D2, A2, W2, _, _, A3, W3, _) = cache
+    return _backward(X, Y, A1, A2, W2, A3, W3, lambda dA1: dA1 * D1 / keep_prob, lambda dA2: dA2 * D2 / keep_prob)
+
+
+def cost_and_gradients(network, X, Y, lambd=0, masks=None):
+    """One forward and backward pass in training mode.
+
+    Returns the cross-entropy, the gradients dW1 ... db3 (with lambd / m * W in them where lambd > 0: the course adds the
+    penalty here, a framework in its optimizer) and the cache. `masks` (D1, D2) repeats a step with given masks.
+    """
+    _, cache = network(X, masks)
+    if network.keep_prob == 1:
+        gradients = backward_propagation(X, Y, cache)
+    else:
+        gradients = backward_propagation_with_dropout(X, Y, cache, network.keep_prob)
+    if lambd:
+        weights = {"d" + name: network.parameters[name] for name in ("W1", "W2", "W3")}
+        gradients = _add_decay(gradients, weights, lambd / Y.shape[-1])
+    return cross_entropy(cache[-4], Y), gradients, cache
+
+
+def _backward(X, Y, A1, A2, W2, A3, W3, drop1=lambda dA1: dA1, drop2=lambda dA2: dA2):
+    m = X.shape[-1]
+
+    dZ3 = A3 - Y  # (1, m)
+    dW3 = dZ3 @ A2.mT / m  # (1, 3)
+    db3 = np.sum(dZ3, axis=-1, keepdims=True) / m  # (1, 1)
+
+    dA2 = drop2(W3.mT @ dZ3)  # (3, m)
+    dZ2 = dA2 * (A2 > 0)  # (3, m)
+    dW2 = dZ2 @ A1.mT / m  # (3, 20)
+    db2 = np.sum(dZ2, axis=-1, keepdims=True) / m  # (3, 1)
+
+    dA1 = drop1(W2.mT @ dZ2)  # (20, m)
+    dZ1 = dA1 * (A1 > 0)  # (20, m)
+    dW1 = dZ1 @ X.mT / m  # (20, n_x)
+    db1 = np.sum(dZ1, axis=-1, keepdims=True) / m  # (20, 1)
+
+    return {"dZ3": dZ3, "dW3": dW3, "db3": db3, "dA2": dA2, "dZ2": dZ2, "dW2": dW2, "db2": db2,
+            "dA1": dA1, "dZ1": dZ1, "dW1": dW1, "db1": db1}  # fmt: skip
+
+
+def _add_decay(gradients, weights, decay):
+    return gradients | {name: gradients[name] + decay * W for name, W in weights.items()}

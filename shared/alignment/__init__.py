@@ -1,0 +1,1 @@
+"""Holds a port's run against the reference, and knows what rounding can do."""

@@ -1,0 +1,104 @@
+"""The plan of comparisons, written down before the run. What is planned and not done is never taken for a match."""
+
+from collections.abc import Iterable
+
+from shared.parameters import PARAMETER_NAMES
+
+Key = tuple[str, str, str, str, str]
+
+
+class Plan:
+    """Every comparison that is to be made, and its outcome once it is made."""
+
+    def __init__(self, variants: list[str], implementations: list[str], lengths: dict[str, list[int]]):
+        self._checks: dict[Key, dict | None] = {}
+        self._reasons: dict[Key, str] = {}
+        for variant in variants:
+            for implementation in implementations:
+                for scope, tensor in _trajectory(lengths[variant]):
+                    self._checks[variant, implementation, "trajectory", scope, tensor] = None
+
+    def fill(self, checks: Iterable[dict]) -> None:
+        """Enter outcomes. One that was not planned, or comes twice, is a defect of the harness and raises."""
+        for check in checks:
+            key = _key(check)
+            if key not in self._checks:
+                raise ValueError(f"a comparison that was not planned: {key}")
+            if self._checks[key] is not None:
+                raise ValueError(f"a comparison made twice: {key}")
+            self._checks[key] = check
+
+    def skip(self, reason: str, variant: str, implementation: str | None = None) -> None:
+        """Give the reason why what is still open of a variant (of one implementation, or of all) is not compared."""
+        for key, check in self._checks.items():
+            if check is None and key[0] == variant and implementation in (None, key[1]):
+                self._reasons.setdefault(key, reason)
+
+    def checks(self) -> list[dict]:
+        """Every planned comparison, in the order of the plan."""
+        return [check or _skipped(key, self._reasons.get(key)) for key, check in self._checks.items()]
+
+    def counts(self) -> dict[str, int]:
+        """How many comparisons were planned, compared (passed or failed), failed and skipped."""
+        statuses = [check["status"] for check in self.checks()]
+        return {
+            "planned": len(statuses),
+            "compared": len(statuses) - statuses.count("skipped"),
+            "failed": statuses.count("failed"),
+            "skipped": statuses.count("skipped"),
+        }
+
+    def verdict(self) -> str:
+        """match only if everything planned was compared and passed."""
+        counts = self.counts()
+        if counts["failed"]:
+            return "mismatch"
+        if counts["skipped"] or not counts["planned"]:
+            return "incomplete"
+        return "match"
+
+    def first_divergence(self) -> dict | None:
+        """Where the earliest failed comparison stands."""
+        failed = [check for check in self.checks() if check["status"] == "failed"]
+        if not failed:
+            return None
+        first = min(failed, key=lambda check: check["iteration"])
+        return {key: first[key] for key in ("variant", "implementation", "stage", "tensor", "iteration")}
+
+
+def segment_scope(first: int, length: int) -> str:
+    """How a segment is named in a check."""
+    return f"updates {first} to {first + length - 1}"
+
+
+FREE_RUN = "free run"
+
+
+def _trajectory(lengths: list[int]) -> Iterable[tuple[str, str]]:
+    first = 0
+    for length in lengths:
+        for tensor in ("cost", *PARAMETER_NAMES):
+            yield segment_scope(first, length), tensor
+        first += length
+    yield FREE_RUN, "cost"
+
+
+def _key(check: dict) -> Key:
+    return check["variant"], check["implementation"], check["stage"], check["scope"], check["tensor"]
+
+
+def _skipped(key: Key, reason: str | None) -> dict:
+    variant, implementation, stage, scope, tensor = key
+    return {
+        "variant": variant,
+        "implementation": implementation,
+        "stage": stage,
+        "tensor": tensor,
+        "scope": scope,
+        "iteration": None,
+        "difference": None,
+        "allowed": None,
+        "budget_used": None,
+        "status": "skipped",
+        "reason": reason or "never compared",
+    }

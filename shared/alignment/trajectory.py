@@ -1,0 +1,191 @@
+"""The stage `trajectory`: every update of a run repeated by the reference, in segments; and the free run beside it.
+
+Training amplifies rounding, so the ends of two correct runs prove nothing. The reference starts every segment from the
+port's own parameters, repeats it with the port's own masks, and must arrive where the port arrived.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.alignment.checks import Check, judge
+from shared.alignment.floor import Nudge, spread
+from shared.alignment.plan import FREE_RUN, segment_scope
+from shared.alignment.replay import Masks, replay, replicate
+from shared.parameters import PARAMETER_NAMES, Parameters
+from shared.records import RunRecord
+
+SEGMENT_NUDGED = 2
+DOUBT_NUDGED = 62
+FREE_NUDGED = 4
+"""Nudged replicates beside the reference: per segment, for a segment in doubt, and in the free run."""
+
+BATCH_BYTES = 2**20
+"""Segments are repeated together, as many as keep one activation of all replicates within the processor's cache."""
+
+UNPACKED_BYTES = 2**26
+"""Masks are unpacked for as many steps ahead as fit in this."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The data and hyperparameters of one variant's run."""
+
+    X: NDArray
+    Y: NDArray
+    learning_rate: float
+    lambd: float
+    keep_prob: float
+
+    @property
+    def step(self) -> dict:
+        return {"learning_rate": self.learning_rate, "lambd": self.lambd, "keep_prob": self.keep_prob}
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """The checks of all segments, and per iteration the cost's difference and noise floor (num_iterations,)."""
+
+    checks: list[Check]
+    differences: NDArray
+    floors: NDArray
+
+
+def repeat_in_segments(
+    problem: Problem, record: RunRecord, variant: str, implementation: str, report: Callable[[int], None]
+) -> SegmentResult:
+    """Repeat every segment of the run; compare its costs, one by one, and the parameters at its end."""
+    result = SegmentResult([], np.empty(len(record.costs)), np.empty(len(record.costs)))
+    lengths = np.array(record.lengths)
+    rows = max(1, BATCH_BYTES // (record.snapshots["b1"][0].size * problem.X.shape[-1] * problem.X.itemsize))
+    batch = max(1, rows // (1 + SEGMENT_NUDGED))
+    for length in sorted(set(record.lengths), reverse=True):
+        segments = np.flatnonzero(lengths == length)
+        for chosen in np.array_split(segments, -(-len(segments) // batch)):
+            repeated = _repeat_segments(problem, record, chosen, SEGMENT_NUDGED)
+            for i, s in enumerate(chosen):
+                place = {"variant": variant, "implementation": implementation, "stage": "trajectory",
+                         "scope": segment_scope(record.starts[s], length)}  # fmt: skip
+                checks = list(_judge_segment(record, s, repeated, i, place, result))
+                if any(check.status == "failed" for check in checks):
+                    # A unit that crosses its kink one update earlier is rounding too, but rare: two replicates can miss it.
+                    again = _repeat_segments(problem, record, chosen[i : i + 1], DOUBT_NUDGED)
+                    checks = list(_judge_segment(record, s, again, 0, place, result))
+                result.checks.extend(checks)
+            report(int(length) * len(chosen))
+    return result
+
+
+def _repeat_segments(problem: Problem, record: RunRecord, chosen: NDArray, nudged: int) -> tuple[NDArray, Parameters]:
+    """Repeat segments of one length together: costs (length, 1 + nudged, S) and parameters (1 + nudged, S, ...)."""
+    start = {name: record.snapshots[name][chosen] for name in PARAMETER_NAMES}
+    length = record.lengths[chosen[0]]
+    masks = _mask_reader(record, np.array(record.starts)[chosen], length) if problem.keep_prob < 1 else None
+    return _repeat(problem, start, length, masks, nudged)
+
+
+def _judge_segment(
+    record: RunRecord, s: int, repeated: tuple[NDArray, Parameters], i: int, place: dict, result: SegmentResult
+) -> Iterator[Check]:
+    costs, ends = repeated
+    during = slice(record.starts[s], record.starts[s] + record.lengths[s])
+    result.differences[during] = np.abs(record.costs[during] - costs[:, 0, i])
+    result.floors[during] = cost_floor(costs[:, :, i])
+    yield cost_check(place, during.start, record.costs[during], costs[:, :, i])
+    for name in PARAMETER_NAMES:
+        replicates = ends[name][:, i]
+        outcome = judge(record.snapshots[name][s + 1], replicates[0], spread(replicates).max())
+        yield Check(**place, tensor=name, iteration=during.stop, **outcome)
+
+
+def free_run(
+    problem: Problem,
+    parameters: Parameters,
+    num_iterations: int,
+    record: RunRecord | None,
+    report: Callable[[int], None],
+) -> tuple[NDArray, Parameters]:
+    """The reference's own run from the initial parameters, with nudged replicates: costs (num_iterations, R) and ends."""
+    start = {name: value[np.newaxis] for name, value in parameters.items()}
+    reader = _mask_reader(record, np.zeros(1, int), num_iterations) if record and problem.keep_prob < 1 else None
+    costs, ends = _repeat(problem, start, num_iterations, reader, FREE_NUDGED, report)
+    return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
+
+
+def free_run_check(costs: NDArray, record: RunRecord, variant: str, implementation: str) -> Check:
+    """Compare the costs of the free run, one by one, up to the horizon."""
+    end = horizon(costs)
+    place = {"variant": variant, "implementation": implementation, "stage": "trajectory", "scope": FREE_RUN}
+    return cost_check(place, 0, record.costs[:end], costs[:end])
+
+
+def horizon(costs: NDArray) -> int:
+    """How many iterations of a free run its noise floor can still say something about: it stays below 1e-3 of the cost."""
+    blind = ~(cost_floor(costs) <= 1e-3 * np.abs(costs[:, 0]))
+    return int(np.argmax(blind)) if blind.any() else len(costs)
+
+
+def cost_floor(costs: NDArray) -> NDArray:
+    """The floor of each cost, from costs (length, R): the largest spread so far, at least one unit in the last place."""
+    reference = costs[:, 0]
+    return np.maximum(np.maximum.accumulate(spread(costs.T)), np.spacing(np.abs(reference)))
+
+
+def cost_check(place: dict, first: int, port: NDArray, costs: NDArray) -> Check:
+    """Compare the port's costs (length,) with the reference's (length, R), which start at iteration `first`."""
+    floor = cost_floor(costs)
+    outcome = judge(port, costs[:, 0], floor)
+    worst = 0
+    if "difference" in outcome:
+        worst = int(np.argmax(np.abs(port - costs[:, 0]) / floor))
+    elif len(port):
+        worst = int(np.argmax(~np.isfinite(port)))
+    return Check(**place, tensor="cost", iteration=first + worst, **outcome)
+
+
+def _repeat(
+    problem: Problem,
+    start: Parameters,
+    length: int,
+    masks: Callable[[int], Masks] | None,
+    nudged: int,
+    report: Callable[[int], None] | None = None,
+) -> tuple[NDArray, Parameters]:
+    """Repeat segments together from start (S, ...).
+
+    Returns the costs (length, 1 + nudged, S) and the parameters at the end (1 + nudged, S, ...).
+    """
+    parameters = replicate(start, 1 + nudged)
+    costs, ends = [], parameters
+    run = replay(problem.X, problem.Y, parameters, length, **problem.step, masks=masks, nudge=Nudge())
+    # A diverged run is repeated as it is: the comparison, not a warning, says that it is not finite.
+    with np.errstate(all="ignore"):
+        for step, (cost, after) in enumerate(run, start=1):
+            costs.append(cost)
+            ends = after
+            if report and step % 500 == 0:
+                report(500)
+    return np.array(costs), ends
+
+
+def _mask_reader(record: RunRecord, starts: NDArray, length: int) -> Callable[[int], Masks]:
+    """masks(step) -> D1 (S, h1, m), D2 (S, h2, m) of the segments that begin at `starts`, unpacked a stretch at a time."""
+    per_step = len(starts) * sum(record.masks(slice(0, 1), layer).size for layer in (1, 2))
+    stretch = max(1, UNPACKED_BYTES // per_step)
+    held: dict[int, list[NDArray]] = {}
+
+    def read(step: int) -> Masks:
+        block = step // stretch
+        if block not in held:
+            held.clear()
+            steps = np.arange(block * stretch, min(length, (block + 1) * stretch))
+            iterations = (steps[:, np.newaxis] + starts).ravel()  # (steps * S,)
+            held[block] = [
+                D.reshape(len(steps), len(starts), *D.shape[1:]) for D in (record.masks(iterations, i) for i in (1, 2))
+            ]
+        D1, D2 = held[block]
+        return D1[step % stretch], D2[step % stretch]
+
+    return read

@@ -1,0 +1,37 @@
+"""The environment that a result was measured in, read without importing any framework."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+
+def describe(threads: int) -> dict:
+    """Versions, platform and processor. threads: given to each implementation."""
+    return {
+        "python": platform.python_version(),
+        **{package: _version(package) for package in ("numpy", "scipy", "torch", "tensorflow", "keras")},
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": available_cores(),
+        "threads": threads,
+    }
+
+
+def available_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,79 @@
+"""The pictures, made from the content of results.json; headless."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from shared.report.results import write_whole
+
+COLOURS = {"numpy": "#0072b2", "torch": "#d55e00", "tensorflow": "#009e73"}
+"""Okabe and Ito's palette, told apart by colour-blind readers; line styles tell them apart in grey."""
+STYLES = {"numpy": "-", "torch": "--", "tensorflow": ":"}
+CLASSES = ("#0072b2", "#d55e00")
+
+
+def draw_pictures(results: dict, folder: Path) -> list[Path]:
+    """Write cost_curves.png and, for two features, decision_boundary.png. Returns their paths."""
+    paths = []
+    for name, draw in (("cost_curves.png", _cost_curves), ("decision_boundary.png", _decision_boundaries)):
+        figure = draw(results)
+        if figure is not None:
+            image = io.BytesIO()
+            figure.savefig(image, format="png", dpi=120)
+            write_whole(folder / name, image.getvalue())
+            paths.append(folder / name)
+    return paths
+
+
+def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure  # imports slowly, and only here
+
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _cost_curves(results: dict) -> Any:
+    variants = results["hyperparameters"]["variants"]
+    figure, axes = _grid(1, len(variants), 3.2, 3)
+    for ax, variant in zip(axes[0], variants, strict=True):
+        for run in _finished(results, variant):
+            iterations, costs = zip(*run["costs"], strict=True)
+            name = run["implementation"]
+            ax.plot(iterations, costs, STYLES.get(name, "-."), color=COLOURS.get(name), label=name, linewidth=1.8)
+        ax.set_title(variant)
+        ax.set_xlabel("iteration")
+        ax.grid(alpha=0.3)
+    axes[0][0].set_ylabel("training cost")
+    if axes[0][0].lines:
+        axes[0][0].legend()
+    return figure
+
+
+def _decision_boundaries(results: dict) -> Any:
+    grid_axes = results["data"]["grid_axes"]
+    if grid_axes is None:
+        return None
+    variants = results["hyperparameters"]["variants"]
+    implementations = list(dict.fromkeys(run["implementation"] for run in results["runs"]))
+    figure, axes = _grid(len(implementations), len(variants), 2.6, 2.6)
+    points = results["data"]["train"]
+    for row, implementation in zip(axes, implementations, strict=True):
+        for ax, variant in zip(row, variants, strict=True):
+            run = next((r for r in _finished(results, variant) if r["implementation"] == implementation), None)
+            if run is None:
+                ax.text(0.5, 0.5, "not finished", ha="center", transform=ax.transAxes)
+            else:
+                decision = [[int(cell) for cell in line] for line in run["grid"]]
+                ax.contourf(*grid_axes, decision, levels=[-0.5, 0.5, 1.5], colors=CLASSES, alpha=0.25)
+                ax.set_title(f"{implementation}, {variant}\ntrain {run['train_accuracy']:.1%}, "
+                             f"test {run['test_accuracy']:.1%}", fontsize=8)  # fmt: skip
+            for label, marker in ((0, "o"), (1, "^")):
+                chosen = [point for point in points if point[-1] == label]
+                ax.scatter(*list(zip(*chosen, strict=True))[:2], s=9, marker=marker, color=CLASSES[label], linewidths=0)
+            ax.set_xticks([])
+            ax.set_yticks([])
+    return figure
+
+
+def _finished(results: dict, variant: str) -> list[dict]:
+    return [run for run in results["runs"] if run["variant"] == variant and run["status"] == "completed"]

@@ -1,0 +1,95 @@
+"""The summary on the terminal, made from the content of results.json."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+VERDICTS = {
+    "match": ("MATCH", "bold green", "every update of every run agrees to rounding"),
+    "mismatch": ("MISMATCH", "bold red", "some updates differ by more than rounding explains"),
+    "incomplete": ("INCOMPLETE", "bold yellow", "not everything planned could be compared"),
+}
+
+
+def show(results: dict, console: Console) -> None:
+    """Data, the table of runs, what went wrong, the counts and the verdict."""
+    data, hyper = results["data"], results["hyperparameters"]
+    console.print(
+        Text(
+            f"{data['name']}: {data['train_examples']} training and {data['test_examples']} test examples; "
+            f"{hyper['num_iterations']:,} iterations, {hyper['dtype']}"
+        )
+    )
+    console.print(_runs(results))
+    console.print("in segments, free run: largest cost difference from the reference (see README)", style="dim")
+    if any(v in ("frozen-dropout",) for v in hyper["variants"]):
+        console.print(
+            "frozen-dropout repeats one mask at every iteration: its test accuracy is a property of that mask",
+            style="dim",
+        )
+    for run in results["runs"]:
+        if run.get("reason"):
+            console.print(Text(f"{run['implementation']}, {run['variant']}: {run['status']}: {run['reason']}", "yellow"))
+    _show_divergence(results, console)
+    counts = results["counts"]
+    word, style, meaning = VERDICTS[results["verdict"]]
+    console.print(
+        Text(f"{counts['planned']:,} planned, {counts['compared']:,} compared, ")
+        + Text(f"{counts['failed']:,} failed, {counts['skipped']:,} skipped")
+    )
+    console.print(Text(word, style) + Text(f": {meaning}"))
+
+
+def _runs(results: dict) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("", no_wrap=True)
+    for heading in ("cost", "train", "test", "us/iter", "in segments", "free run", "verdict"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    variant = None
+    for run in results["runs"]:
+        if run["variant"] != variant:
+            variant = run["variant"]
+            table.add_row(Text(variant, "bold"))
+        status, style = _status(results["checks"], run)
+        cells = ["-"] * 4
+        if "costs" in run:
+            cells = [
+                f"{run['costs'][-1][1]:.6f}",
+                f"{run['train_accuracy']:.2%}",
+                f"{run['test_accuracy']:.2%}",
+                f"{run['microseconds_per_iteration']:.0f}",
+            ]
+        differences = [_scientific(run.get(key)) for key in ("segment_difference", "free_run_difference")]
+        table.add_row(f"  {run['implementation']}", *cells, *differences, Text(status, style))
+    return table
+
+
+def _status(checks: list[dict], run: dict) -> tuple[str, str]:
+    statuses = {
+        check["status"]
+        for check in checks
+        if (check["variant"], check["implementation"]) == (run["variant"], run["implementation"])
+    }
+    if "failed" in statuses:
+        return ("diverged" if run["status"] == "diverged" else "differs"), "red"
+    if "skipped" in statuses:
+        return run["status"] if run["status"] != "completed" else "incomplete", "yellow"
+    return "match", "green"
+
+
+def _show_divergence(results: dict, console: Console) -> None:
+    first = results["first_divergence"]
+    if not first:
+        return
+    check = next(c for c in results["checks"] if c["status"] == "failed" and all(c[k] == first[k] for k in first))
+    console.print(
+        Text("first divergence: ", "bold red")
+        + Text(
+            f"{check['implementation']}, {check['variant']}, iteration {check['iteration']:,}: {check['stage']}, "
+            f"{check['tensor']} ({check['scope']}): {check['reason']}"
+        )
+    )
+
+
+def _scientific(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1e}"

@@ -1,0 +1,22 @@
+"""The network in TensorFlow/Keras."""
+
+import os
+
+from shared.errors import UsageError
+
+# tf.keras would run on another framework without a word if the environment said so.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and worse
+
+import keras
+
+if keras.backend.backend() != "tensorflow":
+    raise UsageError(
+        f"tf_impl needs Keras on TensorFlow, but Keras was already imported with the backend "
+        f"{keras.backend.backend()!r}: import tf_impl first, or set KERAS_BACKEND=tensorflow"
+    )
+
+from tf_impl.network import Network, predict
+from tf_impl.training import train
+
+__all__ = ["Network", "predict", "train"]

@@ -1,0 +1,19 @@
+"""The cost: mean binary cross-entropy, and the L2 penalty on the weights."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def cross_entropy(Z3, Y):
+    """Mean cross-entropy of the logits Z3 (m, 1) and labels Y (m, 1). With logits: a sigmoid before it would count twice."""
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=Y, logits=Z3))
+
+
+def l2_penalty(network, lambd, m):
+    """lambd / (2 m) * (sum(W1^2) + sum(W2^2) + sum(W3^2)) over m examples; the biases carry no penalty.
+
+    For the reported cost only: the optimizer's weight_decay does the work, and its loss never holds the penalty.
+    """
+    squares = tf.add_n([tf.reduce_sum(tf.square(dense.kernel)) for dense in network.linears()])
+    # A Python float would be rounded through float32 on its way to a float64 tensor.
+    return tf.constant(np.asarray(lambd / (2 * m), squares.dtype.as_numpy_dtype)) * squares

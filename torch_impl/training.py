@@ -1,0 +1,56 @@
+"""One update, and the loop over the updates: full-batch gradient descent."""
+
+import numpy as np
+import torch
+
+from shared.contract import Segment, join, segment_lengths
+from torch_impl.cost import l2_penalty
+from torch_impl.gradients import cost_and_gradients
+from torch_impl.network import Network, read_parameters, to_rows
+
+
+def make_optimizer(network, learning_rate, lambd, m):
+    """Plain SGD with L2: weight_decay = lambd / m adds lambd / m * W to each dW.
+
+    Two parameter groups, because SGD(network.parameters(), weight_decay=...) would decay the biases too.
+    """
+    weights = [linear.weight for linear in network.linears()]
+    biases = [linear.bias for linear in network.linears()]
+    groups = [{"params": weights, "weight_decay": lambd / m}, {"params": biases, "weight_decay": 0.0}]
+    return torch.optim.SGD(groups, lr=learning_rate)
+
+
+def train_segments(X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_prob=1.0, seed=1, frozen=False):
+    """Train for sum(lengths) updates; after each of the lengths, yield a Segment (costs, parameters, masks).
+
+    X (n_x, m), Y (1, m), parameters as in the course; none of them is changed. frozen: the same masks at every iteration.
+    """
+    m = X.shape[-1]
+    network = Network(parameters, keep_prob, seed)
+    optimizer = make_optimizer(network, learning_rate, lambd, m)
+    X, Y = to_rows(X), to_rows(Y)  # (m, n_x), (m, 1)
+    dropout_state = torch.Generator().manual_seed(seed).get_state()
+
+    for length in lengths:
+        costs, D1s, D2s = [], [], []
+        with torch.random.fork_rng(devices=[]):  # leave the caller's generator as it was
+            torch.set_rng_state(dropout_state)
+            for _ in range(length):
+                if frozen:
+                    network.reset_dropout()
+                cost, _, cache = cost_and_gradients(network, X, Y)
+                costs.append(cost + l2_penalty(network, lambd, m))
+                if keep_prob < 1:
+                    D1s.append(cache["D1"])
+                    D2s.append(cache["D2"])
+                optimizer.step()
+            dropout_state = torch.get_rng_state()
+        masks = tuple(torch.stack(Ds).mT.numpy() for Ds in (D1s, D2s)) if keep_prob < 1 else None
+        yield Segment(np.array(torch.stack(costs)), read_parameters(network), masks)
+
+
+def train(X, Y, parameters, *, learning_rate, num_iterations, lambd=0.0, keep_prob=1.0, seed=1):
+    """A whole run. Returns the final parameters and the costs (num_iterations,), costs[i] before update i."""
+    lengths = segment_lengths(num_iterations)
+    return join(train_segments(X, Y, parameters, learning_rate=learning_rate, lengths=lengths,
+                               lambd=lambd, keep_prob=keep_prob, seed=seed))  # fmt: skip
