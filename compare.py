@@ -3,9 +3,10 @@
 import argparse
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from shared.config import DEFAULT_VARIANTS, IMPLEMENTATIONS, VARIANTS, Hyperparameters, choose
 from shared.environment import available_cores
@@ -56,7 +57,7 @@ def _add_hyperparameter(parser: argparse.ArgumentParser, flag: str, option) -> N
         help = f"{option.metadata['help']} (default: {' '.join(map(str, default))})"
         parser.add_argument(flag, dest=option.name, nargs=2, type=_integer, metavar="H", default=default, help=help)
         return
-    convert = {int: _integer, float: _number, str: str}[type(default)]
+    convert: Callable[[str], Any] = {int: _integer, float: _number, str: str}[type(default)]
     help = f"{option.metadata['help']} (default: {default})"
     metavar = "|".join(option.metadata.get("choices", ())) or option.name[0].upper()
     parser.add_argument(flag, dest=option.name, type=convert, metavar=metavar, default=default, help=help)
@@ -78,9 +79,8 @@ def _number(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """The comparison; returns the exit code."""
-    hyper = Hyperparameters(
-        **{f.name: tuple(v) if isinstance(v := getattr(options, f.name), list) else v for f in fields(Hyperparameters)}
-    )
+    settings: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(Hyperparameters)}
+    hyper = Hyperparameters(**settings | {"hidden": tuple(settings["hidden"])})
     variants = choose(options.variants, VARIANTS, "--variants")
     implementations = choose(options.implementations, IMPLEMENTATIONS, "--implementations")
     jobs = available_cores() if options.jobs is None else options.jobs
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
     dataset = load_dataset(options.data) if options.data else make_dataset(data_seed)
     prepare(options.out)
     with TrainingProgress(implementations, variants, hyper.num_iterations, Console(stderr=True)) as progress:
-        results = compare(dataset, hyper, variants, implementations, jobs, progress)
+        results = compare(dataset, hyper, variants, implementations, jobs, options.out, progress)
     write_json(results, options.out / "results.json")
     console = Console()
     show(results, console)

@@ -18,13 +18,18 @@ def backward_propagation(X, Y, cache):
 def backward_propagation_with_regularization(X, Y, cache, lambd):
     """Gradients of the regularized cost: each dW gains lambd / m * W, the biases nothing."""
     (_, _, W1, _, _, _, W2, _, _, _, W3, _) = cache
-    return _add_decay(backward_propagation(X, Y, cache), {"dW1": W1, "dW2": W2, "dW3": W3}, lambd / Y.shape[-1])
+    return _add(backward_propagation(X, Y, cache), decay({"W1": W1, "W2": W2, "W3": W3}, lambd, Y.shape[-1]))
 
 
 def backward_propagation_with_dropout(X, Y, cache, keep_prob):
     """Gradients with dropout: dA1 and dA2 take the mask and the division by keep_prob of their forward pass."""
     (_, D1, A1, _, _, _, D2, A2, W2, _, _, A3, W3, _) = cache
     return _backward(X, Y, A1, A2, W2, A3, W3, lambda dA1: dA1 * D1 / keep_prob, lambda dA2: dA2 * D2 / keep_prob)
+
+
+def decay(parameters, lambd, m):
+    """Gradients of the penalty lambd / (2 m) * sum(W^2): lambd / m * W for each weight matrix, nothing for the biases."""
+    return {"d" + name: lambd / m * parameters[name] for name in ("W1", "W2", "W3")}
 
 
 def cost_and_gradients(network, X, Y, lambd=0, masks=None):
@@ -39,8 +44,7 @@ def cost_and_gradients(network, X, Y, lambd=0, masks=None):
     else:
         gradients = backward_propagation_with_dropout(X, Y, cache, network.keep_prob)
     if lambd:
-        weights = {"d" + name: network.parameters[name] for name in ("W1", "W2", "W3")}
-        gradients = _add_decay(gradients, weights, lambd / Y.shape[-1])
+        gradients = _add(gradients, decay(network.parameters, lambd, Y.shape[-1]))
     return cross_entropy(cache[-4], Y), gradients, cache
 
 
@@ -65,5 +69,5 @@ def _backward(X, Y, A1, A2, W2, A3, W3, drop1=lambda dA1: dA1, drop2=lambda dA2:
             "dA1": dA1, "dZ1": dZ1, "dW1": dW1, "db1": db1}  # fmt: skip
 
 
-def _add_decay(gradients, weights, decay):
-    return gradients | {name: gradients[name] + decay * W for name, W in weights.items()}
+def _add(gradients, more):
+    return gradients | {name: gradients[name] + value for name, value in more.items()}

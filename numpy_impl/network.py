@@ -73,7 +73,7 @@ class Network:
     """
 
     def __init__(self, parameters, keep_prob=1.0, seed=1):
-        self.parameters = {name: np.array(value) for name, value in parameters.items()}
+        self.parameters = {name: value.copy() for name, value in parameters.items()}
         self.keep_prob = keep_prob
         self.seed = seed
         self.rng = np.random.default_rng(seed)

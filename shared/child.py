@@ -15,40 +15,72 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.config import IMPLEMENTATIONS, VARIANTS, Hyperparameters
+from shared.config import IMPLEMENTATIONS, VARIANTS, Hyperparameters, Variant
 from shared.parameters import Parameters, initialize_parameters
-from shared.records import RunRecord, write_record
+from shared.records import RunRecord, save_arrays, write_record
 
 Send = Callable[..., None]
 
 
 def train(task: dict, send: Send) -> None:
-    """Train one implementation in every variant; leave a record, predictions and timings of each."""
-    X, Y, parameters, hyper = _problem(task)
+    """Train one implementation in every variant, and run its single steps; leave a record of each."""
     package = IMPLEMENTATIONS[task["implementation"]]
-    network = importlib.import_module(f"{package}.network")
-    training = importlib.import_module(f"{package}.training")
-    for name in task["variants"]:
-        variant = VARIANTS[name]
-        folder = Path(task["folder"]) / task["implementation"] / name
-        lengths = task["lengths"][name]
-        marks = [time.perf_counter()]
+    port = {name: importlib.import_module(f"{package}.{name}") for name in ("network", "training", "trace")}
+    for variant in task["variants"]:
+        try:
+            _train_variant(task, port, VARIANTS[variant], send)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # the other variants may still work
+            traceback.print_exc()
+            send("crashed", variant=variant, reason=f"{type(error).__name__}: {error}")
 
-        def report(done, cost, name=name, marks=marks):
-            marks.append(time.perf_counter())
-            send("progress", variant=name, iteration=done, cost=cost)
 
-        run = training.train_segments(
-            X, Y, parameters, lengths=lengths, seed=hyper.seed, frozen=variant.frozen, **hyper.of(variant)
-        )
-        write_record(folder, parameters, lengths, run, report)
-        final = RunRecord(folder).final_parameters
-        for part in ("X_train", "X_test", "grid"):
-            np.save(folder / f"predictions_{part}.npy", network.predict(_array(task, part), final))
-        per_iteration = np.diff(marks) / lengths
-        # The first segment holds what is paid once: tracing, compiling, first touches.
-        steady = per_iteration[1:] if len(per_iteration) > 1 else per_iteration
-        send("trained", variant=name, seconds=marks[-1] - marks[0], us_per_iteration=1e6 * float(np.median(steady)))
+def _train_variant(task: dict, port: dict, variant: Variant, send: Send) -> None:
+    from shared.alignment.masks import all_on, sample_length
+    from shared.alignment.states import make_states
+
+    X, Y, parameters, hyper = _problem(task)
+    folder = Path(task["folder"]) / task["implementation"] / variant.name
+    lengths = task["lengths"][variant.name]
+    settings = hyper.of(variant) | {"seed": hyper.seed}
+    marks = [time.perf_counter()]
+
+    def report(done: int, cost: float) -> None:
+        marks.append(time.perf_counter())
+        send("progress", variant=variant.name, iteration=done, cost=cost)
+
+    def run(start, lengths, **settings):
+        return port["training"].train_segments(X, Y, start, lengths=lengths, frozen=variant.frozen, **settings)
+
+    write_record(folder, parameters, lengths, run(parameters, lengths, **settings), report)
+    write_record(folder / "again", parameters, lengths[:1], run(parameters, lengths[:1], **settings))
+    if variant.dropout:
+        start, steps = all_on(parameters), [sample_length(*hyper.hidden, X.shape[-1])]
+        write_record(folder / "masks", start, steps, run(start, steps, **settings | {"learning_rate": 1e-30}))
+    record = RunRecord(folder)
+    for part in ("X_train", "X_test", "grid"):
+        predictions = port["network"].predict(_array(task, part), record.final_parameters)
+        np.save(folder / f"predictions_{part}.npy", predictions)
+    for state, start in make_states(X, parameters, record.late_parameters).items():
+        for attempt in ("port", "again"):
+            save_arrays(folder / f"{state}-{attempt}.npz", _single_step(port["trace"], X, Y, start, settings))
+
+    per_iteration = np.diff(marks) / lengths
+    # The first segment holds what is paid once: tracing, compiling, first touches.
+    steady = per_iteration[1:] if len(per_iteration) > 1 else per_iteration
+    send("trained", variant=variant.name, seconds=marks[-1] - marks[0], us_per_iteration=1e6 * float(np.median(steady)))
+
+
+def _single_step(tracing, X: NDArray, Y: NDArray, start: Parameters, settings: dict) -> dict[str, NDArray]:
+    """The port's tensors of one step, and its parameters and masks after the first and the second update."""
+    regularization = {name: value for name, value in settings.items() if name != "learning_rate"}
+    tensors = dict(tracing.trace(X, Y, start, **regularization))
+    for update, segment in enumerate(tracing.first_updates(X, Y, start, **settings), start=1):
+        tensors |= {f"{name} after update {update}": value for name, value in segment.parameters.items()}
+        for layer, D in enumerate(segment.masks or (), start=1):
+            tensors[f"D{layer} of update {update}"] = D[0]
+    return tensors
 
 
 def reference(task: dict, send: Send) -> None:
@@ -57,42 +89,57 @@ def reference(task: dict, send: Send) -> None:
 
     X, Y, parameters, hyper = _problem(task)
     problem = _alignment_problem(X, Y, hyper, task["variant"])
-    costs, _ = free_run(problem, parameters, hyper.num_iterations, None, lambda n: send("progress", updates=n))
-    np.save(Path(task["folder"]) / f"reference-{task['variant']}.npy", costs)
+    costs, ends = free_run(problem, parameters, hyper.num_iterations, None, lambda n: send("progress", updates=n))
+    save_arrays(Path(task["folder"]) / f"reference-{task['variant']}.npz", {"costs": costs, **ends})
     send("referenced", variant=task["variant"])
 
 
 def verify(task: dict, send: Send) -> None:
-    """Hold the record of one run against the reference; leave the checks."""
-    from shared.alignment.trajectory import free_run, free_run_check, horizon, repeat_in_segments
+    """Hold one run, and its single steps, against the reference; leave the checks."""
+    from shared.alignment.verification import verify_run
 
     X, Y, parameters, hyper = _problem(task)
     implementation, variant = task["implementation"], task["variant"]
-    problem = _alignment_problem(X, Y, hyper, variant)
     folder = Path(task["folder"])
-    record = RunRecord(folder / implementation / variant)
-
-    def report(updates):
-        send("progress", updates=updates)
-
-    segments = repeat_in_segments(problem, record, variant, implementation, report)
-    if problem.keep_prob < 1:
-        costs, _ = free_run(problem, parameters, hyper.num_iterations, record, report)
-    else:
-        costs = np.load(folder / f"reference-{variant}.npy")
-    checks = [*segments.checks, free_run_check(costs, record, variant, implementation)]
-    (folder / implementation / variant / "checks.json").write_text(json.dumps([check.as_dict() for check in checks]))
-    send(
-        "verified",
-        variant=variant,
-        implementation=implementation,
-        segment_difference=float(segments.differences.max()),
-        free_run_difference=float(np.abs(record.costs - costs[:, 0]).max()),
-        horizon=horizon(costs),
+    result = verify_run(
+        _alignment_problem(X, Y, hyper, variant),
+        parameters,
+        {part: _array(task, part) for part in ("X_train", "X_test", "grid")},
+        folder / implementation / variant,
+        folder / f"reference-{variant}.npz",
+        VARIANTS[variant],
+        implementation,
+        hyper.seed,
+        lambda updates: send("progress", updates=updates),
     )
+    (folder / implementation / variant / "verified.json").write_text(json.dumps(result))
+    send("verified", variant=variant, implementation=implementation)
 
 
-TASKS = {"train": train, "reference": reference, "verify": verify}
+def bisect(task: dict, send: Send) -> None:
+    """Find the first bad update inside a bad segment: train again up to it, hand over every update of it, repeat each."""
+    from shared.alignment.trajectory import repeat_in_segments
+
+    X, Y, parameters, hyper = _problem(task)
+    variant = VARIANTS[task["variant"]]
+    before, length = task["lengths"][variant.name][: task["segment"]], task["lengths"][variant.name][task["segment"]]
+    training = importlib.import_module(f"{IMPLEMENTATIONS[task['implementation']]}.training")
+    run = training.train_segments(
+        X, Y, parameters, lengths=[*before, *[1] * length], seed=hyper.seed, frozen=variant.frozen, **hyper.of(variant)
+    )
+    for _ in before:
+        parameters = next(run).parameters
+    folder = Path(task["folder"]) / task["implementation"] / variant.name / "bisected"
+    write_record(folder, parameters, [1] * length, run)
+    problem = _alignment_problem(X, Y, hyper, variant.name)
+    place = {"variant": variant.name, "implementation": task["implementation"]}
+    result = repeat_in_segments(problem, RunRecord(folder), place, lambda updates: None)
+    # The parameters' checks carry the number of updates done, the costs' the update they stand before.
+    bad = [check.iteration - (check.tensor != "cost") for check in result.checks if check.status == "failed"]
+    send("bisected", variant=variant.name, update=sum(before) + min(bad) if bad else None)
+
+
+TASKS = {"train": train, "reference": reference, "verify": verify, "bisect": bisect}
 
 
 def _problem(task: dict) -> tuple[NDArray, NDArray, Parameters, Hyperparameters]:
@@ -103,7 +150,7 @@ def _problem(task: dict) -> tuple[NDArray, NDArray, Parameters, Hyperparameters]
 
 
 def _alignment_problem(X: NDArray, Y: NDArray, hyper: Hyperparameters, variant: str):
-    from shared.alignment.trajectory import Problem
+    from shared.alignment.problem import Problem
 
     return Problem(X, Y, **hyper.of(VARIANTS[variant]))
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.alignment.plan import Plan
+from shared.alignment.plan import FREE_RUN, Plan, segment_scope
 from shared.config import VARIANTS, Hyperparameters
 from shared.contract import recorded_iterations, segment_lengths
 from shared.data import Dataset
 from shared.environment import describe
 from shared.metrics import accuracy
 from shared.records import RunRecord
+from shared.report.failure import first_failures
+from shared.report.results import write_whole
 from shared.workers import Message, Task, Workers
 
 SCHEMA = 1
@@ -33,9 +35,13 @@ def compare(
     variants: list[str],
     implementations: list[str],
     jobs: int,
+    out: Path | None = None,
     listen: Listener = lambda task, message: None,
 ) -> dict:
-    """Run the whole comparison. Returns the content of results.json; `listen` hears every message of every task."""
+    """Run the whole comparison. Returns the content of results.json.
+
+    out: where reproductions of failures go. `listen` hears every message of every task.
+    """
     m = dataset.X_train.shape[1]
     mask_bytes = sum(hyper.hidden) * m
     lengths = {v: segment_lengths(hyper.num_iterations, mask_bytes if VARIANTS[v].dropout else 0) for v in variants}
@@ -76,15 +82,48 @@ def compare(
                         workers.submit(verification)
                 elif event == "verified":
                     run = runs[message["variant"], message["implementation"]]
-                    run |= {key: message[key] for key in ("segment_difference", "free_run_difference", "horizon")}
-                    path = folder / message["implementation"] / message["variant"] / "checks.json"
-                    plan.fill(json.loads(path.read_text()))
+                    path = folder / message["implementation"] / message["variant"] / "verified.json"
+                    verified = json.loads(path.read_text())
+                    plan.fill(verified.pop("checks"))
+                    run |= verified
+                    bad = next((c for c in first_failures(plan.checks()) if _is_of(c, run)), None)
+                    if bad and bad["stage"] == "trajectory" and bad["scope"] != FREE_RUN:
+                        segment = _segment_of(bad["scope"], lengths[run["variant"]])
+                        same_run = {"implementation": run["implementation"], "variant": run["variant"]}
+                        workers.submit(base | same_run | {"task": "bisect", "segment": segment})
+                elif event == "bisected":
+                    runs[message["variant"], task["implementation"]]["first_bad_update"] = message["update"]
+                elif event == "crashed" and task["task"] == "train":
+                    _give_up(plan, runs, task | {"variants": [message["variant"]]}, message["reason"])
                 elif event in ("missing", "crashed"):
                     task |= {"status": event, "reason": message["reason"]}
                 elif event == "ended" and message["reason"]:
                     _give_up(plan, runs, task, message["reason"])
 
-    return _results(dataset, hyper, variants, runs, plan, axes)
+        failures = first_failures(plan.checks())
+        for failure in failures:
+            failure |= _keep_reproduction(folder, failure, out)
+            failure["first_bad_update"] = runs[failure["variant"], failure["implementation"]].get("first_bad_update")
+    return _results(dataset, hyper, variants, runs, plan, failures, axes)
+
+
+def _is_of(check: dict, run: dict) -> bool:
+    return (check["variant"], check["implementation"]) == (run["variant"], run["implementation"])
+
+
+def _segment_of(scope: str, lengths: list[int]) -> int:
+    return next(s for s, length in enumerate(lengths) if segment_scope(sum(lengths[:s]), length) == scope)
+
+
+def _keep_reproduction(folder: Path, failure: dict, out: Path | None) -> dict:
+    """Copy the script and arrays that show a failure beside the results; where they are."""
+    source = folder / failure["implementation"] / failure["variant"] / "reproduction.py"
+    if out is None or not source.exists():
+        return {}
+    target = out / f"reproduce_{failure['implementation']}_{failure['variant'].replace('-', '_')}.py"
+    for suffix in (".npz", ".py"):
+        write_whole(target.with_suffix(suffix), source.with_suffix(suffix).read_bytes())
+    return {"reproduction": str(target)}
 
 
 def _give_up(plan: Plan, runs: dict, task: Task, reason: str) -> None:
@@ -129,8 +168,11 @@ def _score(folder: Path, dataset: Dataset, hyper: Hyperparameters) -> dict:
     }
 
 
-def _results(dataset: Dataset, hyper: Hyperparameters, variants: list[str], runs: dict, plan: Plan, axes) -> dict:
+def _results(
+    dataset: Dataset, hyper: Hyperparameters, variants: list[str], runs: dict, plan: Plan, failures: list[dict], axes
+) -> dict:
     counts = plan.counts()
+    first = failures[0] if failures else None
     return {
         "schema": SCHEMA,
         "verdict": plan.verdict(),
@@ -150,7 +192,9 @@ def _results(dataset: Dataset, hyper: Hyperparameters, variants: list[str], runs
         | {"layers_dims": hyper.layers_dims(dataset.X_train.shape[0]), "variants": variants},
         "runs": list(runs.values()),
         "checks": plan.checks(),
-        "first_divergence": plan.first_divergence(),
+        "first_divergence": first
+        and {key: first[key] for key in ("variant", "implementation", "stage", "tensor", "iteration")},
+        "failures": failures,
         "diagnoses": [],
         "counts": counts,
     }

@@ -261,7 +261,7 @@ def _checked(arrays: Sequence[NDArray]) -> list[NDArray]:
     X, y, Xval, yval = (_finite(name, values) for name, values in zip(VARIABLES, arrays, strict=True))
     for name, values in (("X", X), ("Xval", Xval)):
         if values.ndim != 2:
-            raise DataError(f"{name} has shape {values.shape}; expected (examples, features)")
+            raise DataError(f"{name} has shape {values.shape}; expected (examples, features), an example in each row")
     if X.shape[1] != Xval.shape[1]:
         raise DataError(f"X has {X.shape[1]} features but Xval has {Xval.shape[1]}; expected the same in both")
     _check_labels("y", y, "X", X)
@@ -274,8 +274,7 @@ def _finite(name: str, values: NDArray) -> NDArray[np.float64]:
     _check_contents(name, DTYPE_KINDS.get(values.dtype.kind, f"values of type {values.dtype.name}"))
     if values.size == 0:
         raise DataError(f"{name} is empty, shape {values.shape}; expected at least one example")
-    with np.errstate(over="ignore"):
-        values = values.astype(np.float64)
+    values = values.astype(np.float64)
     bad = np.argwhere(~np.isfinite(values))
     if bad.size:
         place = ", ".join(str(i + 1) for i in bad[0])
@@ -285,12 +284,12 @@ def _finite(name: str, values: NDArray) -> NDArray[np.float64]:
 
 def _check_labels(name: str, labels: NDArray[np.float64], of: str, features: NDArray[np.float64]) -> None:
     if labels.ndim not in (1, 2) or labels.shape[1:] not in ((), (1,)):
-        raise DataError(f"{name} has shape {labels.shape}; expected a column of labels, (examples, 1) or (examples,)")
+        raise DataError(f"{name} has shape {labels.shape}; expected (examples, 1) or (examples,): save it as a column")
     if len(labels) != len(features):
         raise DataError(f"{name} has {len(labels)} labels but {of} has {len(features)} examples; expected one for each")
     other = labels[(labels != 0) & (labels != 1)]
     if other.size:
-        raise DataError(f"{name} holds the label {other[0]:g}; expected 0 or 1: map the classes to these")
+        raise DataError(f"{name} holds the label {other[0]}; expected 0 or 1: map the classes to these")
     _check_both_classes(name, labels)
 
 
@@ -317,7 +316,7 @@ def _read_csv(content: bytes) -> list[NDArray]:
             fields = dict(zip(header, row, strict=True))
             label, split = _csv_number("y", fields.pop("y")), fields.pop("split").strip()
             if label not in (0, 1):
-                raise DataError(f"the label y is {label:g}; expected 0 or 1: map the classes to these")
+                raise DataError(f"the label y is {label}; expected 0 or 1: map the classes to these")
             if split not in features:
                 raise DataError(f"split is '{printable(split, 40)}'; expected train or test")
             labels[split].append(label)

@@ -1,7 +1,7 @@
 """The record of a run on disk: plain .npy files in a folder, written by the port's process, read by the reference's."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,11 @@ class RunRecord:
     def final_parameters(self) -> Parameters:
         return {name: rows[-1] for name, rows in self.snapshots.items()}
 
+    @property
+    def late_parameters(self) -> Parameters:
+        """Where the last segment starts: late in training."""
+        return {name: rows[-2] for name, rows in self.snapshots.items()}
+
     def masks(self, iterations: NDArray | slice, layer: int) -> NDArray:
         """The masks D1 (n, h1, m) or D2 (n, h2, m), bool, of the given iterations."""
         shape = json.loads((self.folder / f"D{layer}.json").read_text())
@@ -37,7 +42,14 @@ class RunRecord:
         return np.unpackbits(bits, axis=-1, count=shape[0] * shape[1]).reshape(-1, *shape).view(bool)
 
 
-def write_record(folder: Path, parameters: Parameters, lengths: list[int], segments: Iterable[Segment], report) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
+    """Write an .npz of plain arrays; one that would need pickle raises."""
+    np.savez(path, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # the stubs take a name for a flag
+
+
+def write_record(
+    folder: Path, parameters: Parameters, lengths: list[int], segments: Iterable[Segment], report=lambda done, cost: None
+) -> None:
     """Write a run as it happens; `report(iterations_done, cost)` is called after each segment."""
     folder.mkdir(parents=True)
     costs: list[NDArray] = []

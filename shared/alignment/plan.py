@@ -1,10 +1,17 @@
 """The plan of comparisons, written down before the run. What is planned and not done is never taken for a match."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from shared.alignment.masks import mask_tests
+from shared.alignment.stages import STAGE_OF, tensors_of
+from shared.alignment.states import STATES
+from shared.config import VARIANTS, Variant
 from shared.parameters import PARAMETER_NAMES
 
 Key = tuple[str, str, str, str, str]
+
+FREE_RUN = "free run"
+PREDICTED = ("train", "test", "grid")
 
 
 class Plan:
@@ -15,8 +22,8 @@ class Plan:
         self._reasons: dict[Key, str] = {}
         for variant in variants:
             for implementation in implementations:
-                for scope, tensor in _trajectory(lengths[variant]):
-                    self._checks[variant, implementation, "trajectory", scope, tensor] = None
+                for stage, scope, tensor in planned(VARIANTS[variant], lengths[variant]):
+                    self._checks[variant, implementation, stage, scope, tensor] = None
 
     def fill(self, checks: Iterable[dict]) -> None:
         """Enter outcomes. One that was not planned, or comes twice, is a defect of the harness and raises."""
@@ -57,30 +64,33 @@ class Plan:
             return "incomplete"
         return "match"
 
-    def first_divergence(self) -> dict | None:
-        """Where the earliest failed comparison stands."""
-        failed = [check for check in self.checks() if check["status"] == "failed"]
-        if not failed:
-            return None
-        first = min(failed, key=lambda check: check["iteration"])
-        return {key: first[key] for key in ("variant", "implementation", "stage", "tensor", "iteration")}
+
+def planned(variant: Variant, lengths: list[int]) -> Iterator[tuple[str, str, str]]:
+    """Stage, scope and tensor of every comparison of one run, in the order in which a port is checked."""
+    for state in STATES:
+        yield "repeat", state, "step"
+    yield "repeat", segment_scope(0, lengths[0]), "training"
+    for stage in STAGE_OF:
+        for state in STATES:
+            for tensor in tensors_of(stage, variant.dropout):
+                yield stage, state, tensor
+        if stage == "forward" and variant.dropout:
+            for test in mask_tests(variant.frozen):
+                yield stage, "masks", test
+    first = 0
+    for length in lengths:
+        for tensor in ("cost", *PARAMETER_NAMES):
+            yield "trajectory", segment_scope(first, length), tensor
+        first += length
+    for tensor in ("cost", *PARAMETER_NAMES):
+        yield "trajectory", FREE_RUN, tensor
+    for part in PREDICTED:
+        yield "predictions", "final parameters", part
 
 
 def segment_scope(first: int, length: int) -> str:
     """How a segment is named in a check."""
     return f"updates {first} to {first + length - 1}"
-
-
-FREE_RUN = "free run"
-
-
-def _trajectory(lengths: list[int]) -> Iterable[tuple[str, str]]:
-    first = 0
-    for length in lengths:
-        for tensor in ("cost", *PARAMETER_NAMES):
-            yield segment_scope(first, length), tensor
-        first += length
-    yield FREE_RUN, "cost"
 
 
 def _key(check: dict) -> Key:
@@ -95,7 +105,7 @@ def _skipped(key: Key, reason: str | None) -> dict:
         "stage": stage,
         "tensor": tensor,
         "scope": scope,
-        "iteration": None,
+        "iteration": 0,
         "difference": None,
         "allowed": None,
         "budget_used": None,

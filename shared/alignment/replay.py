@@ -34,8 +34,8 @@ def replay(
 ) -> Iterator[tuple[NDArray, Parameters]]:
     """Repeat `steps` updates; after each, yield the costs before it and the parameters after it.
 
-    parameters: with leading axes of replicates. masks(step) gives D1 and D2 of that step, broadcast against the leading axes. With `nudge`, every replicate but the
-    first is moved by at most one unit in the last place after each update.
+    parameters: with leading axes of replicates. masks(step) gives D1 and D2 of that step, broadcast against these axes.
+    With `nudge`, every replicate but the first is moved by at most one unit in the last place after each update.
     """
     network = Network(parameters, keep_prob)
     m = X.shape[-1]

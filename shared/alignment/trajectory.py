@@ -10,17 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.checks import Check, judge
+from shared.alignment.checks import Check, allowance, judge
 from shared.alignment.floor import Nudge, spread
 from shared.alignment.plan import FREE_RUN, segment_scope
+from shared.alignment.problem import Problem
 from shared.alignment.replay import Masks, replay, replicate
 from shared.parameters import PARAMETER_NAMES, Parameters
 from shared.records import RunRecord
 
 SEGMENT_NUDGED = 2
-DOUBT_NUDGED = 62
+DOUBT_NUDGED = (62, 254)
 FREE_NUDGED = 4
-"""Nudged replicates beside the reference: per segment, for a segment in doubt, and in the free run."""
+"""Nudged replicates beside the reference: per segment, for a segment in doubt (twice), and in the free run."""
+
+BAD_SEGMENTS = 3
+"""Doubt ends with so many segments that failed in spite of it: that is not chance any more."""
 
 BATCH_BYTES = 2**20
 """Segments are repeated together, as many as keep one activation of all replicates within the processor's cache."""
@@ -30,49 +34,43 @@ UNPACKED_BYTES = 2**26
 
 
 @dataclass(frozen=True)
-class Problem:
-    """The data and hyperparameters of one variant's run."""
-
-    X: NDArray
-    Y: NDArray
-    learning_rate: float
-    lambd: float
-    keep_prob: float
-
-    @property
-    def step(self) -> dict:
-        return {"learning_rate": self.learning_rate, "lambd": self.lambd, "keep_prob": self.keep_prob}
-
-
-@dataclass(frozen=True)
 class SegmentResult:
-    """The checks of all segments, and per iteration the cost's difference and noise floor (num_iterations,)."""
+    """The checks of all segments; per iteration the cost's difference and noise floor (num_iterations,).
+
+    first_ends: the noise floor of each parameter at the end of the first segment. evidence: what was compared where it
+    failed, by scope and tensor, in the first segments that did.
+    """
 
     checks: list[Check]
     differences: NDArray
     floors: NDArray
+    first_ends: dict[str, float]
+    evidence: dict[tuple[str, str], dict[str, NDArray]]
 
 
-def repeat_in_segments(
-    problem: Problem, record: RunRecord, variant: str, implementation: str, report: Callable[[int], None]
-) -> SegmentResult:
+def repeat_in_segments(problem: Problem, record: RunRecord, place: dict, report: Callable[[int], None]) -> SegmentResult:
     """Repeat every segment of the run; compare its costs, one by one, and the parameters at its end."""
-    result = SegmentResult([], np.empty(len(record.costs)), np.empty(len(record.costs)))
+    result = SegmentResult([], np.empty(len(record.costs)), np.empty(len(record.costs)), {}, {})
     lengths = np.array(record.lengths)
     rows = max(1, BATCH_BYTES // (record.snapshots["b1"][0].size * problem.X.shape[-1] * problem.X.itemsize))
     batch = max(1, rows // (1 + SEGMENT_NUDGED))
+    bad = 0
     for length in sorted(set(record.lengths), reverse=True):
         segments = np.flatnonzero(lengths == length)
         for chosen in np.array_split(segments, -(-len(segments) // batch)):
             repeated = _repeat_segments(problem, record, chosen, SEGMENT_NUDGED)
             for i, s in enumerate(chosen):
-                place = {"variant": variant, "implementation": implementation, "stage": "trajectory",
-                         "scope": segment_scope(record.starts[s], length)}  # fmt: skip
-                checks = list(_judge_segment(record, s, repeated, i, place, result))
-                if any(check.status == "failed" for check in checks):
+                here = place | {"stage": "trajectory", "scope": segment_scope(record.starts[s], length)}
+                checks = list(_judge_segment(record, s, repeated, i, here, result))
+                for nudged in DOUBT_NUDGED:
                     # A unit that crosses its kink one update earlier is rounding too, but rare: two replicates can miss it.
-                    again = _repeat_segments(problem, record, chosen[i : i + 1], DOUBT_NUDGED)
-                    checks = list(_judge_segment(record, s, again, 0, place, result))
+                    if all(check.status == "passed" for check in checks) or bad == BAD_SEGMENTS:
+                        break
+                    again = _repeat_segments(problem, record, chosen[i : i + 1], nudged)
+                    checks = list(_judge_segment(record, s, again, 0, here, result))
+                if any(check.status == "failed" for check in checks) and bad < BAD_SEGMENTS:
+                    bad += 1
+                    _keep_evidence(result, record, s, again, checks)
                 result.checks.extend(checks)
             report(int(length) * len(chosen))
     return result
@@ -96,8 +94,40 @@ def _judge_segment(
     yield cost_check(place, during.start, record.costs[during], costs[:, :, i])
     for name in PARAMETER_NAMES:
         replicates = ends[name][:, i]
-        outcome = judge(record.snapshots[name][s + 1], replicates[0], spread(replicates).max())
+        floor = float(spread(replicates).max())
+        if s == 0:
+            result.first_ends[name] = floor
+        outcome = judge(record.snapshots[name][s + 1], replicates[0], floor)
         yield Check(**place, tensor=name, iteration=during.stop, **outcome)
+
+
+def _keep_evidence(result: SegmentResult, record: RunRecord, s: int, repeated: tuple, checks: list[Check]) -> None:
+    costs, ends = repeated
+    during = slice(record.starts[s], record.starts[s] + record.lengths[s])
+    start = {f"start_{name}": record.snapshots[name][s] for name in PARAMETER_NAMES}
+    for check in checks:
+        if check.status == "failed":
+            if check.tensor == "cost":
+                port, reference, floor = record.costs[during], costs[:, 0, 0], cost_floor(costs[:, :, 0])
+            else:
+                replicates = ends[check.tensor][:, 0]
+                port, reference, floor = record.snapshots[check.tensor][s + 1], replicates[0], spread(replicates).max()
+            compared = {"port": port, "reference": reference, "allowed": allowance(reference, floor)}
+            result.evidence[check.scope, check.tensor] = compared | start
+
+
+def repeat_check(record: RunRecord, again: RunRecord, result: SegmentResult, place: dict) -> Check:
+    """The port's first segment against a second run of it: within the floor that holds for the reference."""
+    length = len(again.costs)
+    place = place | {"stage": "repeat", "scope": segment_scope(0, length), "tensor": "training", "iteration": length}
+    outcome = judge(again.costs, record.costs[:length], result.floors[:length])
+    for name in PARAMETER_NAMES:
+        if outcome["status"] == "failed":
+            break
+        outcome = judge(again.snapshots[name][1], record.snapshots[name][1], result.first_ends[name])
+    if outcome["status"] == "failed":
+        outcome["reason"] = f"two runs of the port differ: {outcome['reason']}"
+    return Check(**place, **outcome)
 
 
 def free_run(
@@ -114,11 +144,19 @@ def free_run(
     return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
 
 
-def free_run_check(costs: NDArray, record: RunRecord, variant: str, implementation: str) -> Check:
-    """Compare the costs of the free run, one by one, up to the horizon."""
+def free_run_checks(costs: NDArray, ends: Parameters, record: RunRecord, place: dict) -> Iterator[Check]:
+    """Compare the costs of the free run, one by one, up to the horizon; and the final parameters, if it reaches them."""
     end = horizon(costs)
-    place = {"variant": variant, "implementation": implementation, "stage": "trajectory", "scope": FREE_RUN}
-    return cost_check(place, 0, record.costs[:end], costs[:end])
+    last = len(costs)
+    place = place | {"stage": "trajectory", "scope": FREE_RUN}
+    yield cost_check(place, 0, record.costs[:end], costs[:end])
+    for name, final in record.final_parameters.items():
+        outcome = judge(final, ends[name][0], spread(ends[name]).max() if end == last else np.inf)
+        if end < last and outcome["status"] == "passed":
+            outcome["reason"] = (
+                f"beyond the horizon of {end:,} iterations, where two correct runs part: only finite is asked"
+            )
+        yield Check(**place, tensor=name, iteration=last, **outcome)
 
 
 def horizon(costs: NDArray) -> int:
@@ -137,12 +175,12 @@ def cost_check(place: dict, first: int, port: NDArray, costs: NDArray) -> Check:
     """Compare the port's costs (length,) with the reference's (length, R), which start at iteration `first`."""
     floor = cost_floor(costs)
     outcome = judge(port, costs[:, 0], floor)
-    worst = 0
-    if "difference" in outcome:
-        worst = int(np.argmax(np.abs(port - costs[:, 0]) / floor))
-    elif len(port):
-        worst = int(np.argmax(~np.isfinite(port)))
-    return Check(**place, tensor="cost", iteration=first + worst, **outcome)
+    where = 0
+    if outcome["status"] == "failed" and len(port):  # the first bad iteration
+        where = int(np.argmax(~(np.abs(port - costs[:, 0]) <= allowance(costs[:, 0], floor))))
+    elif len(port):  # the one that comes closest
+        where = int(np.argmax(np.abs(port - costs[:, 0]) / floor))
+    return Check(**place, tensor="cost", iteration=first + where, **outcome)
 
 
 def _repeat(

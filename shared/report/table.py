@@ -4,6 +4,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.report.failure import message
+
 VERDICTS = {
     "match": ("MATCH", "bold green", "every update of every run agrees to rounding"),
     "mismatch": ("MISMATCH", "bold red", "some updates differ by more than rounding explains"),
@@ -78,17 +80,11 @@ def _status(checks: list[dict], run: dict) -> tuple[str, str]:
 
 
 def _show_divergence(results: dict, console: Console) -> None:
-    first = results["first_divergence"]
-    if not first:
-        return
-    check = next(c for c in results["checks"] if c["status"] == "failed" and all(c[k] == first[k] for k in first))
-    console.print(
-        Text("first divergence: ", "bold red")
-        + Text(
-            f"{check['implementation']}, {check['variant']}, iteration {check['iteration']:,}: {check['stage']}, "
-            f"{check['tensor']} ({check['scope']}): {check['reason']}"
-        )
-    )
+    for i, failure in enumerate(results["failures"]):
+        headline, *lines = message(failure)
+        console.print(Text("first divergence: " if i == 0 else "also: ", "bold red") + Text(headline))
+        for line in lines if i == 0 else lines[:1]:
+            console.print(Text(f"  {line}"))
 
 
 def _scientific(value: float | None) -> str:

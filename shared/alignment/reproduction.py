@@ -1,0 +1,100 @@
+"""A failed comparison in two files of its own: the arrays, and a script that shows the one tensor without the rest."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.alignment.checks import Check, allowance
+from shared.alignment.problem import Problem
+from shared.alignment.stages import EXACT, STAGE_OF, reference_tensors, with_decay
+from shared.config import IMPLEMENTATIONS
+from shared.parameters import PARAMETER_NAMES, Parameters
+from shared.records import save_arrays
+from shared.workers import ROOT
+
+Evidence = dict[str, NDArray]
+"""port, reference and allowed of one tensor, and what it was computed from: X, Y, start_W1 ..., masks."""
+
+SCRIPT = '''"""{title}
+
+{reason}
+
+Shows this one tensor as it was compared{promise}. Needs NumPy and the .npz beside it.
+Exit code 1: it differs.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+case = np.load(Path(__file__).with_suffix(".npz"))
+
+
+def show(when, port):
+    """Print the element that is furthest beyond what rounding explains; True where all agree."""
+    reference, allowed = case["reference"].astype(float), case["allowed"]
+    difference = np.abs(port.astype(float) - reference)
+    agree = difference <= allowed
+    with np.errstate(divide="ignore", invalid="ignore"):
+        worst = np.unravel_index(np.argmax(np.where(difference == 0, 0, difference / allowed)), agree.shape)
+    print(f"{{when}}: {{np.count_nonzero(~agree)}} of {{agree.size}} elements of {tensor} differ; the worst:")
+    print(f"  index      {{tuple(map(int, worst))}}")
+    print(f"  port       {{float(port[worst])!r}}")
+    print(f"  reference  {{float(reference[worst])!r}}")
+    print(f"  difference {{float(difference[worst])!r}}, allowed {{float(allowed[worst])!r}}")
+    return bool(agree.all())
+
+
+agrees = show("as compared", case["port"])
+{again}sys.exit(0 if agrees else 1)
+'''
+
+AGAIN = """
+sys.path.insert(0, {root!r})  # the project
+from {package}.trace import first_updates, trace  # noqa: E402
+
+start = case["X"], case["Y"], {{name: case["start_" + name] for name in {names!r}}}
+agrees = show("today", {call})
+"""
+
+
+def step_evidence(check: Check, problem: Problem, start: Parameters, port: dict) -> Evidence:
+    """The evidence of a failed check of a single-step stage, started from `start`."""
+    reference, floors = reference_tensors(problem, start, port)
+    port = with_decay(port, problem, start, reference)
+    values = reference[check.tensor]
+    return {
+        "port": np.asarray(port.get(check.tensor, np.full(values.shape, np.nan))),
+        "reference": values,
+        "allowed": allowance(values, None if check.stage in EXACT else floors[check.tensor]),
+        "X": problem.X,
+        "Y": problem.Y,
+        **{f"start_{name}": value for name, value in start.items()},
+        **{name: value for name, value in port.items() if name.startswith("D")},
+    }
+
+
+def write_reproduction(stem: Path, check: Check, problem: Problem, evidence: Evidence, seed: int) -> None:
+    """Write stem.py and stem.npz."""
+    again = ""
+    if check.stage in STAGE_OF and not check.tensor.startswith("decay of"):
+        package = IMPLEMENTATIONS[check.implementation]
+        again = AGAIN.format(root=str(ROOT), package=package, names=PARAMETER_NAMES, call=_call(check, problem, seed))
+    script = SCRIPT.format(
+        title=f"{check.implementation}, {check.variant}, {check.stage} ({check.scope}): {check.tensor}",
+        reason=check.reason,
+        promise=", and as the implementation computes it today" if again else "",
+        tensor=check.tensor,
+        again=again,
+    )
+    stem.with_suffix(".py").write_text(script, encoding="utf-8")
+    save_arrays(stem.with_suffix(".npz"), evidence)
+
+
+def _call(check: Check, problem: Problem, seed: int) -> str:
+    if " after update " in check.tensor:
+        name, update = check.tensor.split(" after update ")
+        return f"first_updates(*start, **{problem.step!r}, seed={seed})[{int(update) - 1}].parameters[{name!r}]"
+    return f"np.asarray(trace(*start, **{problem.regularization!r}, seed={seed})[{check.tensor!r}])"

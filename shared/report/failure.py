@@ -1,0 +1,81 @@
+"""The failure message: where a run first parts from the reference, by how much, and where to look."""
+
+from shared.alignment.checks import rank
+from shared.alignment.locate import locate
+from shared.config import VARIANTS
+
+INPUTS = {
+    "Z1": ("X", "W1", "b1"),
+    "D1": ("Z1",),
+    "A1": ("Z1", "D1"),
+    "Z2": ("A1", "W2", "b2"),
+    "D2": ("Z2",),
+    "A2": ("Z2", "D2"),
+    "Z3": ("A2", "W3", "b3"),
+    "A3": ("Z3",),
+    "cross_entropy": ("Z3", "Y"),
+    "l2_penalty": ("W1", "W2", "W3"),
+    "cost": ("cross_entropy", "l2_penalty"),
+    **dict.fromkeys(("dW3", "db3"), ("A3", "Y", "A2")),
+    **dict.fromkeys(("dW2", "db2"), ("A3", "Y", "W3", "A2", "A1")),
+    **dict.fromkeys(("dW1", "db1"), ("A3", "Y", "W3", "W2", "A2", "A1", "X")),
+    **{f"decay_{kind}{i}": (f"{kind}{i}",) for kind in "Wb" for i in (1, 2, 3)},
+    **{f"{kind}{i} after update 1": (f"{kind}{i}", f"d{kind}{i}") for kind in "Wb" for i in (1, 2, 3)},
+    **{f"{kind}{i} after update 2": (f"{kind}{i} after update 1",) for kind in "Wb" for i in (1, 2, 3)},
+    **{f"decay of {kind}": tuple(f"d{kind}{i}" for i in (1, 2, 3)) for kind in "Wb"},
+}
+"""Single-step tensor -> what it is computed from."""
+
+
+def first_failures(checks: list[dict]) -> list[dict]:
+    """The first failed comparison of every run that has one, with what explains it, first things first."""
+    first: dict[tuple[str, str], dict] = {}
+    for check in checks:
+        run = check["variant"], check["implementation"]
+        if check["status"] == "failed" and (run not in first or _rank(check) < _rank(first[run])):
+            first[run] = check
+    return [_explained(check, checks) for check in sorted(first.values(), key=_rank)]
+
+
+def message(failure: dict) -> list[str]:
+    """The lines of the message; the first is the headline."""
+    lines = [
+        f"{failure['implementation']}, {failure['variant']}, iteration {failure['iteration']:,}: "
+        f"{failure['stage']}, {failure['tensor']} ({failure['scope']})",
+        failure["reason"],
+    ]
+    if failure.get("first_bad_update") is not None:
+        lines.append(f"first bad update: {failure['first_bad_update']:,}")
+    agreed, differed = failure["inputs_agreed"], failure["inputs_differ"]
+    if agreed:
+        lines.append(f"its inputs agreed: {', '.join(agreed)}")
+    if differed:
+        lines.append(f"its inputs differ too: {', '.join(differed)}")
+    if "index" in failure:
+        index = ", ".join(map(str, failure["index"]))
+        lines.append(f"{failure['differing']:,} of {failure['elements']:,} elements differ, most of all [{index}]:")
+        lines.append(f"  {failure['implementation']:<10} {failure['port_value']!r}")
+        lines.append(f"  {'reference':<10} {failure['reference_value']!r}")
+        lines.append(f"  differ by  {failure['difference']:.6g}, allowed {failure['allowed']:.6g}")
+    lines.append("where it stands: " + ", ".join(failure["locations"].values()))
+    if failure.get("reproduction"):
+        lines.append(f"reproduce it alone: python {failure['reproduction']}")
+    return lines
+
+
+def _explained(check: dict, checks: list[dict]) -> dict:
+    status = {
+        other["tensor"]: other["status"]
+        for other in checks
+        if all(other[key] == check[key] for key in ("variant", "implementation", "scope"))
+    }
+    inputs = INPUTS.get(check["tensor"], ()) if check["stage"] not in ("trajectory", "repeat") else ()
+    return check | {
+        "inputs_agreed": [name for name in inputs if status.get(name) == "passed"],
+        "inputs_differ": [name for name in inputs if status.get(name) == "failed"],
+        "locations": locate(check["stage"], check["tensor"], VARIANTS[check["variant"]].dropout),
+    }
+
+
+def _rank(check: dict) -> tuple[int, int]:
+    return rank(check["stage"], check["iteration"])
