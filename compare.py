@@ -13,7 +13,12 @@ from shared.environment import available_cores
 from shared.errors import SamenetError, UsageError
 
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
-EXIT_CODES = """exit codes:
+LIMITS = """Measure what the comparison can see: false alarms of correct implementations on random problems,
+and the smallest fault of each kind that turns red."""
+EXIT_CODES = """another command:
+  limits  measure what the comparison can see: false alarms and smallest faults (compare.py limits --help)
+
+exit codes:
   0  everything planned was compared and matches
   1  something differs
   2  wrong usage or bad input
@@ -23,32 +28,48 @@ EXIT_CODES = """exit codes:
 class Parser(argparse.ArgumentParser):
     """argparse, with errors in one line."""
 
+    def __init__(self, **settings: Any):
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        raise UsageError(f"{message} (see {self.prog} --help)")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The command line; UsageError where it is wrong."""
-    parser = Parser(
-        prog="compare.py", description=__doc__, epilog=EXIT_CODES, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    if arguments[:1] == ["limits"]:
+        return _parse_limits(arguments[1:])
+    parser = Parser(prog="compare.py", description=__doc__, epilog=EXIT_CODES)
+    parser.set_defaults(command=run)
     parser.add_argument("--data", metavar="PATH", help="data set: .mat (X, y, Xval, yval), .npz (the same names) or .csv "
                         "(columns y, split and the features); default: the built-in, synthetic one")  # fmt: skip
     parser.add_argument("--variants", nargs="+", metavar="V", default=list(DEFAULT_VARIANTS),
                         help=f"of {', '.join(VARIANTS)} (default: {' '.join(DEFAULT_VARIANTS)})")  # fmt: skip
-    parser.add_argument("--implementations", nargs="+", metavar="I", default=list(IMPLEMENTATIONS),
-                        help=f"of {', '.join(IMPLEMENTATIONS)} (default: all)")  # fmt: skip
     for option in fields(Hyperparameters):
         name = "iterations" if option.name == "num_iterations" else option.name
         _add_hyperparameter(parser, f"--{name.replace('_', '-')}", option)
     parser.add_argument("--data-seed", type=_integer, default=None, metavar="S",
                         help="of the built-in data (default: 0)")  # fmt: skip
+    _add_common(parser, "results.json and the pictures")
+    return parser.parse_args(arguments)
+
+
+def _parse_limits(arguments: list[str]) -> argparse.Namespace:
+    parser = Parser(prog="compare.py limits", description=LIMITS)
+    parser.set_defaults(command=run_limits)
+    parser.add_argument("--problems", type=_integer, default=200, metavar="N",
+                        help="random problems per implementation and dtype (default: 200)")  # fmt: skip
+    _add_common(parser, "limits.json")
+    return parser.parse_args(arguments)
+
+
+def _add_common(parser: argparse.ArgumentParser, content: str) -> None:
+    parser.add_argument("--implementations", nargs="+", metavar="I", default=list(IMPLEMENTATIONS),
+                        help=f"of {', '.join(IMPLEMENTATIONS)} (default: all)")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR",
-                        help="where results.json and the pictures go (default: results)")  # fmt: skip
+                        help=f"where {content} go (default: results)")  # fmt: skip
     parser.add_argument("--jobs", type=_integer, default=None, metavar="N",
                         help="processes side by side (default: one per core)")  # fmt: skip
-    return parser.parse_args(arguments)
 
 
 def _add_hyperparameter(parser: argparse.ArgumentParser, flag: str, option) -> None:
@@ -57,10 +78,10 @@ def _add_hyperparameter(parser: argparse.ArgumentParser, flag: str, option) -> N
         help = f"{option.metadata['help']} (default: {' '.join(map(str, default))})"
         parser.add_argument(flag, dest=option.name, nargs=2, type=_integer, metavar="H", default=default, help=help)
         return
-    convert: Callable[[str], Any] = {int: _integer, float: _number, str: str}[type(default)]
+    converters: dict[type, Callable[[str], Any]] = {int: _integer, float: _number, str: str}
     help = f"{option.metadata['help']} (default: {default})"
     metavar = "|".join(option.metadata.get("choices", ())) or option.name[0].upper()
-    parser.add_argument(flag, dest=option.name, type=convert, metavar=metavar, default=default, help=help)
+    parser.add_argument(flag, dest=option.name, type=converters[type(default)], metavar=metavar, default=default, help=help)
 
 
 def _integer(text: str) -> int:
@@ -83,9 +104,7 @@ def run(options: argparse.Namespace) -> int:
     hyper = Hyperparameters(**settings | {"hidden": tuple(settings["hidden"])})
     variants = choose(options.variants, VARIANTS, "--variants")
     implementations = choose(options.implementations, IMPLEMENTATIONS, "--implementations")
-    jobs = available_cores() if options.jobs is None else options.jobs
-    if not 1 <= jobs <= 64:
-        raise UsageError(f"--jobs: expected a number from 1 to 64, got {jobs}")
+    jobs = _jobs(options)
     if options.data and options.data_seed is not None:
         raise UsageError("--data-seed is of the built-in data: expected it without --data")
     data_seed = options.data_seed or 0
@@ -115,6 +134,37 @@ def run(options: argparse.Namespace) -> int:
     return EXIT[results["verdict"]]
 
 
+def run_limits(options: argparse.Namespace) -> int:
+    """Measure false alarms and detection limits; 1 where a correct implementation raised an alarm."""
+    implementations = choose(options.implementations, IMPLEMENTATIONS, "--implementations")
+    if not 1 <= options.problems <= 100_000:
+        raise UsageError(f"--problems: expected a number from 1 to 100,000, got {options.problems}")
+    jobs = _jobs(options)
+
+    from rich.console import Console
+
+    from shared.comparison import measure_limits
+    from shared.report.limits import show_limits
+    from shared.report.progress import LimitsProgress
+    from shared.report.results import prepare, write_json
+
+    prepare(options.out)
+    with LimitsProgress(implementations, options.problems, Console(stderr=True)) as progress:
+        limits = measure_limits(implementations, options.problems, jobs, progress)
+    write_json(limits, options.out / "limits.json")
+    show_limits(limits, Console())
+    if limits["incomplete"]:
+        return EXIT["incomplete"]
+    return EXIT["mismatch" if any(entry["alarms"] for entry in limits["false_alarms"]) else "match"]
+
+
+def _jobs(options: argparse.Namespace) -> int:
+    jobs = available_cores() if options.jobs is None else options.jobs
+    if not 1 <= jobs <= 64:
+        raise UsageError(f"--jobs: expected a number from 1 to 64, got {jobs}")
+    return jobs
+
+
 def main() -> int:
     """Parse, run, and turn errors into one line and an exit code."""
 
@@ -123,7 +173,8 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        return run(parse(sys.argv[1:]))
+        options = parse(sys.argv[1:])
+        return options.command(options)
     except SamenetError as error:
         print(f"compare.py: error: {error}", file=sys.stderr)
         return 2

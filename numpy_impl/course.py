@@ -79,7 +79,7 @@ def model(X, Y, learning_rate=0.3, num_iterations=30000, print_cost=True, lambd=
     With print_cost, the cost every 10,000 iterations is printed, and the curve of every thousandth drawn.
     Unlike in the course, lambd and keep_prob may both be given.
     """
-    costs = []
+    costs: list[float] = []
     parameters = initialize_parameters([X.shape[0], 20, 3, 1])
     lengths = [1000] * (num_iterations // 1000) + [num_iterations % 1000]
     for segment in train_segments(X, Y, parameters, learning_rate=learning_rate, lengths=[n for n in lengths if n],

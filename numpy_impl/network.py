@@ -76,7 +76,7 @@ class Network:
         self.parameters = {name: value.copy() for name, value in parameters.items()}
         self.keep_prob = keep_prob
         self.seed = seed
-        self.rng = np.random.default_rng(seed)
+        self.rng: np.random.Generator | np.random.RandomState = np.random.default_rng(seed)
 
     def reset_dropout(self):
         """Set the generator back, so that the next masks are the first again.

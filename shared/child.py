@@ -133,13 +133,37 @@ def bisect(task: dict, send: Send) -> None:
     write_record(folder, parameters, [1] * length, run)
     problem = _alignment_problem(X, Y, hyper, variant.name)
     place = {"variant": variant.name, "implementation": task["implementation"]}
-    result = repeat_in_segments(problem, RunRecord(folder), place, lambda updates: None)
+    result = repeat_in_segments(problem, RunRecord(folder), place)
     # The parameters' checks carry the number of updates done, the costs' the update they stand before.
     bad = [check.iteration - (check.tensor != "cost") for check in result.checks if check.status == "failed"]
     send("bisected", variant=variant.name, update=sum(before) + min(bad) if bad else None)
 
 
-TASKS = {"train": train, "reference": reference, "verify": verify, "bisect": bisect}
+def count_alarms(task: dict, send: Send) -> None:
+    """False alarms of one implementation on random problems (see shared/alignment/limits.py)."""
+    from shared.alignment.limits import false_alarms
+
+    found = false_alarms(task["implementation"], task["problems"], task["dtype"], lambda: send("progress"))
+    send("counted", **found)
+
+
+def find_limits(task: dict, send: Send) -> None:
+    """The detection limits in one dtype."""
+    from shared.alignment.limits import summary
+
+    X, Y, _, hyper = _problem(task)
+    problem = _alignment_problem(X, Y, hyper, "l2-dropout")
+    send("found", **summary(hyper.dtype, problem, lambda: send("progress")))
+
+
+TASKS = {
+    "train": train,
+    "reference": reference,
+    "verify": verify,
+    "bisect": bisect,
+    "alarms": count_alarms,
+    "limits": find_limits,
+}
 
 
 def _problem(task: dict) -> tuple[NDArray, NDArray, Parameters, Hyperparameters]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.alignment.plan import FREE_RUN, Plan, segment_scope
-from shared.config import VARIANTS, Hyperparameters
+from shared.config import DTYPES, VARIANTS, Hyperparameters
 from shared.contract import recorded_iterations, segment_lengths
 from shared.data import Dataset
 from shared.environment import describe
@@ -17,6 +17,7 @@ from shared.metrics import accuracy
 from shared.records import RunRecord
 from shared.report.failure import first_failures
 from shared.report.results import write_whole
+from shared.synthetic import make_dataset
 from shared.workers import Message, Task, Workers
 
 SCHEMA = 1
@@ -124,6 +125,44 @@ def _keep_reproduction(folder: Path, failure: dict, out: Path | None) -> dict:
     for suffix in (".npz", ".py"):
         write_whole(target.with_suffix(suffix), source.with_suffix(suffix).read_bytes())
     return {"reproduction": str(target)}
+
+
+def measure_limits(
+    implementations: list[str], problems: int, jobs: int, listen: Listener = lambda task, message: None
+) -> dict:
+    """The content of limits.json: false alarms on random problems, and detection limits on the built-in data."""
+    limits: dict = {
+        "schema": SCHEMA,
+        "environment": describe(THREADS),
+        "false_alarms": [],
+        "detection": [],
+        "incomplete": [],
+    }
+    dataset = make_dataset()
+    with tempfile.TemporaryDirectory(prefix="samenet-") as name, Workers(jobs, THREADS, Path(name)) as workers:
+        for dtype in DTYPES:
+            folder = Path(name) / dtype
+            folder.mkdir()
+            _write_arrays(folder, dataset, dtype)
+            base = {"folder": str(folder), "hyperparameters": asdict(Hyperparameters(dtype=dtype)), "dtype": dtype}
+            workers.submit(base | {"task": "limits"})
+            for implementation in implementations:
+                workers.submit(base | {"task": "alarms", "implementation": implementation, "problems": problems})
+        for task, message in workers.events():
+            listen(task, message)
+            content = {key: value for key, value in message.items() if key != "event"}
+            what = {key: task[key] for key in ("implementation", "dtype", "problems") if key in task}
+            if message["event"] == "found":
+                limits["detection"].append(content)
+            elif message["event"] == "counted":
+                limits["false_alarms"].append(what | content)
+            elif message["event"] in ("missing", "crashed"):
+                task["reason"] = message["reason"]
+            elif message["event"] == "ended" and message["reason"]:
+                limits["incomplete"].append(what | {"reason": task.get("reason", message["reason"])})
+    for entries in (limits["false_alarms"], limits["detection"]):
+        entries.sort(key=lambda entry: (entry["dtype"] == "float32", entry.get("implementation", "")))
+    return limits
 
 
 def _give_up(plan: Plan, runs: dict, task: Task, reason: str) -> None:

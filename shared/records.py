@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,8 @@ class RunRecord:
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write an .npz of plain arrays; one that would need pickle raises."""
-    np.savez(path, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # the stubs take a name for a flag
+    keywords: dict[str, Any] = {**arrays, "allow_pickle": False}
+    np.savez(path, **keywords)
 
 
 def write_record(

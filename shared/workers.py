@@ -51,7 +51,7 @@ class Workers:
         return self
 
     def __exit__(self, *_) -> None:
-        for _, process in self._running.values():
+        for _task, process in self._running.values():
             _end(process)
 
     def _start(self, task: Task) -> None:

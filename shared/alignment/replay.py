@@ -10,6 +10,7 @@ from numpy_impl.gradients import cost_and_gradients
 from numpy_impl.network import Network
 from numpy_impl.training import update_parameters
 from shared.alignment.floor import Nudge
+from shared.alignment.problem import Problem
 from shared.parameters import Parameters
 
 Masks = tuple[NDArray, NDArray]
@@ -21,14 +22,9 @@ def replicate(parameters: Parameters, count: int) -> Parameters:
 
 
 def replay(
-    X: NDArray,
-    Y: NDArray,
+    problem: Problem,
     parameters: Parameters,
     steps: int,
-    *,
-    learning_rate: float,
-    lambd: float,
-    keep_prob: float,
     masks: Callable[[int], Masks] | None = None,
     nudge: Nudge | None = None,
 ) -> Iterator[tuple[NDArray, Parameters]]:
@@ -37,12 +33,12 @@ def replay(
     parameters: with leading axes of replicates. masks(step) gives D1 and D2 of that step, broadcast against these axes.
     With `nudge`, every replicate but the first is moved by at most one unit in the last place after each update.
     """
-    network = Network(parameters, keep_prob)
-    m = X.shape[-1]
+    X, Y, lambd = problem.X, problem.Y, problem.lambd
+    network = Network(parameters, problem.keep_prob)
     for step in range(steps):
         cost, gradients, _ = cost_and_gradients(network, X, Y, lambd, masks(step) if masks else None)
-        cost = cost + l2_penalty(network, lambd, m)
-        network.parameters = update_parameters(network.parameters, gradients, learning_rate)
+        cost = cost + l2_penalty(network, lambd, X.shape[-1])
+        network.parameters = update_parameters(network.parameters, gradients, problem.learning_rate)
         if nudge:
             nudge.replicates(network.parameters)
         yield cost, network.parameters

@@ -114,7 +114,7 @@ def _one_step(problem: Problem, parameters: Parameters, port: Tensors) -> dict[s
         return found or (tensors["D1"], tensors["D2"])
 
     dropout = problem.keep_prob < 1
-    run = replay(problem.X, problem.Y, parameters, 2, masks=masks if dropout else None, **problem.step)
+    run = replay(problem, parameters, 2, masks if dropout else None)
     for update, (_, after) in enumerate(run, start=1):
         tensors |= {f"{name} after update {update}": value for name, value in after.items()}
     first = trace(problem.X, problem.Y, parameters, **problem.regularization, masks=masks(0)) if dropout else tensors

@@ -48,7 +48,13 @@ class SegmentResult:
     evidence: dict[tuple[str, str], dict[str, NDArray]]
 
 
-def repeat_in_segments(problem: Problem, record: RunRecord, place: dict, report: Callable[[int], None]) -> SegmentResult:
+def repeat_in_segments(
+    problem: Problem,
+    record: RunRecord,
+    place: dict,
+    report: Callable[[int], None] = lambda updates: None,
+    doubt: tuple[int, ...] = DOUBT_NUDGED,
+) -> SegmentResult:
     """Repeat every segment of the run; compare its costs, one by one, and the parameters at its end."""
     result = SegmentResult([], np.empty(len(record.costs)), np.empty(len(record.costs)), {}, {})
     lengths = np.array(record.lengths)
@@ -58,17 +64,17 @@ def repeat_in_segments(problem: Problem, record: RunRecord, place: dict, report:
     for length in sorted(set(record.lengths), reverse=True):
         segments = np.flatnonzero(lengths == length)
         for chosen in np.array_split(segments, -(-len(segments) // batch)):
-            repeated = _repeat_segments(problem, record, chosen, SEGMENT_NUDGED)
+            repeated = repeat_segments(problem, record, chosen, SEGMENT_NUDGED)
             for i, s in enumerate(chosen):
                 here = place | {"stage": "trajectory", "scope": segment_scope(record.starts[s], length)}
                 checks = list(_judge_segment(record, s, repeated, i, here, result))
-                for nudged in DOUBT_NUDGED:
+                for nudged in doubt:
                     # A unit that crosses its kink one update earlier is rounding too, but rare: two replicates can miss it.
                     if all(check.status == "passed" for check in checks) or bad == BAD_SEGMENTS:
                         break
-                    again = _repeat_segments(problem, record, chosen[i : i + 1], nudged)
+                    again = repeat_segments(problem, record, chosen[i : i + 1], nudged)
                     checks = list(_judge_segment(record, s, again, 0, here, result))
-                if any(check.status == "failed" for check in checks) and bad < BAD_SEGMENTS:
+                if doubt and any(check.status == "failed" for check in checks) and bad < BAD_SEGMENTS:
                     bad += 1
                     _keep_evidence(result, record, s, again, checks)
                 result.checks.extend(checks)
@@ -76,7 +82,7 @@ def repeat_in_segments(problem: Problem, record: RunRecord, place: dict, report:
     return result
 
 
-def _repeat_segments(problem: Problem, record: RunRecord, chosen: NDArray, nudged: int) -> tuple[NDArray, Parameters]:
+def repeat_segments(problem: Problem, record: RunRecord, chosen: NDArray, nudged: int) -> tuple[NDArray, Parameters]:
     """Repeat segments of one length together: costs (length, 1 + nudged, S) and parameters (1 + nudged, S, ...)."""
     start = {name: record.snapshots[name][chosen] for name in PARAMETER_NAMES}
     length = record.lengths[chosen[0]]
@@ -197,7 +203,7 @@ def _repeat(
     """
     parameters = replicate(start, 1 + nudged)
     costs, ends = [], parameters
-    run = replay(problem.X, problem.Y, parameters, length, **problem.step, masks=masks, nudge=Nudge())
+    run = replay(problem, parameters, length, masks, Nudge())
     # A diverged run is repeated as it is: the comparison, not a warning, says that it is not finite.
     with np.errstate(all="ignore"):
         for step, (cost, after) in enumerate(run, start=1):
