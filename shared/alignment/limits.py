@@ -8,6 +8,7 @@ import importlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ LADDER = 10.0 ** np.arange(-17, -0.9, 0.25)
 TRAINED_EVERY = 10
 """Of the random problems, every tenth is also trained for 50 updates and verified in segments."""
 
-PLACE = {"variant": "", "implementation": ""}
+PLACE: dict[str, Any] = {"variant": "", "implementation": ""}
 
 
 def random_problem(rng: np.random.Generator, dtype: str) -> tuple[Problem, Parameters]:

@@ -35,8 +35,8 @@ def show_limits(limits: dict, console: Console) -> None:
     names = dict.fromkeys(name for found in limits["detection"] for name in found["hyperparameters"])
     for name in names:
         table.add_row(name, *(_size(found["hyperparameters"].get(name)) for found in limits["detection"]))
-    used = (f"{found['neighbours_budget_used']:.2f}" for found in limits["detection"])
-    table.add_row("legal rewrites use, of what is allowed", *used)
+    rewrites = (f"{found['neighbours_budget_used']:.2f}" for found in limits["detection"])
+    table.add_row("legal rewrites use, of what is allowed", *rewrites)
     console.print(table)
     for entry in limits["incomplete"]:
         what = ", ".join(str(value) for key, value in entry.items() if key != "reason")

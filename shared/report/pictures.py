@@ -13,9 +13,9 @@ CLASSES = ("#0072b2", "#d55e00")
 
 
 def draw_pictures(results: dict, folder: Path) -> list[Path]:
-    """Write cost_curves.png and, for two features, decision_boundary.png. Returns their paths."""
+    """Write the pictures; decision_boundary.png for two features only. Returns their paths."""
     paths = []
-    for name, draw in (("cost_curves.png", _cost_curves), ("decision_boundary.png", _decision_boundaries)):
+    for name, draw in PICTURES.items():
         figure = draw(results)
         if figure is not None:
             image = io.BytesIO()
@@ -75,5 +75,37 @@ def _decision_boundaries(results: dict) -> Any:
     return figure
 
 
+def _noise_floors(results: dict) -> Any:
+    variants = results["hyperparameters"]["variants"]
+    figure, axes = _grid(2, len(variants), 3.2, 2.6)
+    for row, curve, what in ((axes[0], "segments", "in segments"), (axes[1], "free_run", "free run")):
+        for ax, variant in zip(row, variants, strict=True):
+            for run in _finished(results, variant):
+                if curve not in run:
+                    continue
+                iterations, differences, floors = zip(*run[curve], strict=True)
+                name = run["implementation"]
+                ax.plot(iterations, floors, color=COLOURS.get(name), alpha=0.3, linewidth=3)
+                ax.plot(iterations, differences, STYLES.get(name, "-."), color=COLOURS.get(name), label=name, linewidth=1.4)
+                if curve == "free_run" and run["horizon"] < results["hyperparameters"]["num_iterations"]:
+                    ax.axvline(run["horizon"], color=COLOURS.get(name), alpha=0.5, linewidth=0.8)
+            ax.set_yscale("symlog", linthresh=1e-17, linscale=0.3)
+            ax.set_ylim(0, 10)
+            ax.set_yticks([0, 1e-16, 1e-12, 1e-8, 1e-4, 1])
+            ax.set_title(f"{variant}, {what}", fontsize=9)
+            ax.grid(alpha=0.3)
+        row[0].set_ylabel("cost: difference (thin),\nnoise floor (broad)", fontsize=8)
+    if axes[0][0].lines:
+        axes[0][0].legend(fontsize=8)
+    return figure
+
+
 def _finished(results: dict, variant: str) -> list[dict]:
     return [run for run in results["runs"] if run["variant"] == variant and run["status"] == "completed"]
+
+
+PICTURES = {
+    "cost_curves.png": _cost_curves,
+    "decision_boundary.png": _decision_boundaries,
+    "noise_floor.png": _noise_floors,
+}
