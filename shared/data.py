@@ -1,21 +1,12 @@
 """Data sets: read from .mat, .npz or .csv, checked, and handed over in the course's layout.
 
-Nothing is loaded before the size and the contents that the file declares are known to be sensible, and no
-pickle is ever loaded. Whatever is wrong with a file comes out as one DataError of one line.
+Whatever is wrong with a file comes out as one DataError of one line.
 """
 
-import csv
 import hashlib
-import io
-import math
 import os
 import stat
-import struct
-import warnings
-import zipfile
-import zlib
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,36 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shared.errors import DataError
-
-MAX_VALUES = 10_000_000
-"""In one array. With two features, 30,000 full-batch iterations over so many take half a day."""
-
-MAX_BYTES = 32 * MAX_VALUES
-"""Of a file, and of what it unpacks to: four arrays of MAX_VALUES float64, or numbers of 32 characters."""
-
-VARIABLES = ("X", "y", "Xval", "yval")
-REAL = "real numbers"
-DTYPE_KINDS = {
-    **dict.fromkeys("biuf", REAL),
-    "c": "complex numbers",
-    "O": "Python objects",
-    "U": "strings",
-    "S": "strings",
-    "V": "a structure",
-}
-# Of the MATLAB 5 format: types of elements, classes of arrays.
-MI_UINT32, MI_MATRIX, MI_COMPRESSED = 6, 14, 15
-MI_NUMBERS = {1, 2, 3, 4, 5, 6, 7, 9, 12, 13}
-MX_COMPLEX, MX_OPAQUE = 0x800, 17
-MX_CLASSES = {
-    1: "a cell array",
-    2: "a struct",
-    3: "an object",
-    4: "strings",
-    5: "a sparse matrix",
-    16: "a function",
-    17: "an opaque object",
-}
+from shared.readers import MAX_BYTES, READERS, printable
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,18 +54,12 @@ def load_dataset(path: str | os.PathLike[str]) -> Dataset:
     path = Path(path)
     try:
         content = _read_bytes(path)
-        arrays = _READERS[path.suffix.lower()](content)
+        arrays = READERS[path.suffix.lower()](content)
         return dataset_from_arrays(
             printable(path.name), printable(str(path.resolve())), arrays, hashlib.sha256(content).hexdigest()
         )
     except DataError as error:
         raise DataError(f"{printable(str(path))}: {error}") from error
-
-
-def printable(text: str, longest: int | None = None) -> str:
-    """The text with everything escaped that could move the cursor, and cut after `longest` characters."""
-    text = text if text.isprintable() else repr(text)[1:-1]
-    return text if longest is None or len(text) <= longest else text[:longest] + "..."
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -113,7 +69,7 @@ def _read_bytes(path: Path) -> bytes:
             raise DataError("is a directory; give a .mat, .npz or .csv file")
         if not stat.S_ISREG(status.st_mode):
             raise DataError("is not a regular file; give a .mat, .npz or .csv file")
-        if path.suffix.lower() not in _READERS:
+        if path.suffix.lower() not in READERS:
             raise DataError(f"unknown kind of file '{printable(path.suffix, 20)}'; give a .mat, .npz or .csv file")
         if status.st_size > MAX_BYTES:
             raise DataError(f"{status.st_size:,} bytes; at most {MAX_BYTES:,} are read: take a part of the data")
@@ -123,251 +79,7 @@ def _read_bytes(path: Path) -> bytes:
     except PermissionError as error:
         raise DataError("may not be read (permission denied); check who owns it") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read ({_reason(error)})") from error
+        raise DataError(f"cannot be read ({printable(str(error), 120) or type(error).__name__})") from error
     if not content:
         raise DataError("is empty; expected a data set")
     return content
-
-
-def _read_mat(content: bytes) -> list[NDArray]:
-    order = {b"IM": "<", b"MI": ">"}.get(content[126:128], "")
-    version = struct.unpack_from(order + "H", content, 124)[0] if order else 0
-    if version == 0x0200 or b"\x89HDF\r\n\x1a\n" in (content[:8], content[512:520]):
-        raise DataError("MATLAB 7.3 (HDF5), which is not read; save it with `save -v7`, or export it to .npz")
-    if version != 0x0100 or 0 in content[:4]:  # with a zero there, scipy takes it for MATLAB 4
-        raise DataError("not a MATLAB 5 to 7 file; save it with `save -v7`, or export it to .npz")
-    import scipy.io
-
-    try:
-        _check_declared(_mat_variables(content, order))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loaded = scipy.io.loadmat(io.BytesIO(content), variable_names=VARIABLES)
-        return _checked([loaded[name] for name in VARIABLES])
-    except DataError:
-        raise
-    except Exception as error:  # scipy raises of every kind on a damaged file
-        raise DataError(f"truncated or corrupted MATLAB file ({_reason(error)}); get it again") from error
-
-
-def _mat_variables(content: bytes, order: str) -> list[tuple[str, tuple[int, ...], str]]:
-    """The name, declared shape and contents of each variable in a MATLAB 5 to 7 file, walked through as a whole.
-
-    scipy.io.whosmat lists them too, but unpacks without bounds and lets through what takes the whole process down
-    in loadmat: a segmentation fault on an unknown type of numbers (scipy pull request 25349).
-    """
-    variables, room = [], MAX_BYTES
-    for kind, element in _elements(memoryview(content)[128:], order, padded_to=1):
-        if kind == MI_COMPRESSED:
-            unpacked = zlib.decompressobj().decompress(element, room + 1)
-            room -= len(unpacked)
-            if room < 0:
-                raise DataError(f"unpacks to more than {MAX_BYTES:,} bytes; take a part of the data")
-            ((kind, element),) = _elements(memoryview(unpacked), order)
-        kinds, parts = zip(*_elements(element, order), strict=True)
-        if kind != MI_MATRIX or kinds[0] != MI_UINT32 or len(parts[0]) != 8:
-            raise ValueError("something else where a variable should be")
-        flags = struct.unpack_from(order + "I", parts[0])[0]
-        contents = MX_CLASSES.get(flags & 0xFF, REAL)
-        if contents == REAL and flags & MX_COMPLEX:
-            contents = DTYPE_KINDS["c"]
-        elif contents == REAL and (len(parts) != 4 or kinds[3] not in MI_NUMBERS):
-            raise ValueError("a variable without its numbers")
-        *dims, name = parts[1:2] if contents == MX_CLASSES[MX_OPAQUE] else parts[1:3]
-        shape = struct.unpack(f"{order}{len(dims[0]) // 4}i", dims[0]) if dims else ()
-        variables.append((bytes(name).decode("latin1"), shape, contents))
-    return variables
-
-
-def _elements(data: memoryview, order: str, padded_to: int = 8) -> Iterator[tuple[int, memoryview]]:
-    """The (type, content) of each element of a MATLAB 5 file, by its format description."""
-    start = 0
-    while start < len(data):
-        if start + 8 > len(data):
-            raise ValueError("an element ends too early")
-        kind, size = struct.unpack_from(order + "II", data, start)
-        if kind >> 16:  # the short form: size and type in one word, at most four bytes of content in the other
-            kind, size, begin, end = kind & 0xFFFF, kind >> 16, start + 4, start + 8
-        else:
-            begin = start + 8
-            end = begin + size + -size % padded_to
-        if begin + size > min(end, len(data)):
-            raise ValueError("an element ends too early")
-        yield kind, data[begin : begin + size]
-        start = end
-
-
-def _read_npz(content: bytes) -> list[NDArray]:
-    if not content.startswith(b"PK"):
-        raise DataError("not an .npz file; write it with numpy.savez")
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            members = [(info.filename.removesuffix(".npy"), info) for info in archive.infolist()]
-            _check_declared([(name, (), REAL) for name, _ in members])
-            wanted = {name: info for name, info in members if name in VARIABLES}
-            _check_declared([(name, *_npy_header(archive, info)) for name, info in wanted.items()])
-            return _checked([_npy_array(archive, wanted[name]) for name in VARIABLES])
-    except DataError:
-        raise
-    except Exception as error:  # zipfile and numpy raise of every kind on a damaged file
-        raise DataError(f"truncated or corrupted .npz file ({_reason(error)}); get it again") from error
-
-
-def _npy_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[tuple[int, ...], str]:
-    """The declared shape and contents of an array."""
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("compressed in a way that numpy does not use")  # and that has no bounds while unpacking
-    with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(stream)
-    return shape, DTYPE_KINDS.get(dtype.kind, f"values of type {dtype.name}")
-
-
-def _npy_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray:
-    with archive.open(member) as stream:
-        values: NDArray = np.lib.format.read_array(stream, allow_pickle=False)
-        if stream.read(1):
-            raise ValueError("an array is longer than its header says")
-    return values
-
-
-def _check_declared(declared: Sequence[tuple[str, Sequence[int], str]]) -> None:
-    """Refuse by (name, shape, contents) what should not even be loaded."""
-    names = [name for name, _, _ in declared]
-    for name in VARIABLES:
-        if name not in names:
-            raise DataError(f"no variable {name}; expected X, y, Xval and yval, found {_listed(names)}")
-        if names.count(name) > 1:
-            raise DataError(f"variable {name} is there {names.count(name)} times; keep one")
-    for name, shape, contents in declared:
-        if name in VARIABLES:
-            _check_contents(name, contents)
-            if math.prod(shape) > MAX_VALUES:
-                raise DataError(
-                    f"{name} is declared as {printable(str(tuple(shape)), 60)}; "
-                    f"at most {MAX_VALUES:,} values are read: take a part of the data"
-                )
-
-
-def _check_contents(name: str, contents: str) -> None:
-    if contents != REAL:
-        raise DataError(f"{name} holds {contents}; expected {REAL}: save it as a plain numeric array")
-
-
-def _checked(arrays: Sequence[NDArray]) -> list[NDArray]:
-    """X_train (n_x, m), Y_train (1, m), X_test, Y_test from the file's X (m, n_x), y, Xval, yval."""
-    X, y, Xval, yval = (_finite(name, values) for name, values in zip(VARIABLES, arrays, strict=True))
-    for name, values in (("X", X), ("Xval", Xval)):
-        if values.ndim != 2:
-            raise DataError(f"{name} has shape {values.shape}; expected (examples, features), an example in each row")
-    if X.shape[1] != Xval.shape[1]:
-        raise DataError(f"X has {X.shape[1]} features but Xval has {Xval.shape[1]}; expected the same in both")
-    _check_labels("y", y, "X", X)
-    _check_labels("yval", yval, "Xval", Xval)
-    return [X.T, y.reshape(1, -1), Xval.T, yval.reshape(1, -1)]
-
-
-def _finite(name: str, values: NDArray) -> NDArray[np.float64]:
-    """The values as float64: uint8 labels would make -Y 255."""
-    _check_contents(name, DTYPE_KINDS.get(values.dtype.kind, f"values of type {values.dtype.name}"))
-    if values.size == 0:
-        raise DataError(f"{name} is empty, shape {values.shape}; expected at least one example")
-    values = values.astype(np.float64)
-    bad = np.argwhere(~np.isfinite(values))
-    if bad.size:
-        place = ", ".join(str(i + 1) for i in bad[0])
-        raise DataError(f"{name} holds {values[tuple(bad[0])]} at ({place}), counted from 1; expected finite numbers")
-    return values
-
-
-def _check_labels(name: str, labels: NDArray[np.float64], of: str, features: NDArray[np.float64]) -> None:
-    if labels.ndim not in (1, 2) or labels.shape[1:] not in ((), (1,)):
-        raise DataError(f"{name} has shape {labels.shape}; expected (examples, 1) or (examples,): save it as a column")
-    if len(labels) != len(features):
-        raise DataError(f"{name} has {len(labels)} labels but {of} has {len(features)} examples; expected one for each")
-    other = labels[(labels != 0) & (labels != 1)]
-    if other.size:
-        raise DataError(f"{name} holds the label {other[0]}; expected 0 or 1: map the classes to these")
-    _check_both_classes(name, labels)
-
-
-def _check_both_classes(name: str, labels: NDArray[np.float64]) -> None:
-    if (labels == labels.flat[0]).all():
-        raise DataError(f"every label in {name} is {labels.flat[0]:g}; expected both classes, 0 and 1")
-
-
-def _read_csv(content: bytes) -> list[NDArray]:
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"line {line}: not UTF-8 text; save it as CSV in UTF-8") from error
-    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")  # Excel begins with a BOM
-    rows = csv.reader(text, strict=True)
-    try:
-        header = _csv_header(next(rows, []))
-        features = {"train": array("d"), "test": array("d")}
-        labels = {"train": array("d"), "test": array("d")}
-        for row in filter(None, rows):  # an empty line is no example
-            if len(row) != len(header):
-                raise DataError(f"{len(row)} fields; expected {len(header)}, as in the header")
-            fields = dict(zip(header, row, strict=True))
-            label, split = _csv_number("y", fields.pop("y")), fields.pop("split").strip()
-            if label not in (0, 1):
-                raise DataError(f"the label y is {label}; expected 0 or 1: map the classes to these")
-            if split not in features:
-                raise DataError(f"split is '{printable(split, 40)}'; expected train or test")
-            labels[split].append(label)
-            features[split].extend(_csv_number(name, field) for name, field in fields.items())
-            if len(features[split]) > MAX_VALUES:
-                raise DataError(f"more than {MAX_VALUES:,} values are not read; take a part of the data")
-    except (DataError, csv.Error) as error:
-        raise DataError(f"line {rows.line_num}: {error}") from error
-    for split in labels:
-        if not labels[split]:
-            raise DataError(f"no line has split {split}; expected examples in train and in test")
-        _check_both_classes(f"the {split} lines", np.array(labels[split]))
-    n_x = len(header) - 2
-    X_train, X_test = (np.array(features[split]).reshape(-1, n_x).T for split in features)
-    Y_train, Y_test = (np.array(labels[split]).reshape(1, -1) for split in labels)
-    return [X_train, Y_train, X_test, Y_test]
-
-
-def _csv_header(fields: Sequence[str]) -> list[str]:
-    names = [field.strip() for field in fields]
-    for name in ("y", "split"):
-        if name not in names:
-            raise DataError(f"no column {name}; expected features, y and split, found {_listed(names)}")
-    if "" in names:
-        raise DataError(f"column {names.index('') + 1} has no name; name it, or leave it out if it counts the lines")
-    if len(set(names)) < len(names):
-        double = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"column {printable(double, 40)} is there more than once; keep one")
-    if len(names) < 3:
-        raise DataError("no feature columns; expected at least one beside y and split")
-    return names
-
-
-def _csv_number(name: str, field: str) -> float:
-    try:
-        value = float(field) if "_" not in field else math.nan  # Python reads 1_5 as 15
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise DataError(f"column {printable(name, 40)} holds '{printable(field, 40)}'; expected a finite number")
-    return value
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names for a message, the first few."""
-    shown = [printable(name, 40) for name in names[:10]]
-    return ", ".join(shown + ["..."] * (len(names) > 10)) or "none"
-
-
-def _reason(error: Exception) -> str:
-    return printable(str(error), 120) or type(error).__name__
-
-
-_READERS = {".mat": _read_mat, ".npz": _read_npz, ".csv": _read_csv}

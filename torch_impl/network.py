@@ -45,7 +45,7 @@ class Network(nn.Module):
 
     def reset_dropout(self):
         """Set the generator back, so that the next masks are the first again."""
-        torch.manual_seed(self.seed)
+        torch.default_generator.manual_seed(self.seed)  # torch.manual_seed would visit every other device too, slowly
 
     def forward(self, X):
         """Logits Z3 (m, 1), and the cache of what is computed on the way.
