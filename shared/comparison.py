@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -49,6 +50,8 @@ def compare(
     plan = Plan(variants, implementations, lengths)
     runs = {(v, i): {"implementation": i, "variant": v, "status": "not run"} for v in variants for i in implementations}
 
+    seconds = {"all": 0.0, "ports": 0.0, "reference": 0.0}
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="samenet-") as name:
         folder = Path(name)
         axes = _write_arrays(folder, dataset, hyper.dtype)
@@ -65,6 +68,8 @@ def compare(
             for task, message in workers.events():
                 listen(task, message)
                 event = message["event"]
+                if event == "ended":
+                    seconds["ports" if task["task"] == "train" else "reference"] += message["seconds"]
                 if event == "trained":
                     run = runs[message["variant"], task["implementation"]]
                     run |= _score(folder / task["implementation"] / message["variant"], dataset, hyper)
@@ -105,7 +110,8 @@ def compare(
         for failure in failures:
             failure |= _keep_reproduction(folder, failure, out)
             failure["first_bad_update"] = runs[failure["variant"], failure["implementation"]].get("first_bad_update")
-    return _results(dataset, hyper, variants, runs, plan, failures, axes)
+    seconds["all"] = time.monotonic() - started
+    return _results(dataset, hyper, variants, runs, plan, failures, axes) | {"seconds": seconds}
 
 
 def _is_of(check: dict, run: dict) -> bool:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ class Workers:
         self._waiting: deque[Task] = deque()
         self._running: dict[int, tuple[Task, subprocess.Popen]] = {}
         self._messages: queue.Queue[tuple[int, Message | None]] = queue.Queue()
+        self._started: dict[int, float] = {}
         self._count = 0
 
     def submit(self, task: Task) -> None:
@@ -35,7 +37,7 @@ class Workers:
         self._waiting.append(task)
 
     def events(self) -> Iterator[tuple[Task, Message]]:
-        """Messages as they come, until no task waits or runs. Each task ends with {"event": "ended", "reason": ...}."""
+        """Messages as they come, until no task waits or runs. Each task ends with an `ended` message: reason, seconds."""
         while self._waiting or self._running:
             while self._waiting and len(self._running) < self.jobs:
                 self._start(self._waiting.popleft())
@@ -44,7 +46,8 @@ class Workers:
             if message is None:
                 process.wait()
                 del self._running[number]
-                message = {"event": "ended", "reason": _reason(process.returncode)}
+                seconds = time.monotonic() - self._started.pop(number)
+                message = {"event": "ended", "reason": _reason(process.returncode), "seconds": seconds}
             yield task, message
 
     def __enter__(self) -> "Workers":
@@ -69,6 +72,7 @@ class Workers:
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which ends its children itself
             )
         self._running[number] = (task, process)
+        self._started[number] = time.monotonic()
         assert process.stdout is not None
         threading.Thread(target=self._read, args=(number, process.stdout), daemon=True).start()
 

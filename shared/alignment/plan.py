@@ -46,13 +46,17 @@ class Plan:
         return [check or _skipped(key, self._reasons.get(key)) for key, check in self._checks.items()]
 
     def counts(self) -> dict[str, int]:
-        """How many comparisons were planned, compared (passed or failed), failed and skipped."""
+        """How many comparisons were planned, compared (passed or failed), failed and skipped.
+
+        blind: of those that passed, how many say little, because rounding alone moves the result visibly.
+        """
         statuses = [check["status"] for check in self.checks()]
         return {
             "planned": len(statuses),
             "compared": len(statuses) - statuses.count("skipped"),
             "failed": statuses.count("failed"),
             "skipped": statuses.count("skipped"),
+            "blind": sum(check["status"] == "passed" and bool(check["reason"]) for check in self.checks()),
         }
 
     def verdict(self) -> str:

@@ -26,6 +26,9 @@ FREE_NUDGED = 4
 BAD_SEGMENTS = 3
 """Doubt ends with so many segments that failed in spite of it: that is not chance any more."""
 
+BLIND = 1e-3
+"""A noise floor beyond this share of the value hides what one would like to see."""
+
 BATCH_BYTES = 2**20
 """Segments are repeated together, as many as keep one activation of all replicates within the processor's cache."""
 
@@ -104,7 +107,13 @@ def _judge_segment(
         if s == 0:
             result.first_ends[name] = floor
         outcome = judge(record.snapshots[name][s + 1], replicates[0], floor)
+        _say_if_blind(outcome, floor, float(np.abs(replicates[0]).max()))
         yield Check(**place, tensor=name, iteration=during.stop, **outcome)
+
+
+def _say_if_blind(outcome: dict, floor: float, size: float) -> None:
+    if outcome["status"] == "passed" and not floor <= BLIND * size and floor > 0:
+        outcome["reason"] = f"says little: rounding alone moves it by {floor:.1g}"
 
 
 def _keep_evidence(result: SegmentResult, record: RunRecord, s: int, repeated: tuple, checks: list[Check]) -> None:
@@ -166,9 +175,9 @@ def free_run_checks(costs: NDArray, ends: Parameters, record: RunRecord, place: 
 
 
 def horizon(costs: NDArray) -> int:
-    """How many iterations of a free run its noise floor can still say something about: it stays below 1e-3 of the cost."""
-    blind = ~(cost_floor(costs) <= 1e-3 * np.abs(costs[:, 0]))
-    return int(np.argmax(blind)) if blind.any() else len(costs)
+    """How many iterations of a free run a comparison can still say something about: the floor stays below BLIND."""
+    blind = ~(cost_floor(costs) <= BLIND * np.abs(costs[:, 0]))
+    return max(1, int(np.argmax(blind))) if blind.any() else len(costs)
 
 
 def cost_floor(costs: NDArray) -> NDArray:
@@ -186,6 +195,7 @@ def cost_check(place: dict, first: int, port: NDArray, costs: NDArray) -> Check:
         where = int(np.argmax(~(np.abs(port - costs[:, 0]) <= allowance(costs[:, 0], floor))))
     elif len(port):  # the one that comes closest
         where = int(np.argmax(np.abs(port - costs[:, 0]) / floor))
+    _say_if_blind(outcome, float(floor[-1]), float(np.abs(costs[-1, 0])))
     return Check(**place, tensor="cost", iteration=first + where, **outcome)
 
 

@@ -33,7 +33,14 @@ def show(results: dict, console: Console) -> None:
         if run.get("reason"):
             console.print(Text(f"{run['implementation']}, {run['variant']}: {run['status']}: {run['reason']}", "yellow"))
     _show_divergence(results, console)
+    seconds = results["seconds"]
+    times = f"ports {seconds['ports']:.0f} s, reference {seconds['reference']:.0f} s, side by side {seconds['all']:.0f} s"
+    console.print(times, style="dim", highlight=False)
     counts = results["counts"]
+    if counts["blind"]:
+        console.print(
+            f"{counts['blind']:,} of them beyond the horizon, where rounding alone hides any difference", style="yellow"
+        )
     word, style, meaning = VERDICTS[results["verdict"]]
     console.print(
         Text(f"{counts['planned']:,} planned, {counts['compared']:,} compared, ")
