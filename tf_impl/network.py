@@ -27,12 +27,13 @@ class Network(keras.Model):
         dtype = str(parameters["W1"].dtype)  # float32 unless said
         super().__init__(dtype=dtype)
         n_x, h1, h2, n_y = layers_dims_of(parameters)
-        self.dense1 = keras.layers.Dense(h1, dtype=dtype)
+        # Zeros: Dense's own initial weights would draw from the caller's generators.
+        self.dense1 = keras.layers.Dense(h1, kernel_initializer="zeros", dtype=dtype)
         # rate is the share dropped, not kept; two layers with the same seed would draw the same masks
         self.dropout1 = keras.layers.Dropout(rate=1 - keep_prob, seed=2 * seed, dtype=dtype)
-        self.dense2 = keras.layers.Dense(h2, dtype=dtype)
+        self.dense2 = keras.layers.Dense(h2, kernel_initializer="zeros", dtype=dtype)
         self.dropout2 = keras.layers.Dropout(rate=1 - keep_prob, seed=2 * seed + 1, dtype=dtype)
-        self.dense3 = keras.layers.Dense(n_y, dtype=dtype)
+        self.dense3 = keras.layers.Dense(n_y, kernel_initializer="zeros", dtype=dtype)
         self.keep_prob = keep_prob
         self.seed = seed
         for layer, (dense, n_in) in enumerate(zip(self.linears(), (n_x, h1, h2), strict=True), start=1):

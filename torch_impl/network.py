@@ -7,6 +7,7 @@ course's layout come in and go out. Shape comments give the course's network: 20
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils import skip_init
 
 from shared.parameters import layers_dims_of
 
@@ -27,11 +28,12 @@ class Network(nn.Module):
         super().__init__()
         n_x, h1, h2, n_y = layers_dims_of(parameters)
         dtype = torch.from_numpy(parameters["W1"]).dtype  # float32 unless said
-        self.linear1 = nn.Linear(n_x, h1, dtype=dtype)
+        # Left empty: nn.Linear's own initial weights would draw from the caller's generator.
+        self.linear1 = skip_init(nn.Linear, n_x, h1, dtype=dtype)
         self.dropout1 = nn.Dropout(p=1 - keep_prob)  # p is the share dropped, not kept
-        self.linear2 = nn.Linear(h1, h2, dtype=dtype)
+        self.linear2 = skip_init(nn.Linear, h1, h2, dtype=dtype)
         self.dropout2 = nn.Dropout(p=1 - keep_prob)
-        self.linear3 = nn.Linear(h2, n_y, dtype=dtype)
+        self.linear3 = skip_init(nn.Linear, h2, n_y, dtype=dtype)
         self.keep_prob = keep_prob
         self.seed = seed
         with torch.no_grad():

@@ -1,6 +1,5 @@
 """One update, and the loop over the updates: full-batch gradient descent."""
 
-import numpy as np
 import torch
 
 from shared.contract import Segment, join, segment_lengths
@@ -46,7 +45,7 @@ def train_segments(X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_
                 optimizer.step()
             dropout_state = torch.get_rng_state()
         masks = tuple(torch.stack(Ds).mT.numpy() for Ds in (D1s, D2s)) if keep_prob < 1 else None
-        yield Segment(np.array(torch.stack(costs)), read_parameters(network), masks)
+        yield Segment(torch.stack(costs).numpy(), read_parameters(network), masks)
 
 
 def train(X, Y, parameters, *, learning_rate, num_iterations, lambd=0.0, keep_prob=1.0, seed=1):
