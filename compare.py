@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from shared.config import DEFAULT_VARIANTS, IMPLEMENTATIONS, VARIANTS, Hyperparameters, choose
 from shared.environment import available_cores
-from shared.errors import SamenetError, UsageError
+from shared.errors import DataError, SamenetError, UsageError
 
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
 LIMITS = """Measure what the comparison can see: false alarms of correct implementations on random problems,
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     variants = choose(options.variants, VARIANTS, "--variants")
     implementations = choose(options.implementations, IMPLEMENTATIONS, "--implementations")
     jobs = _jobs(options)
-    if options.data and options.data_seed is not None:
+    if options.data is not None and options.data_seed is not None:
         raise UsageError("--data-seed is of the built-in data: expected it without --data")
     data_seed = options.data_seed or 0
     if not 0 <= data_seed < 2**31:
@@ -122,7 +122,10 @@ def run(options: argparse.Namespace) -> int:
     from shared.report.table import show
     from shared.synthetic import make_dataset
 
-    dataset = load_dataset(options.data) if options.data else make_dataset(data_seed)
+    try:
+        dataset = load_dataset(options.data) if options.data is not None else make_dataset(data_seed)
+    except DataError as error:
+        raise DataError(f"--data: {error}") from error
     prepare(options.out)
     with TrainingProgress(implementations, variants, hyper.num_iterations, Console(stderr=True)) as progress:
         results = compare(dataset, hyper, variants, implementations, jobs, options.out, progress)

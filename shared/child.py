@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.config import IMPLEMENTATIONS, VARIANTS, Hyperparameters, Variant
+from shared.config import IMPLEMENTATIONS, VARIANTS, Hyperparameters
 from shared.parameters import Parameters, initialize_parameters
 from shared.records import RunRecord, save_arrays, write_record
 
@@ -28,7 +28,7 @@ def train(task: dict, send: Send) -> None:
     port = {name: importlib.import_module(f"{package}.{name}") for name in ("network", "training", "trace")}
     for variant in task["variants"]:
         try:
-            _train_variant(task, port, VARIANTS[variant], send)
+            _train_variant(task, port, variant, send)
         except BrokenPipeError:
             raise
         except Exception as error:  # the other variants may still work
@@ -36,12 +36,13 @@ def train(task: dict, send: Send) -> None:
             send("crashed", variant=variant, reason=f"{type(error).__name__}: {error}")
 
 
-def _train_variant(task: dict, port: dict, variant: Variant, send: Send) -> None:
+def _train_variant(task: dict, port: dict, name: str, send: Send) -> None:
     from shared.alignment.masks import all_on, sample_length
     from shared.alignment.states import make_states
 
     X, Y, parameters, hyper = _problem(task)
-    folder = Path(task["folder"]) / task["implementation"] / variant.name
+    variant = hyper.effective(VARIANTS[name])
+    folder = Path(task["folder"]) / task["implementation"] / name
     lengths = task["lengths"][variant.name]
     settings = hyper.of(variant) | {"seed": hyper.seed}
     marks = [time.perf_counter()]
@@ -107,7 +108,7 @@ def verify(task: dict, send: Send) -> None:
         {part: _array(task, part) for part in ("X_train", "X_test", "grid")},
         folder / implementation / variant,
         folder / f"reference-{variant}.npz",
-        VARIANTS[variant],
+        hyper.effective(VARIANTS[variant]),
         implementation,
         hyper.seed,
         lambda updates: send("progress", updates=updates),
@@ -121,7 +122,7 @@ def bisect(task: dict, send: Send) -> None:
     from shared.alignment.trajectory import repeat_in_segments
 
     X, Y, parameters, hyper = _problem(task)
-    variant = VARIANTS[task["variant"]]
+    variant = hyper.effective(VARIANTS[task["variant"]])
     before, length = task["lengths"][variant.name][: task["segment"]], task["lengths"][variant.name][task["segment"]]
     training = importlib.import_module(f"{IMPLEMENTATIONS[task['implementation']]}.training")
     run = training.train_segments(

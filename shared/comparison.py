@@ -46,8 +46,9 @@ def compare(
     """
     m = dataset.X_train.shape[1]
     mask_bytes = sum(hyper.hidden) * m
-    lengths = {v: segment_lengths(hyper.num_iterations, mask_bytes if VARIANTS[v].dropout else 0) for v in variants}
-    plan = Plan(variants, implementations, lengths)
+    effective = {name: hyper.effective(VARIANTS[name]) for name in variants}
+    lengths = {v: segment_lengths(hyper.num_iterations, mask_bytes if effective[v].dropout else 0) for v in variants}
+    plan = Plan(list(effective.values()), implementations, lengths)
     runs = {(v, i): {"implementation": i, "variant": v, "status": "not run"} for v in variants for i in implementations}
 
     seconds = {"all": 0.0, "ports": 0.0, "reference": 0.0}
@@ -61,7 +62,7 @@ def compare(
                 workers.submit(base | {"task": "train", "implementation": implementation, "variants": variants})
             waiting: dict[str, list[Task]] = {}  # for the free run of the reference: {variant: verifications}
             for variant in variants:
-                if not VARIANTS[variant].dropout:
+                if not effective[variant].dropout:
                     workers.submit(base | {"task": "reference", "variant": variant})
                     waiting[variant] = []
 
@@ -216,7 +217,6 @@ def _score(folder: Path, dataset: Dataset, hyper: Hyperparameters) -> dict:
 def _results(
     dataset: Dataset, hyper: Hyperparameters, variants: list[str], runs: dict, plan: Plan, failures: list[dict], axes
 ) -> dict:
-    counts = plan.counts()
     first = failures[0] if failures else None
     return {
         "schema": SCHEMA,
@@ -241,7 +241,8 @@ def _results(
         and {key: first[key] for key in ("variant", "implementation", "stage", "tensor", "iteration")},
         "failures": failures,
         "diagnoses": [],
-        "counts": counts,
+        "counts": plan.counts(),
+        "beyond_horizon": plan.blind(),
     }
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from shared.errors import UsageError
 
@@ -74,6 +74,10 @@ class Hyperparameters:
             "lambd": self.lambd if variant.l2 else 0.0,
             "keep_prob": self.keep_prob if variant.dropout else 1.0,
         }
+
+    def effective(self, variant: Variant) -> Variant:
+        """The variant as it is trained: with keep_prob 1 no mask is ever drawn."""
+        return variant if self.keep_prob < 1 else replace(variant, dropout=False, frozen=False)
 
     def layers_dims(self, n_x: int) -> list[int]:
         """[n_x, h1, h2, 1]."""

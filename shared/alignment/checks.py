@@ -69,11 +69,12 @@ def judge(port: Any, reference: NDArray, floor: NDArray | float | None) -> dict[
         return {"status": "failed", "reason": problem}
     if reference.dtype.kind != "f":
         port, reference = port.astype(np.float64), reference.astype(np.float64)
-    difference = np.abs(port - reference)
+    with np.errstate(over="ignore"):
+        difference = np.abs(port - reference)
     allowed = allowance(reference, floor)
     beyond = ~(difference <= allowed)  # so that a floor that is not a number allows nothing
-    with np.errstate(divide="ignore", invalid="ignore"):
-        used = np.where(difference == 0, 0, difference / allowed)
+    with np.errstate(all="ignore"):
+        used = np.where(difference == 0, 0, difference / allowed) if allowed.any() else difference
     worst = np.unravel_index(np.argmax(used), used.shape)  # of a nan, where there is one
     outcome = {"difference": float(difference[worst]), "allowed": float(allowed[worst])}
     if not beyond.any():

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from shared.alignment.masks import mask_tests
 from shared.alignment.stages import STAGE_OF, tensors_of
 from shared.alignment.states import STATES
-from shared.config import VARIANTS, Variant
+from shared.config import Variant
 from shared.parameters import PARAMETER_NAMES
 
 Key = tuple[str, str, str, str, str]
@@ -17,13 +17,13 @@ PREDICTED = ("train", "test", "grid")
 class Plan:
     """Every comparison that is to be made, and its outcome once it is made."""
 
-    def __init__(self, variants: list[str], implementations: list[str], lengths: dict[str, list[int]]):
+    def __init__(self, variants: list[Variant], implementations: list[str], lengths: dict[str, list[int]]):
         self._checks: dict[Key, dict | None] = {}
         self._reasons: dict[Key, str] = {}
         for variant in variants:
             for implementation in implementations:
-                for stage, scope, tensor in planned(VARIANTS[variant], lengths[variant]):
-                    self._checks[variant, implementation, stage, scope, tensor] = None
+                for stage, scope, tensor in planned(variant, lengths[variant.name]):
+                    self._checks[variant.name, implementation, stage, scope, tensor] = None
 
     def fill(self, checks: Iterable[dict]) -> None:
         """Enter outcomes. One that was not planned, or comes twice, is a defect of the harness and raises."""
@@ -46,18 +46,18 @@ class Plan:
         return [check or _skipped(key, self._reasons.get(key)) for key, check in self._checks.items()]
 
     def counts(self) -> dict[str, int]:
-        """How many comparisons were planned, compared (passed or failed), failed and skipped.
-
-        blind: of those that passed, how many say little, because rounding alone moves the result visibly.
-        """
+        """How many comparisons were planned, compared (passed or failed), failed and skipped."""
         statuses = [check["status"] for check in self.checks()]
         return {
             "planned": len(statuses),
             "compared": len(statuses) - statuses.count("skipped"),
             "failed": statuses.count("failed"),
             "skipped": statuses.count("skipped"),
-            "blind": sum(check["status"] == "passed" and bool(check["reason"]) for check in self.checks()),
         }
+
+    def blind(self) -> int:
+        """How many of those that passed say little, because rounding alone moves the result visibly."""
+        return sum(check["status"] == "passed" and bool(check["reason"]) for check in self.checks())
 
     def verdict(self) -> str:
         """match only if everything planned was compared and passed."""

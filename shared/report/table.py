@@ -37,9 +37,10 @@ def show(results: dict, console: Console) -> None:
     times = f"ports {seconds['ports']:.0f} s, reference {seconds['reference']:.0f} s, side by side {seconds['all']:.0f} s"
     console.print(times, style="dim", highlight=False)
     counts = results["counts"]
-    if counts["blind"]:
+    if results["beyond_horizon"]:
         console.print(
-            f"{counts['blind']:,} of them beyond the horizon, where rounding alone hides any difference", style="yellow"
+            f"{results['beyond_horizon']:,} of them beyond the horizon, where rounding alone hides any difference",
+            style="yellow",
         )
     word, style, meaning = VERDICTS[results["verdict"]]
     console.print(

@@ -1,0 +1,136 @@
+"""What the tests share: the implementations, small random problems, the course's data, and the command."""
+
+import functools
+import importlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[1]
+COURSE_DATA = ROOT.parent / "shared" / "football" / "data.mat"
+PACKAGES = {"numpy": "numpy_impl", "torch": "torch_impl", "tensorflow": "tf_impl"}
+
+os.environ["MPLBACKEND"] = "Agg"
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A port's modules: what `import numpy_impl.network` and so on give."""
+
+    name: str
+    network: ModuleType
+    cost: ModuleType
+    training: ModuleType
+    trace: ModuleType
+
+
+class Problem(NamedTuple):
+    """X (n_x, m), Y (1, m), parameters of a network of the given sizes."""
+
+    X: NDArray
+    Y: NDArray
+    parameters: dict[str, NDArray]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the command ended, and the folder it was told to write to."""
+
+    code: int
+    stdout: str
+    stderr: str
+    out: Path
+
+    @functools.cached_property
+    def results(self) -> dict:
+        """The content of results.json, read as JSON is defined: without NaN and Infinity."""
+
+        def refuse(word):
+            raise ValueError(f"{word} is not JSON")
+
+        return json.loads((self.out / "results.json").read_text(), parse_constant=refuse)
+
+
+@functools.cache
+def load(name: str) -> Implementation:
+    modules = {
+        module: importlib.import_module(f"{PACKAGES[name]}.{module}") for module in ("network", "cost", "training", "trace")
+    }
+    return Implementation(name, **modules)
+
+
+@pytest.fixture(params=PACKAGES)
+def implementation(request):
+    """Each of the three implementations in turn."""
+    return load(request.param)
+
+
+@pytest.fixture(params=["torch", "tensorflow"])
+def port(request):
+    """Each of the two that are held against NumPy."""
+    return load(request.param)
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """The implementation from scratch."""
+    return load("numpy")
+
+
+@pytest.fixture(scope="session")
+def make_problem():
+    """A function that makes a small random problem, with biases that are not zero."""
+
+    def make(layers_dims=(3, 5, 4, 1), m=12, dtype="float64", seed=0) -> Problem:
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((layers_dims[0], m)).astype(dtype)
+        Y = (np.arange(m) % 2)[np.newaxis].astype(dtype)
+        parameters = {}
+        for layer, (n_in, n_out) in enumerate(itertools.pairwise(layers_dims), start=1):
+            parameters[f"W{layer}"] = (rng.standard_normal((n_out, n_in)) / np.sqrt(n_in)).astype(dtype)
+            parameters[f"b{layer}"] = rng.uniform(0.1, 0.5, (n_out, 1)).astype(dtype)
+        return Problem(X, Y, parameters)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def course_data():
+    """The course's data set, for those who have a copy."""
+    if not COURSE_DATA.exists():
+        pytest.skip(f"no copy of the course's data at {COURSE_DATA}")
+    from shared.data import load_dataset
+
+    return load_dataset(COURSE_DATA)
+
+
+@pytest.fixture(scope="session")
+def clean_environment():
+    """The environment without what could change colours, imports or the framework behind Keras."""
+    unwanted = ("PYTHONPATH", "KERAS_BACKEND", "COLUMNS", "LINES", "TERM", "NO_COLOR", "FORCE_COLOR", "TTY_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+
+
+@pytest.fixture(scope="session")
+def run_compare(tmp_path_factory, clean_environment):
+    """A function that runs compare.py in a process of its own, in an empty folder."""
+
+    def run(*flags, checkout=ROOT, environment=None) -> Outcome:
+        folder = tmp_path_factory.mktemp("compare")
+        done = subprocess.run(
+            [sys.executable, checkout / "compare.py", "--out", "out", *map(str, flags)],
+            cwd=folder, env=clean_environment | (environment or {}), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return Outcome(done.returncode, done.stdout, done.stderr, folder / "out")
+
+    return run

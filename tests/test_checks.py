@@ -1,0 +1,435 @@
+"""One comparison, and the plan of all: what must never pass does not, and green means that something was compared."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from shared.alignment.checks import FACTOR, STAGES, Check, judge, rank
+from shared.alignment.plan import FREE_RUN, PREDICTED, Plan, planned, segment_scope
+from shared.alignment.stages import STAGE_OF
+from shared.alignment.states import STATES
+from shared.config import VARIANTS
+from shared.parameters import PARAMETER_NAMES
+
+DTYPES = ("float64", "float32")
+PAIRS_OF_SHAPES = list(itertools.permutations([(4,), (4, 1), (1, 4)], 2))
+PAIRS_OF_DTYPES = list(itertools.permutations(["float64", "float32", "int64", "bool"], 2))
+FLOOR = 1e-6
+LENGTHS = [20, 20, 5]
+DESIGN = ("data", "parameters", "forward", "cost", "gradients", "update", "trajectory", "predictions")
+
+
+@pytest.fixture
+def matrix():
+    """A tensor of 4 x 3 numbers around one."""
+    return np.random.default_rng(0).uniform(0.5, 1.5, (4, 3))
+
+
+def judged(port, reference, floor=FLOOR):
+    """The outcome, in the form in which it is reported: `judge` fills in a Check."""
+    return Check("none", "torch", "forward", "initial", "Z1", 0, **judge(port, reference, floor))
+
+
+# What is equal passes
+
+
+@pytest.mark.parametrize("floor", [None, 0.0, FLOOR, np.full((4, 3), FLOOR)], ids=["none", "zero", "number", "array"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_equal_tensors_pass_and_use_nothing_of_the_budget(matrix, dtype, floor):
+    check = judged(matrix.astype(dtype), matrix.astype(dtype), floor)
+    assert (check.status, check.difference, check.budget_used, check.reason) == ("passed", 0.0, 0.0, "")
+    assert check.index is None
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int64", "uint8"])
+def test_whole_numbers_and_truth_values_are_compared_bit_for_bit(dtype):
+    """uint8: a difference that wraps around must not be small."""
+    reference = np.array([[0, 1, 1, 0]]).astype(dtype)
+    assert judged(reference.copy(), reference, None).status == "passed"
+    port = reference.copy()
+    port[0, 3] = 1
+    check = judged(port, reference, None)
+    assert (check.status, check.index, check.differing) == ("failed", [0, 3], 1)
+    assert (check.port_value, check.reference_value, check.difference) == (1.0, 0.0, 1.0)
+    assert judged(port, reference, FLOOR).status == "failed"
+
+
+def test_a_number_without_dimensions_is_compared_too():
+    assert judged(np.array(0.7), np.array(0.7)).status == "passed"
+    check = judged(np.array(0.71), np.array(0.7))
+    assert (check.status, check.index, check.elements, check.differing) == ("failed", [], 1, 1)
+
+
+# What is not a tensor of finite numbers of this shape and dtype fails, and says why
+
+
+@pytest.mark.parametrize("floor", [None, FLOOR, np.inf], ids=["exact", "floor", "infinite floor"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize("sides", ["port", "reference", "both"])
+def test_what_is_not_finite_fails_even_where_both_sides_have_it(matrix, sides, value, floor):
+    port, reference = matrix.copy(), matrix.copy()
+    for side, array in (("port", port), ("reference", reference)):
+        if sides in (side, "both"):
+            array[2, 1] = value
+    check = judged(port, reference, floor)
+    whose = "the reference's" if sides == "reference" else "the port's"
+    assert (check.status, check.reason) == ("failed", f"1 of 12 values of {whose} are not finite")
+    assert judged(matrix.copy(), matrix, floor).status == "passed"
+
+
+def test_infinities_of_opposite_sign_fail():
+    assert judged(np.array([np.inf]), np.array([-np.inf])).status == "failed"
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (4, 0)], ids=str)
+def test_an_empty_tensor_fails(shape):
+    check = judged(np.zeros(shape), np.zeros(shape))
+    assert (check.status, check.reason) == ("failed", "empty: nothing to compare")
+
+
+def test_a_missing_tensor_fails(matrix):
+    check = judged(None, matrix)
+    assert (check.status, check.reason, check.difference, check.budget_used) == ("failed", "missing", None, None)
+
+
+@pytest.mark.parametrize("port", [[[1.0]], 1.0, np.float64(1), "1.0"], ids=lambda port: type(port).__name__)
+def test_what_is_not_an_array_fails(port):
+    check = judged(port, np.ones((1, 1)))
+    assert (check.status, check.reason) == ("failed", f"expected a NumPy array, got {type(port).__name__}")
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 4), (12,), (4, 3, 1), (1, 4, 3), (4, 1), (1, 3), (1, 1), ()], ids=str
+)  # some of them would broadcast
+def test_a_tensor_of_another_shape_fails(shape):
+    check = judged(np.ones(shape), np.ones((4, 3)))
+    assert (check.status, check.reason) == ("failed", f"expected shape (4, 3), got {shape}")
+
+
+@pytest.mark.parametrize(("port", "reference"), PAIRS_OF_SHAPES, ids=str)
+def test_a_column_is_no_row_and_no_vector(port, reference):
+    assert judged(np.ones(port), np.ones(reference)).reason == f"expected shape {reference}, got {port}"
+
+
+@pytest.mark.parametrize(("port", "reference"), PAIRS_OF_DTYPES, ids=str)
+def test_a_tensor_of_another_dtype_fails_though_its_values_are_equal(port, reference):
+    check = judged(np.ones((2, 2), port), np.ones((2, 2), reference))
+    assert (check.status, check.reason) == ("failed", f"expected dtype {reference}, got {port}")
+
+
+def test_float32_in_the_clothes_of_float64_fails(matrix):
+    check = judged(matrix.astype("float32").astype("float64"), matrix, 1e-16)
+    assert check.status == "failed"
+    assert check.differing is not None
+    assert check.differing > 6
+
+
+# Wrong values
+
+
+def test_a_square_matrix_transposed_fails():
+    reference = np.random.default_rng(0).standard_normal((4, 4))
+    check = judged(reference.T, reference)
+    assert (check.status, check.differing, check.elements) == ("failed", 12, 16)  # all but the diagonal
+
+
+def test_a_flipped_sign_fails(matrix):
+    check = judged(-matrix, matrix)
+    assert (check.status, check.differing) == ("failed", 12)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_permuted_rows_and_columns_fail(matrix, axis):
+    assert judged(np.roll(matrix, 1, axis), matrix).status == "failed"
+    assert judged(np.roll(np.roll(matrix, 1, axis), -1, axis), matrix).status == "passed"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_wrong_element_in_ten_million_fails(dtype):
+    reference = np.ones((1000, 10_000), dtype)
+    port = reference.copy()
+    port[123, 4567] += 1e-4
+    check = judged(port, reference)
+    assert (check.status, check.elements, check.differing) == ("failed", 10_000_000, 1)
+    assert check.index == [123, 4567]
+    assert judged(reference.copy(), reference).status == "passed"
+
+
+# How much is allowed
+
+
+def test_no_floor_allows_not_one_unit_in_the_last_place(matrix):
+    port = matrix.copy()
+    port[1, 2] = np.nextafter(port[1, 2], 2)
+    check = judged(port, matrix, None)
+    assert (check.status, check.allowed, check.differing, check.index) == ("failed", 0.0, 1, [1, 2])
+    assert check.budget_used == np.inf
+    assert judged(port, matrix, 0.0).status == "passed"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("floor", [2.0**-10, np.full((3,), 2.0**-10)], ids=["number", "array"])
+def test_a_difference_at_the_limit_passes_and_one_unit_beyond_fails(dtype, floor):
+    """Powers of two, so that the difference itself is not rounded."""
+    limit = FACTOR * 2.0**-10
+    reference = np.zeros(3, dtype)
+    port = np.array([0, limit, 0], dtype)
+    check = judged(port, reference, floor)
+    assert (check.status, check.budget_used) == ("passed", 1.0)
+    port[1] = np.nextafter(port[1], np.array(1, dtype))
+    check = judged(port, reference, floor)
+    assert (check.status, check.index, check.differing) == ("failed", [1], 1)
+    assert check.budget_used is not None
+    assert check.budget_used > 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_floor_is_at_least_one_unit_in_the_last_place_of_the_reference(dtype):
+    reference = np.array([1.0, 1000.0], dtype)
+    ulp = np.spacing(reference)
+    assert judged(reference + int(FACTOR) * ulp, reference, 0.0).status == "passed"
+    check = judged(reference + np.array([0, FACTOR + 1], dtype) * ulp, reference, 0.0)
+    assert (check.status, check.index) == ("failed", [1])
+
+
+def test_one_element_does_not_lend_its_floor_to_another():
+    """A floor per element: a limit for all would be the largest."""
+    reference, floor = np.zeros(2), np.array([1.0, 1e-9])
+    assert judged(np.array([1.0, 0.0]), reference, floor).status == "passed"
+    assert judged(np.array([0.0, 1.0]), reference, floor).index == [1]
+
+
+def test_a_floor_broadcasts_to_the_tensor(matrix):
+    assert judged(matrix + FLOOR, matrix, np.full((4, 1), FLOOR)).status == "passed"
+    assert judged(matrix + 100 * FLOOR, matrix, np.full((4, 1), FLOOR)).status == "failed"
+
+
+@pytest.mark.parametrize("floor", [np.nan, np.array([[FLOOR, np.nan, FLOOR]])], ids=["number", "array"])
+def test_a_floor_that_is_not_a_number_allows_nothing(matrix, floor):
+    check = judged(matrix + FLOOR, matrix, floor)
+    assert check.status == "failed"
+    assert check.index is not None
+    assert np.isnan(np.broadcast_to(floor, matrix.shape)[tuple(check.index)])
+    assert judged(matrix + FLOOR, matrix, FLOOR).status == "passed"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_subnormal_number_flushed_to_zero_passes(dtype):
+    """Some frameworks flush; what is no longer subnormal may not vanish."""
+    tiny = np.finfo(dtype).tiny
+    reference = np.array([tiny / 2, tiny / 1024, 1.0], dtype)
+    assert (reference[:2] > 0).all()
+    flushed = np.array([0, 0, 1], dtype)
+    assert judged(flushed, reference, 0.0).status == "passed"
+    assert judged(flushed, reference, None).status == "failed"
+    assert judged(flushed, reference + np.array([100 * tiny, 0, 0], dtype), 0.0).status == "failed"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("where", ["zero", "largest"])
+def test_a_difference_too_large_for_a_ratio_fails_without_a_warning(dtype, where):
+    """Warnings are errors here: a large value where the reference has zero, and opposite ends of the range."""
+    largest = np.finfo(dtype).max
+    reference = np.array([0 if where == "zero" else -largest, 1], dtype)
+    check = judged(np.array([largest, 1], dtype), reference, 0.0)
+    assert (check.status, check.index) == ("failed", [0])
+
+
+# What is reported
+
+
+def test_the_element_that_uses_most_of_its_own_allowance_is_reported():
+    reference = np.zeros((2, 2))
+    port = np.array([[1.0, 0.0], [0.1, 1e-3]])
+    floor = np.array([[1.0, 1.0], [1e-3, 1e-9]])
+    check = judged(port, reference, floor)
+    assert (check.index, check.port_value, check.reference_value) == ([1, 1], 1e-3, 0.0)
+    assert (check.difference, check.allowed) == (1e-3, FACTOR * 1e-9)
+    assert (check.elements, check.differing) == (4, 2)
+    assert check.budget_used == pytest.approx(1e-3 / (FACTOR * 1e-9))
+    assert check.reason == "differs by 0.001 where rounding explains 1.6e-08"
+
+
+def test_where_nothing_is_allowed_the_largest_difference_is_reported():
+    """Bit for bit, every element that differs is infinitely beyond its allowance; the worst is still the largest."""
+    check = judged(np.array([1.0, 2.1, 9.0]), np.array([1.0, 2.0, 3.0]), None)
+    assert (check.index, check.port_value, check.reference_value, check.difference) == ([2], 9.0, 3.0, 6.0)
+
+
+def test_what_passed_reports_how_close_it_came_and_no_element():
+    check = judged(np.array([1 + 4 * FLOOR, 1.0]), np.ones(2))
+    assert check.budget_used == pytest.approx(4 / FACTOR)
+    assert "index" not in check.as_dict()
+    assert "port_value" not in check.as_dict()
+
+
+def test_a_check_becomes_the_entry_of_results_json():
+    entry = judged(np.array([1.0, 3.0]), np.ones(2)).as_dict()
+    required = {"variant", "implementation", "stage", "tensor", "iteration", "difference", "allowed", "budget_used"}
+    assert required | {"status", "reason", "scope"} <= set(entry)
+    assert (entry["index"], entry["port_value"], entry["reference_value"]) == ([1], 3.0, 1.0)
+
+
+def test_the_tensors_are_left_as_they_are(matrix):
+    port, reference, floor = matrix + 1, matrix.copy(), np.full((4, 3), FLOOR)
+    before = [array.copy() for array in (port, reference, floor)]
+    judge(port, reference, floor)
+    for array, copy in zip((port, reference, floor), before, strict=True):
+        np.testing.assert_array_equal(array, copy, strict=True)
+
+
+# The plan
+
+
+@pytest.fixture
+def plan():
+    """A plan of two variants and two implementations."""
+    variants = ["none", "dropout"]
+    return Plan([VARIANTS[name] for name in variants], ["torch", "tensorflow"], dict.fromkeys(variants, LENGTHS))
+
+
+def entry(key, status="passed", **more):
+    """An outcome for one place of the plan."""
+    names = ("variant", "implementation", "stage", "scope", "tensor")
+    return dict(zip(names, key, strict=True)) | {"status": status, "iteration": 0, "reason": ""} | more
+
+
+def keys_of(plan):
+    return [tuple(c[k] for k in ("variant", "implementation", "stage", "scope", "tensor")) for c in plan.checks()]
+
+
+def filled(plan, *exceptions):
+    """The plan with all passed, but for the given number of failed and of open ones at its end."""
+    keys = keys_of(plan)
+    failed, still_open = exceptions or (0, 0)
+    statuses = ["passed"] * (len(keys) - failed - still_open) + ["failed"] * failed
+    plan.fill(entry(key, status) for key, status in zip(keys, statuses, strict=False))
+    return plan
+
+
+def test_all_stages_of_the_design_are_planned_in_its_order():
+    assert list(STAGES) == ["repeat", *DESIGN]
+    assert set(STAGE_OF) == set(DESIGN[:6])
+    for variant in VARIANTS.values():
+        stages = [stage for stage, _, _ in planned(variant, LENGTHS)]
+        assert list(dict.fromkeys(stages)) == list(STAGES)
+        assert stages == sorted(stages, key=lambda stage: rank(stage, 0))
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, [1], [1, 1, 1], [1000, 1000]], ids=str)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_comparison_is_planned_twice(variant, lengths):
+    places = list(planned(VARIANTS[variant], lengths))
+    assert len(set(places)) == len(places)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_tensor_of_the_design_is_planned_from_every_state(variant):
+    places = set(planned(VARIANTS[variant], LENGTHS))
+    tensors = {
+        "data": {"X", "Y"},
+        "parameters": set(PARAMETER_NAMES),
+        "forward": {"Z1", "A1", "Z2", "A2", "Z3", "A3"},
+        "cost": {"cross_entropy", "l2_penalty", "cost"},
+        "gradients": {f"{prefix}{name}" for prefix in ("d", "decay_") for name in PARAMETER_NAMES},
+        "update": {f"{name} after update {update}" for name in PARAMETER_NAMES for update in (1, 2)},
+    }
+    for state, (stage, names) in itertools.product(STATES, tensors.items()):
+        assert {(stage, state, name) for name in names} <= places
+    masks = {("forward", state, D) for state in STATES for D in ("D1", "D2")}
+    assert masks <= places if VARIANTS[variant].dropout else not masks & places
+    scopes = ["updates 0 to 19", "updates 20 to 39", "updates 40 to 44", FREE_RUN]
+    assert [segment_scope(first, length) for first, length in ((0, 20), (20, 20), (40, 5))] == scopes[:3]
+    assert {("trajectory", scope, name) for scope in scopes for name in ("cost", *PARAMETER_NAMES)} <= places
+    assert {("predictions", "final parameters", part) for part in PREDICTED} <= places
+    assert {("repeat", state, "step") for state in STATES} | {("repeat", scopes[0], "training")} <= places
+
+
+@pytest.mark.parametrize(("variant", "masks"), [("none", 0), ("l2", 0), ("dropout", 15), ("frozen-dropout", 13)])
+def test_the_masks_are_tested_where_there_is_dropout(variant, masks):
+    assert sum(scope == "masks" for _, scope, _ in planned(VARIANTS[variant], LENGTHS)) == masks
+
+
+def test_what_was_never_compared_is_skipped_with_a_reason(plan):
+    checks = plan.checks()
+    assert len(checks) > 400
+    assert {(check["status"], check["reason"]) for check in checks} == {("skipped", "never compared")}
+    assert all(check["difference"] is check["allowed"] is check["budget_used"] is None for check in checks)
+    assert plan.verdict() == "incomplete"
+
+
+def test_a_reason_reaches_only_what_is_still_open_of_its_run(plan):
+    keys = keys_of(plan)
+    plan.fill([entry(keys[0])])
+    plan.skip("crashed", "none", "torch")
+    plan.skip("later", "none", "torch")
+    reasons = {key: check["reason"] for key, check in zip(keys, plan.checks(), strict=True)}
+    assert reasons.pop(keys[0]) == ""
+    assert {reason for key, reason in reasons.items() if key[:2] == ("none", "torch")} == {"crashed"}
+    assert {reason for key, reason in reasons.items() if key[:2] != ("none", "torch")} == {"never compared"}
+
+
+def test_a_reason_for_all_implementations_reaches_all_of_the_variant(plan):
+    plan.skip("no reference", "dropout")
+    for check in plan.checks():
+        assert check["reason"] == ("no reference" if check["variant"] == "dropout" else "never compared")
+
+
+def test_a_comparison_that_was_not_planned_raises(plan):
+    key = keys_of(plan)[0]
+    for i, other in enumerate(("l2", "numpy", "update", "masks", "Z9")):
+        stranger = (*key[:i], other, *key[i + 1 :])
+        with pytest.raises(ValueError, match="not planned"):
+            plan.fill([entry(stranger)])
+    plan.fill([entry(key)])
+
+
+@pytest.mark.parametrize("status", ["passed", "failed"])
+def test_a_comparison_made_twice_raises(plan, status):
+    key = keys_of(plan)[0]
+    plan.fill([entry(key, status)])
+    with pytest.raises(ValueError, match="made twice"):
+        plan.fill([entry(key)])
+    assert plan.checks()[0]["status"] == status
+
+
+def test_outcomes_stand_in_the_order_of_the_plan(plan):
+    keys = keys_of(plan)
+    plan.fill(entry(key) for key in reversed(keys))
+    assert keys_of(plan) == keys
+
+
+@pytest.mark.parametrize(
+    ("failed", "still_open", "verdict"),
+    [(0, 0, "match"), (1, 0, "mismatch"), (0, 1, "incomplete"), (1, 1, "mismatch"), (5, 7, "mismatch")],
+)
+def test_the_verdict_and_the_counts(plan, failed, still_open, verdict):
+    total = len(keys_of(plan))
+    counts = filled(plan, failed, still_open).counts()
+    assert counts == {"planned": total, "compared": total - still_open, "failed": failed, "skipped": still_open}
+    assert plan.verdict() == verdict
+
+
+@pytest.mark.parametrize(("variants", "implementations"), [([], []), ([], ["torch"]), (["none"], [])], ids=str)
+def test_an_empty_plan_is_no_match(variants, implementations):
+    plan = Plan([VARIANTS[name] for name in variants], implementations, {"none": LENGTHS})
+    assert plan.counts() == {"planned": 0, "compared": 0, "failed": 0, "skipped": 0}
+    assert plan.verdict() == "incomplete"
+
+
+def test_a_comparison_entered_as_skipped_is_no_match(plan):
+    keys = keys_of(plan)
+    plan.fill(entry(key, "skipped" if i == 3 else "passed") for i, key in enumerate(keys))
+    assert plan.counts()["skipped"] == 1
+    assert plan.verdict() == "incomplete"
+
+
+def test_what_passed_though_rounding_hides_it_is_counted_as_blind(plan):
+    keys = keys_of(plan)
+    reasons = {0: ("passed", "says little"), 1: ("passed", "beyond the horizon"), 2: ("failed", "differs")}
+    plan.fill(
+        entry(key, reasons.get(i, ("passed", ""))[0], reason=reasons.get(i, ("passed", ""))[1]) for i, key in enumerate(keys)
+    )
+    counts = plan.counts()
+    assert (plan.blind(), counts["failed"], counts["compared"]) == (2, 1, len(keys))

@@ -1,0 +1,429 @@
+"""The failure message: the first divergence, what explains it, where it stands, and how to see it alone."""
+
+import ast
+import itertools
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from numpy_impl import trace as numpy_trace
+from shared.alignment import limits
+from shared.alignment.checks import STAGES, Check, judge
+from shared.alignment.locate import locate
+from shared.alignment.plan import FREE_RUN, planned, segment_scope
+from shared.alignment.problem import Problem
+from shared.alignment.reproduction import step_evidence, write_reproduction
+from shared.alignment.stages import STAGE_OF, single_step_checks
+from shared.alignment.trajectory import repeat_in_segments
+from shared.config import IMPLEMENTATIONS, VARIANTS
+from shared.records import RunRecord, write_record
+from shared.report.failure import INPUTS, first_failures, message
+from shared.workers import ROOT
+
+SEGMENT = segment_scope(20, 20)
+
+
+def check(stage, tensor, status="failed", scope="biases", iteration=0, variant="l2", implementation="torch", **more):
+    """A check as it stands in results.json."""
+    if status == "failed" and not more:
+        more = {"reason": "missing"}
+    return Check(variant, implementation, stage, scope, tensor, iteration, status=status, **more).as_dict()
+
+
+def off(tensor="dW1", stage="gradients", **more):
+    """A check that failed on values."""
+    reference = np.zeros((20, 2))
+    port = reference.copy()
+    port[11, 1] = 0.25
+    port[3, 0] = 0.125
+    outcome = judge(port, reference, 1e-3)
+    return check(stage, tensor, **outcome, **more)
+
+
+# The first failure
+
+
+def test_no_failure_gives_none():
+    assert first_failures([]) == []
+    assert first_failures([check("forward", "Z1", "passed"), check("forward", "A1", "skipped")]) == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_first_stage_that_fails_is_the_answer(order):
+    for earlier, later in itertools.pairwise(STAGES):
+        checks = [check(earlier, "Z1", iteration=50), check(later, "cost", iteration=3)][::order]
+        (failure,) = first_failures(checks)
+        assert failure["stage"] == earlier
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_within_a_stage_the_first_iteration_is_the_answer(order):
+    checks = [
+        check("trajectory", "W1", scope=SEGMENT, iteration=40),
+        check("trajectory", "cost", scope=SEGMENT, iteration=28),
+        check("trajectory", "cost", scope=segment_scope(40, 20), iteration=41),
+    ][::order]
+    (failure,) = first_failures(checks)
+    assert (failure["tensor"], failure["iteration"]) == ("cost", 28)
+
+
+def test_within_a_stage_the_first_tensor_of_the_computation_is_the_answer():
+    checks = [check("forward", name) for name in ("Z2", "A2", "Z3")]
+    assert first_failures(checks)[0]["tensor"] == "Z2"
+
+
+def test_every_run_that_fails_has_its_own_failure_first_things_first():
+    checks = [
+        check("predictions", "train", scope="final parameters", variant="none"),
+        check("forward", "Z1", variant="none", implementation="tensorflow"),
+        check("update", "W1 after update 1", variant="l2"),
+        check("forward", "Z1", "passed", variant="l2", implementation="tensorflow"),
+    ]
+    found = [(failure["variant"], failure["implementation"]) for failure in first_failures(checks)]
+    assert found == [("none", "tensorflow"), ("l2", "torch"), ("none", "torch")]
+
+
+def test_what_passed_or_was_skipped_is_never_a_failure():
+    checks = [check("data", "X", "skipped"), check("parameters", "W1", "passed"), check("cost", "cost")]
+    (failure,) = first_failures(checks)
+    assert failure["stage"] == "cost"
+
+
+# Its inputs
+
+
+def explained(*checks):
+    (failure,) = first_failures(list(checks))
+    return failure["inputs_agreed"], failure["inputs_differ"]
+
+
+def test_the_inputs_that_agreed_are_named():
+    inputs = [check("forward", name, "passed") for name in ("A3", "A2")] + [check("data", "Y", "passed")]
+    assert explained(check("gradients", "dW3"), *inputs) == (["A3", "Y", "A2"], [])
+
+
+def test_an_input_that_differs_too_is_named():
+    inputs = [check("gradients", "dW1"), check("parameters", "W1", "passed")]
+    failure = check("update", "W1 after update 1")
+    from shared.report.failure import _explained
+
+    assert _explained(failure, [failure, *inputs])["inputs_agreed"] == ["W1"]
+    assert _explained(failure, [failure, *inputs])["inputs_differ"] == ["dW1"]
+
+
+def test_an_input_that_was_not_compared_is_neither():
+    assert explained(check("forward", "Z1"), check("data", "X", "skipped")) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"scope": "initial"}, {"variant": "none"}, {"implementation": "tensorflow"}],
+    ids=["another state", "another variant", "another implementation"],
+)
+def test_only_inputs_of_the_same_step_of_the_same_run_count(elsewhere):
+    assert explained(check("forward", "Z1"), check("data", "X", "passed")) == (["X"], [])
+    assert explained(check("forward", "Z1"), check("data", "X", "passed", **elsewhere)) == ([], [])
+
+
+def test_a_segment_has_no_inputs_to_name():
+    """`cost` is a tensor of a single step too."""
+    failure = check("trajectory", "cost", scope=SEGMENT, iteration=28)
+    assert explained(failure, check("trajectory", "cross_entropy", "passed", scope=SEGMENT)) == ([], [])
+
+
+def test_every_tensor_of_a_step_has_inputs_that_come_before_it():
+    order = [name for names in STAGE_OF.values() for name in names]
+    given = {"X", "Y", *STAGE_OF["parameters"]}
+    assert set(INPUTS) == set(order) - given
+    for name, inputs in INPUTS.items():
+        assert inputs
+        for other in inputs:
+            assert order.index(other) < order.index(name)
+
+
+# The message
+
+
+def test_the_message_says_where_what_how_much_and_where_to_look():
+    checks = [off(), *(check("forward", name, "passed") for name in ("A3", "A2", "A1"))]
+    (failure,) = first_failures(checks)
+    lines = message(failure)
+    assert lines[0] == "torch, l2, iteration 0: gradients, dW1 (biases)"
+    assert lines[1:7] == [
+        "differs by 0.25 where rounding explains 0.016",
+        "its inputs agreed: A3, A2, A1",
+        "2 of 40 elements differ, most of all [11, 1]:",
+        "  torch      0.25",
+        "  reference  0.0",
+        "  differ by  0.25, allowed 0.016",
+    ]
+    assert re.fullmatch(r"where it stands: numpy_impl/\w+\.py:\d+, torch_impl/\w+\.py:\d+, tf_impl/\w+\.py:\d+", lines[7])
+    assert len(lines) == 8
+
+
+def test_the_message_of_what_is_missing_shows_no_element():
+    (failure,) = first_failures([check("forward", "Z1")])
+    lines = message(failure)
+    assert lines[:2] == ["torch, l2, iteration 0: forward, Z1 (biases)", "missing"]
+    assert not any("elements differ" in line for line in lines)
+
+
+def test_the_message_of_a_long_run_has_its_iteration_and_its_first_bad_update():
+    (failure,) = first_failures([off("cost", "trajectory", scope="updates 12000 to 12999", iteration=12345)])
+    assert message(failure)[0] == "torch, l2, iteration 12,345: trajectory, cost (updates 12000 to 12999)"
+    assert not any(line.startswith("first bad update") for line in message(failure))
+    lines = message(failure | {"first_bad_update": 12344, "reproduction": "out/reproduce_torch_l2.py"})
+    assert "first bad update: 12,344" in lines
+    assert lines[-1] == "reproduce it alone: python out/reproduce_torch_l2.py"
+    assert "first bad update: 0" in message(failure | {"first_bad_update": 0})
+
+
+def test_values_are_shown_to_the_last_digit():
+    reference = np.array([0.1])
+    failure = check("forward", "Z3", **judge(reference + 1e-15, reference, None))
+    lines = message(first_failures([failure])[0])
+    assert f"  torch      {0.1 + 1e-15!r}" in lines
+    assert "  reference  0.1" in lines
+
+
+def test_a_single_number_that_differs_is_shown_without_an_index():
+    failure = check("cost", "cost", **judge(np.array(0.8), np.array(0.7), 1e-9))
+    lines = message(first_failures([failure])[0])
+    assert "  torch      0.8" in lines
+    assert not any("[]" in line for line in lines)
+
+
+# Where it stands
+
+PLACES = sorted(
+    {(stage, tensor, variant.dropout) for variant in VARIANTS.values() for stage, _, tensor in planned(variant, [20, 20])}
+)
+
+
+def line_at(place):
+    file, number = place.split(":")
+    return (ROOT / file).read_text(encoding="utf-8").splitlines()[int(number) - 1]
+
+
+@pytest.mark.parametrize(("stage", "tensor", "dropout"), PLACES, ids=lambda value: str(value))
+def test_every_planned_tensor_stands_at_a_line_of_code_in_each_implementation(stage, tensor, dropout):
+    places = locate(stage, tensor, dropout)
+    assert list(places) == list(IMPLEMENTATIONS)
+    for implementation, place in places.items():
+        file, number = place.split(":")
+        assert file.startswith(IMPLEMENTATIONS[implementation] + "/")
+        line = line_at(place)
+        assert line.strip()
+        assert not line.strip().startswith(("#", '"""'))
+        assert int(number) not in docstring_lines(ROOT / file)
+
+
+def docstring_lines(path):
+    """The numbers of the lines of all docstrings."""
+    numbers: set[int] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            numbers |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return numbers
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("name", ["Z1", "A1", "Z2", "A2", "Z3"])
+def test_the_forward_pass_is_found_at_the_assignment_of_its_tensor(name, dropout):
+    for place in locate("forward", name, dropout).values():
+        assert re.match(rf"\s*{name} = ", line_at(place))
+
+
+def test_the_forward_pass_with_dropout_is_another_place_in_numpy():
+    without, dropped = (line_at(locate("forward", "A1", dropout)["numpy"]) for dropout in (False, True))
+    assert "D1" in dropped
+    assert "D1" not in without
+
+
+@pytest.mark.parametrize("name", ["dW3", "db3", "dW2", "db2", "dW1", "db1"])
+def test_the_gradients_are_found_at_the_hand_written_line_and_at_autograd(name):
+    places = locate("gradients", name, False)
+    assert re.match(rf"\s*{name} = ", line_at(places["numpy"]))
+    assert ".backward(" in line_at(places["torch"])
+    assert ".gradient(" in line_at(places["tensorflow"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "tensor", "dropout", "expected"),
+    [
+        ("data", "X", False, ("Z1 = ", "return", "return")),
+        ("parameters", "W1", False, ("copy()", "copy_(", "assign(")),
+        ("forward", "A3", False, ("sigmoid", "sigmoid", "sigmoid")),
+        ("forward", "D1", True, ("random", "dropout1(", "dropout1(")),
+        ("forward", "D2: kept share", True, ("random", "dropout2(", "dropout2(")),
+        ("cost", "cross_entropy", False, ("return", "return", "return")),
+        ("cost", "cost", False, ("l2_penalty", "l2_penalty", "l2_penalty")),
+        ("gradients", "decay_W1", False, ("lambd / m", "weight_decay", "weight_decay")),
+        ("update", "W1 after update 2", False, ("learning_rate", "optimizer.", "optimizer.")),
+        ("update", "decay of W", False, ("lambd / m", "weight_decay", "weight_decay")),
+        ("trajectory", "cost", False, ("def train_segments",) * 3),
+        ("predictions", "train", False, ("0.5", "0.5", "0.5")),
+    ],
+    ids=str,
+)
+def test_the_other_stages_are_found_where_they_are_computed(stage, tensor, dropout, expected):
+    for place, text in zip(locate(stage, tensor, dropout).values(), expected, strict=True):
+        assert text in line_at(place)
+
+
+# The reproduction
+
+
+@pytest.fixture
+def fault(make_problem, tmp_path):
+    """A function that puts a fault into one tensor of a step and writes its reproduction: path of the script, check."""
+
+    def write(name="dW2", implementation="numpy", variant="l2-dropout", change=lambda value: value * 1.001):
+        X, Y, parameters = make_problem((3, 6, 4, 1), m=40)
+        settings = {"lambd": 0.7 if "l2" in variant else 0.0, "keep_prob": 0.8 if "dropout" in variant else 1.0}
+        problem = Problem(X, Y, 0.3, **settings)
+        port = limits.port_tensors(numpy_trace, problem, parameters)
+        port = {**port, name: np.asarray(change(port[name]))} if change else {n: v for n, v in port.items() if n != name}
+        place = {"variant": variant, "implementation": implementation}
+        found = [c for c in single_step_checks(problem, "biases", parameters, port, port, place) if c.tensor == name]
+        assert [c.status for c in found] == ["failed"]
+        stem = tmp_path / "alone" / "reproduction"
+        stem.parent.mkdir(exist_ok=True)
+        write_reproduction(stem, found[0], problem, step_evidence(found[0], problem, parameters, port), seed=1)
+        return stem.with_suffix(".py"), found[0]
+
+    return write
+
+
+@pytest.fixture
+def run_alone(clean_environment):
+    """A function that runs a script in its own folder, in a process of its own."""
+
+    def run(script):
+        return subprocess.run(
+            [sys.executable, "-W", "error", script.name],
+            cwd=script.parent, env=clean_environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def compared_alone(script):
+    """The script with its second part, which calls the implementation of today, left out."""
+    text = script.read_text(encoding="utf-8")
+    start, end = text.index("\nsys.path.insert"), text.index("sys.exit(")
+    script.write_text(text[:start] + text[end:], encoding="utf-8")
+    return script
+
+
+@pytest.mark.parametrize("name", ["X", "W2", "Z1", "A2", "cross_entropy", "dW2", "decay_W1", "b1 after update 2"])
+def test_the_difference_is_shown_with_nothing_but_numpy(fault, run_alone, name):
+    script, found = fault(name)
+    done = run_alone(compared_alone(script))
+    assert done.stderr == ""
+    assert done.returncode == 1
+    assert f"elements of {name} differ; the worst:" in done.stdout
+    assert f"as compared: {found.differing} of {found.elements} elements" in done.stdout
+    assert f"index      {tuple(found.index)}" in done.stdout
+    assert f"port       {found.port_value!r}" in done.stdout
+    assert f"reference  {found.reference_value!r}" in done.stdout
+    assert f"difference {found.difference!r}, allowed {found.allowed!r}" in done.stdout
+
+
+def test_the_first_part_exits_with_zero_where_the_evidence_agrees(fault, run_alone):
+    """The control: the same script, the evidence doctored."""
+    script, _ = fault()
+    doctor(script, lambda case: case | {"port": case["reference"]})
+    done = run_alone(compared_alone(script))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "as compared: 0 of 24 elements of dW2 differ" in done.stdout
+
+
+def doctor(script, change):
+    path = script.with_suffix(".npz")
+    with np.load(path) as case:
+        changed = change(dict(case))
+    np.savez(path, **changed)
+
+
+@pytest.mark.parametrize("name", ["Z1", "dW2", "W2 after update 1", "b1 after update 2", "cost"])
+def test_the_implementation_of_today_is_asked_too_and_decides(fault, run_alone, name):
+    """The fault was in the recorded tensor only: today's NumPy network is right."""
+    script, _ = fault(name)
+    done = run_alone(script)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, today = done.stdout.split("today: ")
+    assert "as compared: 0 of" not in first
+    assert today.startswith("0 of")
+
+
+def test_an_implementation_that_is_still_wrong_today_exits_with_one(fault, run_alone):
+    """Seen from the other side: a reference that today's network does not reach."""
+    script, _ = fault("dW2")
+    doctor(script, lambda case: case | {"reference": case["reference"] + 1})
+    done = run_alone(script)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "today: 24 of 24 elements" in done.stdout
+
+
+@pytest.mark.parametrize("implementation", ["torch", "tensorflow"])
+def test_the_ports_of_today_are_asked_through_their_own_modules(fault, run_alone, implementation):
+    script, _ = fault("dW2", implementation, "l2")
+    done = run_alone(script)
+    assert done.returncode == 0, done.stderr
+    assert "today: 0 of 24 elements of dW2 differ" in done.stdout
+
+
+def test_a_script_moved_elsewhere_with_its_arrays_still_runs(fault, run_alone, tmp_path):
+    script, _ = fault()
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    for path in (script, script.with_suffix(".npz")):
+        shutil.move(path, elsewhere / path.name)
+    assert run_alone(elsewhere / script.name).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("Z1", None),
+        ("Z1", lambda value: np.where(np.arange(value.size).reshape(value.shape) == 5, np.nan, value)),
+        ("Z1", lambda value: value.astype("float32")),
+        ("decay_b1", lambda value: value.astype("float32")),
+        ("dW2", lambda value: value.T),
+        ("b1", np.ravel),
+        ("Z3", lambda value: value[:, :0]),
+    ],
+    ids=["missing", "nan", "dtype", "zeros of another dtype", "transposed", "vector", "empty"],
+)
+def test_what_is_no_tensor_of_this_kind_is_shown_without_a_traceback(fault, run_alone, name, change):
+    script, found = fault(name, change=change)
+    assert found.reason in script.read_text(encoding="utf-8")
+    done = run_alone(compared_alone(script))
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+def test_a_bad_segment_is_shown_with_nothing_but_numpy(make_problem, run_alone, tmp_path):
+    X, Y, parameters = make_problem((3, 6, 4, 1), m=40)
+    problem = Problem(X, Y, 0.3, 0.0, 1.0)
+    run = limits.numpy_training.train_segments(X, Y, parameters, lengths=[20, 20], **problem.step)
+    write_record(tmp_path / "run", parameters, [20, 20], run)
+    record = RunRecord(tmp_path / "run")
+    record.costs[27] *= 1.001
+    result = repeat_in_segments(problem, record, {"variant": "none", "implementation": "torch"})
+    (bad,) = [c for c in result.checks if c.status == "failed"]
+    write_reproduction(tmp_path / "reproduction", bad, problem, result.evidence[bad.scope, bad.tensor], seed=1)
+    done = run_alone(tmp_path / "reproduction.py")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "as compared: 1 of 20 elements of cost differ" in done.stdout
+    assert "index      (7,)" in done.stdout
+    assert "today" not in done.stdout
+
+
+def test_the_free_run_is_a_scope_of_its_own():
+    assert FREE_RUN not in {segment_scope(0, 20), SEGMENT}
