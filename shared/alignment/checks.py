@@ -95,7 +95,10 @@ def allowance(reference: NDArray, floor: NDArray | float | None) -> NDArray:
     if floor is None:
         return np.zeros(reference.shape)
     # Some frameworks flush subnormal numbers to zero: below the smallest normal one nothing is told apart.
-    smallest = np.maximum(np.spacing(np.abs(reference)), np.finfo(reference.dtype).tiny)
+    size = np.abs(reference)
+    limits = np.finfo(reference.dtype)
+    with np.errstate(over="ignore"):  # the spacing of the largest number is infinite, which would allow everything
+        smallest = np.maximum(np.minimum(np.spacing(size), size * limits.eps), limits.tiny)
     return np.broadcast_to(FACTOR * np.maximum(floor, smallest), reference.shape)
 
 
