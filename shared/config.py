@@ -9,6 +9,9 @@ from shared.errors import UsageError
 IMPLEMENTATIONS = {"numpy": "numpy_impl", "torch": "torch_impl", "tensorflow": "tf_impl"}
 """Name on the command line and in results.json -> package."""
 
+MAX_WEIGHTS = 10**8
+"""Between the hidden layers; in float64 they take 0.8 GB, several times over while they train."""
+
 DTYPES = ("float64", "float32")
 
 
@@ -64,6 +67,12 @@ class Hyperparameters:
                 continue
             for number in value if isinstance(value, tuple) else (value,):
                 _check_range(option.name, number, option.metadata)
+        if 1 - self.keep_prob == 1:
+            raise UsageError(f"keep_prob: expected at least 1.2e-16, so that 1 - keep_prob is not 1, got {self.keep_prob}")
+        if math.prod(self.hidden) > MAX_WEIGHTS:
+            raise UsageError(
+                f"hidden: expected at most {MAX_WEIGHTS:,} weights between the hidden layers, got {self.hidden}"
+            )
         if len(self.hidden) != 2:
             raise UsageError(f"hidden: expected the sizes of two hidden layers, got {len(self.hidden)}")
 

@@ -59,6 +59,8 @@ def write_record(
     bits: dict[int, NDArray] = {}
     done = 0
     for segment in segments:
+        if segment.costs.shape != (lengths[len(costs)],):
+            raise ValueError(f"expected {lengths[len(costs)]} costs of a segment, got {segment.costs.shape}")
         end = done + len(segment.costs)
         for layer, D in enumerate(segment.masks or (), start=1):
             packed = np.packbits(D.reshape(len(D), -1), axis=-1)

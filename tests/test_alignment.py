@@ -173,6 +173,17 @@ def test_one_element_off_by_little_is_red_where_it_is(make_case, stage, name, dt
     assert worst.reference_value == float(port[name][tuple(index)])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("stage", "name"), [place for place in PLACES if place[0] in ("data", "parameters")])
+def test_what_is_only_handed_over_must_agree_bit_for_bit(make_case, stage, name, dtype):
+    problem, start, port = make_case(dtype=dtype)
+    faulty, index = one_element(port[name], lambda value: np.nextafter(value, value.dtype.type(9)))
+    checks = checks_of(problem, start, port | {name: faulty})
+    assert failed(checks) == [(stage, name)]
+    worst = next(check for check in checks if check.tensor == name)
+    assert (worst.allowed, worst.index) == (0.0, index)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
 @pytest.mark.parametrize(("stage", "name"), SOME)
 def test_one_element_that_is_not_finite_is_red_where_it_is(make_case, stage, name, value):

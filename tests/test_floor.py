@@ -160,7 +160,7 @@ def test_shaken_functions_stay_within_rounding_of_the_plain_ones_and_do_move(pro
     X, Y, parameters = problem
     plain = [np.asarray(leaf) for leaf in leaves(functions_of(X, Y, parameters)[function]())]
     moved = False
-    for seed in range(5):  # one nudge of one number is none with a chance of one third
+    for seed in range(20):  # one nudge of one number is none with a chance of one third; a mean of many hides most
         nudge = Nudge(seed)
         wrapped = {name: shaken(nudge(value), nudge) for name, value in parameters.items()}
         result = leaves(functions_of(shaken(nudge(X), nudge), Y, wrapped)[function]())
@@ -357,7 +357,7 @@ def test_the_third_state_saturates_on_both_sides(states):
     for state in ("initial", "biases"):  # the control: these do not
         assert np.abs(network.forward_propagation(X, made[state])[1][-4]).max() < 10
     assert (np.abs(made["saturated"]["b1"]) > 1e-3).all()
-    np.testing.assert_array_equal(made["saturated"]["W1"], 5 * parameters["W1"], strict=True)
+    np.testing.assert_array_equal(made["saturated"]["W1"], 8 * parameters["W1"], strict=True)
 
 
 def test_the_fourth_state_is_the_ports_own(states):

@@ -27,7 +27,9 @@ class Nudge:
             offset = int(self.rng.integers(0, len(self._pool) - values.size))
             signs = self._pool[offset : offset + values.size]
         # spacing(0) is the smallest subnormal number, which would turn units on (A > 0); spacing(inf) is not a number.
-        ulp = np.where(np.isfinite(values) & (values != 0), np.spacing(values), 0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            spacing = np.minimum(np.spacing(np.abs(values)), np.abs(values) * np.finfo(values.dtype).eps)
+        ulp = np.where(np.isfinite(values) & (values != 0), spacing, 0)
         return values + signs.reshape(values.shape) * ulp
 
     def replicates(self, parameters: Parameters) -> Parameters:
@@ -55,8 +57,7 @@ class Shaken(np.ndarray):
             order = nudge.rng.permutation(plain[0].shape[-1])
             plain = [plain[0][..., order], plain[1][..., order, :]]
         elif ufunc is np.add and method == "reduce":
-            plain[0] = nudge.rng.permuted(plain[0], axis=-1)
-            result = _add_one_by_one(plain[0], kwargs.get("axis", 0), kwargs.get("keepdims", False))
+            result = _add_one_by_one(plain[0], kwargs.get("axis", 0), kwargs.get("keepdims", False), nudge.rng)
             return shaken(nudge(result), nudge)
         result = np.asarray(getattr(ufunc, method)(*plain, **kwargs))
         return shaken(nudge(result), nudge) if result.dtype.kind == "f" else result
@@ -74,9 +75,9 @@ def spread(replicates: NDArray) -> NDArray:
     return np.abs(replicates[1:] - replicates[0]).max(axis=0)
 
 
-def _add_one_by_one(values: NDArray, axis, keepdims: bool) -> NDArray:
-    """A sum in plain order, the least accurate a framework may use; NumPy's own is pairwise."""
+def _add_one_by_one(values: NDArray, axis, keepdims: bool, rng: np.random.Generator) -> NDArray:
+    """A sum one by one in random order, the least accurate a framework may use; NumPy's own is pairwise."""
     axes = tuple(range(values.ndim)) if axis is None else np.atleast_1d(axis)
     for one in axes:
-        values = np.add.accumulate(values, axis=one).take([-1], axis=one)
+        values = np.add.accumulate(rng.permuted(values, axis=one), axis=one).take([-1], axis=one)
     return values if keepdims else np.squeeze(values, axis=tuple(int(one) for one in axes))

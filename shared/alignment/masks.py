@@ -1,7 +1,7 @@
 """Dropout masks as random numbers: what a framework's generator must be like, whatever bits it draws.
 
-Each test gives a standard normal variable under the hypothesis that every unit of every example is kept independently with
-probability keep_prob; it fails beyond LIMIT. The seeds are fixed, so a run that passed passes again.
+Each test counts what is binomial if every unit of every example is kept independently with probability keep_prob, and fails
+where such a count has a probability below FALSE_ALARM. The seeds are fixed, so a run that passed passes again.
 """
 
 from collections.abc import Iterator
@@ -42,42 +42,52 @@ def sample_length(h1: int, h2: int, m: int) -> int:
 
 def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, place: dict) -> Iterator[Check]:
     """Test the masks D1 (n, h1, m), D2 (n, h2, m) of n iterations; bool."""
-    outcomes: dict[str, float] = {}
+    chances: dict[str, float] = {}
     for layer, D in (("D1", D1), ("D2", D2)):
         if frozen:
-            outcomes[f"{layer}: frozen"] = 0.0 if bool(np.all(D[:1] == D)) else float("inf")
+            chances[f"{layer}: frozen"] = 1.0 if bool((D[:1] == D).all()) else 0.0
             D = D[:1]
-        centred = (D - keep_prob) / np.sqrt(keep_prob * (1 - keep_prob))
-        outcomes[f"{layer}: kept share"] = _normal(centred)
-        outcomes[f"{layer}: units"] = _normal(centred[:, 1:] * centred[:, :-1])
-        outcomes[f"{layer}: examples"] = _normal(centred[:, :, 1:] * centred[:, :, :-1])
-        outcomes[f"{layer}: kept per unit"] = _evenness(centred, 1)
-        outcomes[f"{layer}: kept per example"] = _evenness(centred, 2)
+        chances[f"{layer}: kept share"] = _chance(D.sum(), D.size, keep_prob)
+        chances[f"{layer}: units"] = _independence(D, 1, keep_prob)
+        chances[f"{layer}: examples"] = _independence(D, 2, keep_prob)
+        chances[f"{layer}: kept per unit"] = _each(D, 1, keep_prob)
+        chances[f"{layer}: kept per example"] = _each(D, 2, keep_prob)
         if not frozen:
-            outcomes[f"{layer}: iterations"] = _normal(centred[1:] * centred[:-1])
-            outcomes[f"{layer}: kept per iteration"] = _evenness(centred, 0)
+            chances[f"{layer}: iterations"] = _independence(D, 0, keep_prob)
+            chances[f"{layer}: kept per iteration"] = _each(D, 0, keep_prob)
     count = min(D1.shape[1], D2.shape[1])
     first = slice(0, 1) if frozen else slice(None)
-    both = (D1[first, :count] - keep_prob) * (D2[first, :count] - keep_prob) / (keep_prob * (1 - keep_prob))
-    outcomes["D1 and D2: independence"] = _normal(both)
-    for test, z in outcomes.items():
-        passed = z <= LIMIT
+    chances["D1 and D2: independence"] = _agreement(D1[first, :count], D2[first, :count], keep_prob)
+    for test, chance in chances.items():
+        passed = chance >= FALSE_ALARM
         reason = "" if passed else f"a chance of less than {FALSE_ALARM:g} for masks with keep_prob {keep_prob:g}"
-        status = "passed" if passed else "failed"
-        yield Check(**place, stage="forward", scope="masks", tensor=test, iteration=0,
-                    difference=z, allowed=LIMIT, status=status, reason=reason)  # fmt: skip
+        # Shown as the normal deviate of the same probability, so that it can be held against a limit like the rest.
+        deviate = float(stats.norm.isf(max(chance, 1e-300) / 2))
+        yield Check(**place, stage="forward", scope="masks", tensor=test, iteration=0, difference=deviate,
+                    allowed=LIMIT, status="passed" if passed else "failed", reason=reason)  # fmt: skip
 
 
-def _normal(standardized: NDArray) -> float:
-    """|sum of independent variables of mean 0 and variance 1| over its standard deviation; 0 where there are none."""
-    return float(abs(standardized.sum()) / np.sqrt(standardized.size)) if standardized.size else 0.0
+def _chance(kept: NDArray, of: int, probability: float) -> float:
+    """Exact two-sided binomial probability of so few or so many, of the most unlikely of several counts (Bonferroni)."""
+    kept = np.atleast_1d(kept)
+    tails = np.minimum(stats.binom.cdf(kept, of, probability), stats.binom.sf(kept - 1, of, probability))
+    return float(min(1.0, 2 * tails.min() * kept.size))
 
 
-def _evenness(centred: NDArray, axis: int) -> float:
-    """Chi-square of the kept counts along an axis, as the normal deviate of the same two-sided probability."""
+def _each(D: NDArray, axis: int, keep_prob: float) -> float:
+    """Every unit, example or iteration by itself is kept as often as it should be."""
     others = tuple(i for i in range(3) if i != axis)
-    sums = centred.sum(axis=others) / np.sqrt(centred.size / centred.shape[axis])
-    chi2 = stats.chi2(len(sums))
-    statistic = float(np.sum(sums**2))
-    tail = min(chi2.sf(statistic), chi2.cdf(statistic))
-    return float(stats.norm.isf(max(tail, 1e-300)))
+    return _chance(D.sum(axis=others), D.size // D.shape[axis], keep_prob)
+
+
+def _independence(D: NDArray, axis: int, keep_prob: float) -> float:
+    """Neighbours along an axis, in pairs that share no bit, agree as often as independent ones do."""
+    pairs = D.shape[axis] // 2
+    if not pairs:
+        return 1.0
+    even, odd = (D.take(np.arange(start, 2 * pairs, 2), axis=axis) for start in (0, 1))
+    return _agreement(even, odd, keep_prob)
+
+
+def _agreement(left: NDArray, right: NDArray, keep_prob: float) -> float:
+    return _chance(np.sum(left == right), left.size, keep_prob**2 + (1 - keep_prob) ** 2)

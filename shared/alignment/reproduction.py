@@ -34,11 +34,16 @@ case = np.load(Path(__file__).with_suffix(".npz"))
 
 def show(when, port):
     """Print the element that is furthest beyond what rounding explains; True where all agree."""
-    reference, allowed = case["reference"].astype(float), case["allowed"]
-    difference = np.abs(port.astype(float) - reference)
+    reference, allowed = case["reference"], case["allowed"]
+    for what in ("shape", "dtype"):
+        if getattr(port, what) != getattr(reference, what):
+            print(f"{{when}}: expected {{what}} {{getattr(reference, what)}}, got {{getattr(port, what)}}")
+            return False
+    difference = np.abs(port.astype(float) - reference.astype(float))
     agree = difference <= allowed
     with np.errstate(divide="ignore", invalid="ignore"):
-        worst = np.unravel_index(np.argmax(np.where(difference == 0, 0, difference / allowed)), agree.shape)
+        used = np.where(difference == 0, 0, difference / allowed) if allowed.any() else difference
+    worst = np.unravel_index(np.argmax(used), agree.shape)
     print(f"{{when}}: {{np.count_nonzero(~agree)}} of {{agree.size}} elements of {tensor} differ; the worst:")
     print(f"  index      {{tuple(map(int, worst))}}")
     print(f"  port       {{float(port[worst])!r}}")

@@ -18,7 +18,7 @@ def make_states(X: NDArray, parameters: Parameters, late: Parameters, seed: int 
         name: value if name.startswith("W") else (rng.standard_normal(value.shape) / 2).astype(value.dtype)
         for name, value in parameters.items()
     }
-    saturated = {name: value * value.dtype.type(5) if name.startswith("W") else value for name, value in biases.items()}
+    saturated = {name: value * value.dtype.type(8) if name.startswith("W") else value for name, value in biases.items()}
     Z3 = forward_propagation(X, saturated)[1][-4]
     saturated["b3"] = saturated["b3"] - np.median(Z3, axis=-1, keepdims=True)
     return {"initial": parameters, "biases": biases, "saturated": saturated, "late": late}

@@ -135,11 +135,12 @@ def repeat_check(record: RunRecord, again: RunRecord, result: SegmentResult, pla
     """The port's first segment against a second run of it: within the floor that holds for the reference."""
     length = len(again.costs)
     place = place | {"stage": "repeat", "scope": segment_scope(0, length), "tensor": "training", "iteration": length}
-    outcome = judge(again.costs, record.costs[:length], result.floors[:length])
-    for name in PARAMETER_NAMES:
-        if outcome["status"] == "failed":
-            break
-        outcome = judge(again.snapshots[name][1], record.snapshots[name][1], result.first_ends[name])
+    pairs: list[tuple[NDArray, NDArray, NDArray | float]] = [(again.costs, record.costs[:length], result.floors[:length])]
+    pairs += [(again.snapshots[name][1], record.snapshots[name][1], result.first_ends[name]) for name in PARAMETER_NAMES]
+    outcome: dict = {"difference": 0.0, "allowed": 0.0, "status": "passed"}
+    for second, first, floor in pairs:
+        if outcome["status"] == "passed" and not np.array_equal(second, first, equal_nan=True):
+            outcome = judge(second, first, floor)
     if outcome["status"] == "failed":
         outcome["reason"] = f"two runs of the port differ: {outcome['reason']}"
     return Check(**place, **outcome)

@@ -53,7 +53,8 @@ def message(failure: dict) -> list[str]:
         lines.append(f"its inputs differ too: {', '.join(differed)}")
     if "index" in failure:
         index = ", ".join(map(str, failure["index"]))
-        lines.append(f"{failure['differing']:,} of {failure['elements']:,} elements differ, most of all [{index}]:")
+        worst = f", most of all [{index}]:" if index else ":"
+        lines.append(f"{failure['differing']:,} of {failure['elements']:,} elements differ{worst}")
         lines.append(f"  {failure['implementation']:<10} {failure['port_value']!r}")
         lines.append(f"  {'reference':<10} {failure['reference_value']!r}")
         lines.append(f"  differ by  {failure['difference']:.6g}, allowed {failure['allowed']:.6g}")

@@ -24,7 +24,7 @@ def show(results: dict, console: Console) -> None:
     )
     console.print(_runs(results))
     console.print("in segments, free run: largest cost difference from the reference (see README)", style="dim")
-    if any(v in ("frozen-dropout",) for v in hyper["variants"]):
+    if "frozen-dropout" in hyper["variants"]:
         console.print(
             "frozen-dropout repeats one mask at every iteration: its test accuracy is a property of that mask",
             style="dim",
@@ -37,16 +37,16 @@ def show(results: dict, console: Console) -> None:
     times = f"ports {seconds['ports']:.0f} s, reference {seconds['reference']:.0f} s, side by side {seconds['all']:.0f} s"
     console.print(times, style="dim", highlight=False)
     counts = results["counts"]
-    if results["beyond_horizon"]:
-        console.print(
-            f"{results['beyond_horizon']:,} of them beyond the horizon, where rounding alone hides any difference",
-            style="yellow",
-        )
     word, style, meaning = VERDICTS[results["verdict"]]
     console.print(
         Text(f"{counts['planned']:,} planned, {counts['compared']:,} compared, ")
         + Text(f"{counts['failed']:,} failed, {counts['skipped']:,} skipped")
     )
+    if results["beyond_horizon"]:
+        console.print(
+            f"{results['beyond_horizon']:,} of them beyond the horizon, where rounding alone hides any difference",
+            style="yellow",
+        )
     console.print(Text(word, style) + Text(f": {meaning}"))
 
 
