@@ -547,6 +547,10 @@ def planted(defect, D1, D2):
         return D1, drawn(0.85)[1], "D2: kept share"
     if defect == "the same mask in both layers":
         return D1, D1[:, :3].copy(), "D1 and D2: independence"
+    if defect == "the same seed in both layers":  # the same bits, laid out m x n: what two Keras layers draw
+        n, h2, m = D2.shape
+        bits = D1.transpose(0, 2, 1).reshape(n, -1)[:, : m * h2]
+        return D1, bits.reshape(n, m, h2).transpose(0, 2, 1).copy(), "D1 and D2: independence"
     if defect == "the same mask at every iteration":
         D1[:] = D1[0]
         return D1, D2, "D1: iterations"
@@ -579,6 +583,7 @@ def planted(defect, D1, D2):
         "a kept share of 0.85",
         "a kept share of 0.85 in the second layer",
         "the same mask in both layers",
+        "the same seed in both layers",
         "the same mask at every iteration",
         "each mask used twice",
         "a unit always kept",

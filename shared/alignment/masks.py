@@ -55,9 +55,8 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, place:
         if not frozen:
             chances[f"{layer}: iterations"] = _independence(D, 0, keep_prob)
             chances[f"{layer}: kept per iteration"] = _each(D, 0, keep_prob)
-    count = min(D1.shape[1], D2.shape[1])
     first = slice(0, 1) if frozen else slice(None)
-    chances["D1 and D2: independence"] = _agreement(D1[first, :count], D2[first, :count], keep_prob)
+    chances["D1 and D2: independence"] = _layers_independence(D1[first], D2[first], keep_prob)
     for test, chance in chances.items():
         passed = chance >= FALSE_ALARM
         reason = "" if passed else f"a chance of less than {FALSE_ALARM:g} for masks with keep_prob {keep_prob:g}"
@@ -87,6 +86,17 @@ def _independence(D: NDArray, axis: int, keep_prob: float) -> float:
         return 1.0
     even, odd = (D.take(np.arange(start, 2 * pairs, 2), axis=axis) for start in (0, 1))
     return _agreement(even, odd, keep_prob)
+
+
+def _layers_independence(D1: NDArray, D2: NDArray, keep_prob: float) -> float:
+    """Two layers with the same seed draw the same bits: unit by unit, or in the order of either layout, n x m or m x n."""
+    units = min(D1.shape[1], D2.shape[1])
+    pairs = [(D1[:, :units], D2[:, :units])]
+    for order in ((0, 1, 2), (0, 2, 1)):
+        left, right = (D.transpose(order).reshape(len(D), -1) for D in (D1, D2))
+        bits = min(left.shape[1], right.shape[1])
+        pairs.append((left[:, :bits], right[:, :bits]))
+    return min(1.0, len(pairs) * min(_agreement(left, right, keep_prob) for left, right in pairs))
 
 
 def _agreement(left: NDArray, right: NDArray, keep_prob: float) -> float:
