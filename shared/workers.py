@@ -64,7 +64,7 @@ class Workers:
         path.write_text(json.dumps(task))
         with open(self.folder / f"task-{number}.log", "wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "shared.child", str(path)],
+                [sys.executable, "-P", "-m", "shared.child", str(path)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
