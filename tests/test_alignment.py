@@ -7,8 +7,9 @@ from numpy_impl import trace as numpy_trace
 from shared.alignment import limits
 from shared.alignment.checks import STAGES
 from shared.alignment.problem import Problem
-from shared.alignment.stages import STAGE_OF, prediction_check, single_step_checks, tensors_of
+from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import STATES, make_states
+from shared.alignment.tensors import STAGE_OF, tensors_of
 from shared.parameters import PARAMETER_NAMES
 from shared.synthetic import make_dataset
 

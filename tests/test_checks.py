@@ -7,8 +7,8 @@ import pytest
 
 from shared.alignment.checks import FACTOR, STAGES, Check, judge, rank
 from shared.alignment.plan import FREE_RUN, PREDICTED, Plan, planned, segment_scope
-from shared.alignment.stages import STAGE_OF
 from shared.alignment.states import STATES
+from shared.alignment.tensors import STAGE_OF
 from shared.config import VARIANTS
 from shared.parameters import PARAMETER_NAMES
 

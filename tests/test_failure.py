@@ -17,7 +17,8 @@ from shared.alignment.locate import locate
 from shared.alignment.plan import FREE_RUN, planned, segment_scope
 from shared.alignment.problem import Problem
 from shared.alignment.reproduction import step_evidence, write_reproduction
-from shared.alignment.stages import STAGE_OF, single_step_checks
+from shared.alignment.stages import single_step_checks
+from shared.alignment.tensors import STAGE_OF
 from shared.alignment.trajectory import repeat_in_segments
 from shared.config import IMPLEMENTATIONS, VARIANTS
 from shared.records import RunRecord, write_record

@@ -6,8 +6,8 @@ import pytest
 from numpy_impl import cost, gradients, network, trace, training
 from shared.alignment.floor import Nudge, Shaken, shaken, spread
 from shared.alignment.problem import Problem
-from shared.alignment.stages import EXACT, STAGE_OF, reference_tensors, tensors_of
 from shared.alignment.states import STATES, make_states
+from shared.alignment.tensors import EXACT, STAGE_OF, reference_tensors, tensors_of
 from shared.parameters import PARAMETER_NAMES, initialize_parameters
 from shared.synthetic import make_dataset
 

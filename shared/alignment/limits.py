@@ -18,8 +18,9 @@ from numpy_impl import training as numpy_training
 from shared.alignment.checks import FACTOR, Check, judge
 from shared.alignment.floor import spread
 from shared.alignment.problem import Problem
-from shared.alignment.stages import STAGE_OF, judge_tensor, reference_tensors, single_step_checks, tensors_of, with_decay
+from shared.alignment.stages import judge_tensor, single_step_checks
 from shared.alignment.states import STATES, make_states
+from shared.alignment.tensors import STAGE_OF, reference_tensors, tensors_of, with_decay
 from shared.alignment.trajectory import cost_floor, repeat_in_segments, repeat_segments
 from shared.config import IMPLEMENTATIONS
 from shared.parameters import Parameters, initialize_parameters

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from shared.alignment.masks import mask_tests
-from shared.alignment.stages import STAGE_OF, tensors_of
 from shared.alignment.states import STATES
+from shared.alignment.tensors import STAGE_OF, tensors_of
 from shared.config import Variant
 from shared.parameters import PARAMETER_NAMES
 

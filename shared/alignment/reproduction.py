@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from shared.alignment.checks import Check, allowance
 from shared.alignment.problem import Problem
-from shared.alignment.stages import EXACT, STAGE_OF, reference_tensors, with_decay
+from shared.alignment.tensors import EXACT, STAGE_OF, reference_tensors, with_decay
 from shared.config import IMPLEMENTATIONS
 from shared.parameters import PARAMETER_NAMES, Parameters
 from shared.records import save_arrays

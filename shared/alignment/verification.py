@@ -10,8 +10,9 @@ from shared.alignment.checks import Check, rank
 from shared.alignment.masks import mask_checks
 from shared.alignment.problem import Problem
 from shared.alignment.reproduction import step_evidence, write_reproduction
-from shared.alignment.stages import STAGE_OF, prediction_check, single_step_checks
+from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
+from shared.alignment.tensors import STAGE_OF
 from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, repeat_in_segments
 from shared.config import Variant
 from shared.contract import recorded_iterations
