@@ -12,8 +12,11 @@ from shared.errors import DataError, SamenetError, UsageError
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
 LIMITS = """Measure what the comparison can see: false alarms of correct implementations on random problems,
 and the smallest fault of each kind that turns red."""
+OPTIMIZERS = """Measure where weight_decay means the same in PyTorch and in Keras (SGD, momentum, Nesterov, Adam, AdamW),
+how far they part where it does not, and what to write to make them equal. Exit code 1: something is not as claimed."""
 EXIT_CODES = """other commands (each has its own --help):
   limits      measure what the comparison can see: false alarms and smallest faults
+  optimizers  measure where weight_decay means the same in PyTorch and in Keras, and where not
 
 exit codes:
   0  everything planned was compared and matches
@@ -46,7 +49,14 @@ def _limits_parser() -> flags.Parser:
     return parser
 
 
-COMMANDS = {"limits": _limits_parser}
+def _optimizers_parser() -> flags.Parser:
+    parser = flags.Parser(prog="compare.py optimizers", description=OPTIMIZERS)
+    parser.set_defaults(command=run_optimizers)
+    flags.add_output(parser, "optimizers.json")
+    return parser
+
+
+COMMANDS = {"limits": _limits_parser, "optimizers": _optimizers_parser}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -100,6 +110,26 @@ def run_limits(options: argparse.Namespace) -> int:
     if limits["incomplete"]:
         return EXIT["incomplete"]
     return EXIT["mismatch" if any(entry["alarms"] for entry in limits["false_alarms"]) else "match"]
+
+
+def run_optimizers(options: argparse.Namespace) -> int:
+    """Measure where the frameworks' optimizers are equal; 1 where a claim does not hold."""
+    jobs = flags.jobs(options)
+
+    from rich.console import Console
+
+    from shared.optimizers.measure import measure
+    from shared.report.optimizers import OptimizersProgress, show_optimizers
+    from shared.report.results import prepare, write_json
+
+    prepare(options.out)
+    with OptimizersProgress(Console(stderr=True)) as progress:
+        results = measure(jobs, progress)
+    write_json(results, options.out / "optimizers.json")
+    show_optimizers(results, Console())
+    if results["incomplete"]:
+        return EXIT["incomplete"]
+    return EXIT["match" if all(row["holds"] for row in results["rows"]) else "mismatch"]
 
 
 def _dataset(path: str | None, seed: int) -> Any:

@@ -7,7 +7,6 @@ import importlib
 import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -37,51 +36,21 @@ def train(task: dict, send: Send) -> None:
 
 
 def _train_variant(task: dict, port: dict, name: str, send: Send) -> None:
-    from shared.alignment.masks import all_on, sample_length
-    from shared.alignment.states import make_states
+    from shared.alignment.recording import record_run
 
     X, Y, parameters, hyper = _problem(task)
     variant = hyper.effective(VARIANTS[name])
     folder = Path(task["folder"]) / task["implementation"] / name
-    lengths = task["lengths"][variant.name]
-    settings = hyper.of(variant) | {"seed": hyper.seed}
-    marks = [time.perf_counter()]
 
     def report(done: int, cost: float) -> None:
-        marks.append(time.perf_counter())
         send("progress", variant=variant.name, iteration=done, cost=cost)
 
-    def run(start, lengths, **settings):
-        return port["training"].train_segments(X, Y, start, lengths=lengths, frozen=variant.frozen, **settings)
-
-    write_record(folder, parameters, lengths, run(parameters, lengths, **settings), report)
-    write_record(folder / "again", parameters, lengths[:1], run(parameters, lengths[:1], **settings))
-    if variant.dropout:
-        start, steps = all_on(parameters), [sample_length(*hyper.hidden, X.shape[-1])]
-        write_record(folder / "masks", start, steps, run(start, steps, **settings | {"learning_rate": 1e-30}))
-    record = RunRecord(folder)
-    for part in ("X_train", "X_test", "grid"):
-        predictions = port["network"].predict(_array(task, part), record.final_parameters)
-        np.save(folder / f"predictions_{part}.npy", predictions)
-    for state, start in make_states(X, parameters, record.late_parameters).items():
-        for attempt in ("port", "again"):
-            save_arrays(folder / f"{state}-{attempt}.npz", _single_step(port["trace"], X, Y, start, settings))
-
-    per_iteration = np.diff(marks) / lengths
+    lengths = task["lengths"][variant.name]
+    seconds = record_run(port, X, Y, parameters, hyper, variant, lengths, _inputs(task), folder, report)
+    per_iteration = np.diff(seconds, prepend=0) / lengths
     # The first segment holds what is paid once: tracing, compiling, first touches.
     steady = per_iteration[1:] if len(per_iteration) > 1 else per_iteration
-    send("trained", variant=variant.name, seconds=marks[-1] - marks[0], us_per_iteration=1e6 * float(np.median(steady)))
-
-
-def _single_step(tracing, X: NDArray, Y: NDArray, start: Parameters, settings: dict) -> dict[str, NDArray]:
-    """The port's tensors of one step, and its parameters and masks after the first and the second update."""
-    regularization = {name: value for name, value in settings.items() if name != "learning_rate"}
-    tensors = dict(tracing.trace(X, Y, start, **regularization))
-    for update, segment in enumerate(tracing.first_updates(X, Y, start, **settings), start=1):
-        tensors |= {f"{name} after update {update}": value for name, value in segment.parameters.items()}
-        for layer, D in enumerate(segment.masks or (), start=1):
-            tensors[f"D{layer} of update {update}"] = D[0]
-    return tensors
+    send("trained", variant=variant.name, seconds=seconds[-1], us_per_iteration=1e6 * float(np.median(steady)))
 
 
 def reference(task: dict, send: Send) -> None:
@@ -105,7 +74,7 @@ def verify(task: dict, send: Send) -> None:
     result = verify_run(
         _alignment_problem(X, Y, hyper, variant),
         parameters,
-        {part: _array(task, part) for part in ("X_train", "X_test", "grid")},
+        _inputs(task),
         folder / implementation / variant,
         folder / f"reference-{variant}.npz",
         hyper.effective(VARIANTS[variant]),
@@ -157,6 +126,17 @@ def find_limits(task: dict, send: Send) -> None:
     send("found", **summary(hyper.dtype, problem, lambda: send("progress")))
 
 
+def train_optimizers(task: dict, send: Send) -> None:
+    """Every optimizer setting of one implementation, trained (see shared/optimizers)."""
+    from shared.optimizers.runs import train_all
+
+    X, Y, parameters, hyper = _problem(task)
+    implementation, rates = task["implementation"], (hyper.learning_rate, hyper.lambd)
+    arrays = train_all(implementation, X, Y, parameters, *rates, lambda: send("progress"))
+    save_arrays(Path(task["folder"]) / f"optimizers-{implementation}.npz", arrays)
+    send("optimized")
+
+
 TASKS = {
     "train": train,
     "reference": reference,
@@ -164,6 +144,7 @@ TASKS = {
     "bisect": bisect,
     "alarms": count_alarms,
     "limits": find_limits,
+    "optimizers": train_optimizers,
 }
 
 
@@ -172,6 +153,10 @@ def _problem(task: dict) -> tuple[NDArray, NDArray, Parameters, Hyperparameters]
     hyper = Hyperparameters(**settings | {"hidden": tuple(settings["hidden"])})
     X, Y = _array(task, "X_train"), _array(task, "Y_train")
     return X, Y, initialize_parameters(hyper.layers_dims(X.shape[0]), hyper.init_seed, hyper.dtype), hyper
+
+
+def _inputs(task: dict) -> dict[str, NDArray]:
+    return {part: _array(task, part) for part in ("X_train", "X_test", "grid")}
 
 
 def _alignment_problem(X: NDArray, Y: NDArray, hyper: Hyperparameters, variant: str):

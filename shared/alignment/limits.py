@@ -18,6 +18,7 @@ from numpy_impl import training as numpy_training
 from shared.alignment.checks import FACTOR, Check, judge
 from shared.alignment.floor import spread
 from shared.alignment.problem import Problem
+from shared.alignment.recording import single_step
 from shared.alignment.stages import judge_tensor, single_step_checks
 from shared.alignment.states import STATES, make_states
 from shared.alignment.tensors import STAGE_OF, reference_tensors, tensors_of, with_decay
@@ -53,12 +54,7 @@ def random_problem(rng: np.random.Generator, dtype: str) -> tuple[Problem, Param
 
 def port_tensors(tracing, problem: Problem, parameters: Parameters, seed: int = 1) -> dict[str, NDArray]:
     """What a port's `trace` and `first_updates` give: a step's tensors, parameters and masks after both updates."""
-    tensors = dict(tracing.trace(problem.X, problem.Y, parameters, **problem.regularization, seed=seed))
-    segments = tracing.first_updates(problem.X, problem.Y, parameters, **problem.step, seed=seed)
-    for update, segment in enumerate(segments, start=1):
-        tensors |= {f"{name} after update {update}": value for name, value in segment.parameters.items()}
-        for layer, D in enumerate(segment.masks or (), start=1):
-            tensors[f"D{layer} of update {update}"] = D[0]
+    tensors = single_step(tracing, problem.X, problem.Y, parameters, problem.step | {"seed": seed})
     return {name: np.asarray(value) for name, value in tensors.items()}
 
 

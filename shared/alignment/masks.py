@@ -47,7 +47,7 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, place:
         if frozen:
             chances[f"{layer}: frozen"] = 1.0 if bool((D[:1] == D).all()) else 0.0
             D = D[:1]
-        chances[f"{layer}: kept share"] = _chance(D.sum(), D.size, keep_prob)
+        chances[f"{layer}: kept share"] = chance(D.sum(), D.size, keep_prob)
         chances[f"{layer}: units"] = _independence(D, 1, keep_prob)
         chances[f"{layer}: examples"] = _independence(D, 2, keep_prob)
         chances[f"{layer}: kept per unit"] = _each(D, 1, keep_prob)
@@ -57,16 +57,16 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, place:
             chances[f"{layer}: kept per iteration"] = _each(D, 0, keep_prob)
     first = slice(0, 1) if frozen else slice(None)
     chances["D1 and D2: independence"] = _layers_independence(D1[first], D2[first], keep_prob)
-    for test, chance in chances.items():
-        passed = chance >= FALSE_ALARM
+    for test, probability in chances.items():
+        passed = probability >= FALSE_ALARM
         reason = "" if passed else f"a chance of less than {FALSE_ALARM:g} for masks with keep_prob {keep_prob:g}"
         # Shown as the normal deviate of the same probability, so that it can be held against a limit like the rest.
-        deviate = float(stats.norm.isf(max(chance, 1e-300) / 2))
+        deviate = float(stats.norm.isf(max(probability, 1e-300) / 2))
         yield Check(**place, stage="forward", scope="masks", tensor=test, iteration=0, difference=deviate,
                     allowed=LIMIT, status="passed" if passed else "failed", reason=reason)  # fmt: skip
 
 
-def _chance(kept: NDArray, of: int, probability: float) -> float:
+def chance(kept: NDArray | int, of: int, probability: float) -> float:
     """Exact two-sided binomial probability of so few or so many, of the most unlikely of several counts (Bonferroni)."""
     kept = np.atleast_1d(kept)
     tails = np.minimum(stats.binom.cdf(kept, of, probability), stats.binom.sf(kept - 1, of, probability))
@@ -76,7 +76,7 @@ def _chance(kept: NDArray, of: int, probability: float) -> float:
 def _each(D: NDArray, axis: int, keep_prob: float) -> float:
     """Every unit, example or iteration by itself is kept as often as it should be."""
     others = tuple(i for i in range(3) if i != axis)
-    return _chance(D.sum(axis=others), D.size // D.shape[axis], keep_prob)
+    return chance(D.sum(axis=others), D.size // D.shape[axis], keep_prob)
 
 
 def _independence(D: NDArray, axis: int, keep_prob: float) -> float:
@@ -100,4 +100,4 @@ def _layers_independence(D1: NDArray, D2: NDArray, keep_prob: float) -> float:
 
 
 def _agreement(left: NDArray, right: NDArray, keep_prob: float) -> float:
-    return _chance(np.sum(left == right), left.size, keep_prob**2 + (1 - keep_prob) ** 2)
+    return chance(np.sum(left == right), left.size, keep_prob**2 + (1 - keep_prob) ** 2)

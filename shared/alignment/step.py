@@ -70,6 +70,7 @@ class Step:
     snapshots: Callable = lambda after: after
     """The parameters after each update, as they are handed over."""
     classes: Callable = lambda Z3: sigmoid(Z3) > 0.5
+    dropout_at_evaluation: bool = False
 
     def tensors(self, problem: Problem, parameters: Parameters, port: Tensors) -> dict[str, NDArray]:
         """Every tensor of one step and two updates from `parameters`, with the port's masks (see stages.STAGE_OF)."""
@@ -109,6 +110,13 @@ class Step:
         tensors |= {"cross_entropy": cross_entropy, "l2_penalty": penalty, "cost": self.cost(cross_entropy, penalty)}
         return tensors | decay_estimates(tensors, problem.learning_rate, parameters, tensors)
 
+    def predict(self, X: NDArray, parameters: Parameters, keep_prob: float, rng: np.random.Generator) -> NDArray:
+        """The class of each example, (1, m). rng: of the masks, if there are any."""
+        D1 = D2 = None
+        if self.dropout_at_evaluation:
+            D1, D2 = (rng.random((len(parameters[b]), X.shape[-1])) < keep_prob for b in ("b1", "b2"))
+        return self.classes(self._forward(X, parameters, D1, D2, keep_prob)[-1]).astype(np.int64)
+
     def _masks(self, port: Tensors, parameters: Parameters, m: int, *names: str):
         found = usable_masks(port, parameters, m, *names)
         return tuple(self.masks(D) for D in found) if found else None
@@ -118,15 +126,18 @@ class Step:
         decay = {name: strength * parameters[name] for name in self.decayed}
         return decay if self.in_loss else {}, decay if self.in_optimizer else {}
 
-    def _pass(self, problem: Problem, parameters: Parameters, X, Y, D1, D2) -> dict[str, NDArray]:
+    def _forward(self, X, parameters: Parameters, D1, D2, keep_prob: float) -> tuple:
         W1, b1, W2, b2, W3, b3 = (parameters[name] for name in PARAMETER_NAMES)
-        m, keep_prob = X.shape[-1], problem.keep_prob
-
         Z1 = self.linear(W1, X, b1)  # (20, m)
         A1 = relu(Z1) if D1 is None else self.drop(relu(Z1), D1, keep_prob)  # (20, m)
         Z2 = self.linear(W2, A1, b2)  # (3, m)
         A2 = relu(Z2) if D2 is None else self.drop(relu(Z2), D2, keep_prob)  # (3, m)
-        Z3 = self.linear(W3, A2, b3)  # (1, m)
+        return Z1, A1, Z2, A2, self.linear(W3, A2, b3)  # Z3 (1, m)
+
+    def _pass(self, problem: Problem, parameters: Parameters, X, Y, D1, D2) -> dict[str, NDArray]:
+        m, keep_prob = X.shape[-1], problem.keep_prob
+        Z1, A1, Z2, A2, Z3 = self._forward(X, parameters, D1, D2, keep_prob)
+        W2, W3 = parameters["W2"], parameters["W3"]
 
         dZ3 = self.dZ3(Z3, Y)  # (1, m)
         dA2 = W3.mT @ dZ3 if D2 is None else self.undrop(W3.mT @ dZ3, D2, keep_prob)  # (3, m)

@@ -1,0 +1,235 @@
+"""Mistakes in the L2 penalty: what decays, by how much, and where it is added."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shared.alignment.step import WEIGHTS, Effect, Step
+from shared.diagnosis.mistake import Mistake, Plant
+from shared.parameters import PARAMETER_NAMES
+
+TORCH_GROUPS = 'SGD([{"params": weights, "weight_decay": lambd / m}, {"params": biases, "weight_decay": 0.0}], lr=...)'
+KERAS_DECAY = (
+    "SGD(..., weight_decay=np.float64(lambd / m)), then, before build, "
+    "optimizer.exclude_from_weight_decay(var_list=[the biases])"
+)
+
+TORCH_WEIGHTS = '{"params": weights, "weight_decay": lambd / m}'
+KERAS_WEIGHTS = "weight_decay=np.dtype(dtype).type(lambd / m)"
+KERAS_EXCLUSION = "optimizer.exclude_from_weight_decay(var_list=[dense.bias for dense in network.linears()])"
+KERAS_OPTIMIZER = f"keras.optimizers.SGD(learning_rate, {KERAS_WEIGHTS})"
+
+
+def regularizer(penalty: str, in_the_loss: bool) -> tuple[tuple[str, str, str], ...]:
+    """Changes to tf_impl: a kernel regularizer, whose penalty the tape sees or not."""
+    network = "network = Network(parameters, keep_prob, seed)"
+    regularized = network + f"\n    for dense in network.linears():\n        dense.kernel.regularizer = {penalty}"
+    changes = [
+        ("training.py", network, f"import keras\n    {regularized}"),
+        ("trace.py", network, f"import keras\n    {regularized}"),
+    ]
+    if in_the_loss:
+        changes += [
+            ("gradients.py", "cost = cross_entropy(Z3, Y)", "cost = cross_entropy(Z3, Y)\n"
+             "        loss = cost + (tf.add_n(network.losses) if network.losses else 0)"),
+            ("gradients.py", "tape.gradient(cost, ", "tape.gradient(loss, "),
+        ]  # fmt: skip
+    return tuple(changes)
+
+
+def times(factor: float) -> tuple[Effect, ...]:
+    """The decay multiplied, with the reported penalty as it should be or multiplied as well."""
+
+    def gradient(step: Step) -> Step:
+        return replace(step, strength=lambda lambd, m: factor * step.strength(lambd, m))
+
+    return gradient, lambda step: replace(gradient(step), penalty=lambda p, lambd, m: factor * step.penalty(p, lambd, m))
+
+
+def undivided(step: Step) -> Step:
+    return replace(step, strength=lambda lambd, m: lambd)
+
+
+def per_batch(step: Step) -> Step:
+    return replace(step, strength=lambda lambd, m: lambd / 32)
+
+
+def python_float(step: Step) -> Step:
+    return replace(step, strength=lambda lambd, m: float(np.float32(step.strength(lambd, m))))
+
+
+def not_reported(step: Step) -> Step:
+    return replace(step, cost=lambda cross_entropy, penalty: cross_entropy)
+
+
+def lost(step: Step) -> Step:
+    return replace(step, in_loss=False, in_optimizer=False)
+
+
+def of(*names: str) -> Effect:
+    """Which parameters decay."""
+    return lambda step: replace(step, decayed=names)
+
+
+MISTAKES = (
+    Mistake(
+        name="biases-decayed",
+        title="the biases are decayed too: each db has the term lambd/m * b, which belongs to the weights alone",
+        written="one weight_decay for all parameters, or an exclusion that matches no bias; zero biases hide it at first",
+        effects=(of(*PARAMETER_NAMES),),
+        stage="gradients",
+        torch=TORCH_GROUPS,
+        keras=KERAS_DECAY,
+        source="pytorch/pytorch#2639, d2l-ai/d2l-en#2284",
+        plants=(
+            Plant("torch", "l2", (
+                ("training.py", "torch.optim.SGD(groups, lr=learning_rate)",
+                 "torch.optim.SGD(network.parameters(), lr=learning_rate, weight_decay=lambd / m)"),
+            )),
+            Plant("tensorflow", "l2", (("training.py", KERAS_EXCLUSION, "pass"),)),
+            # The regular expression is matched against a path that does not end in the name.
+            Plant("tensorflow", "l2", (
+                ("training.py", KERAS_EXCLUSION, 'optimizer.exclude_from_weight_decay(var_names=["bias$"])'),
+            )),
+        ),
+    ),
+    Mistake(
+        name="exclusion-replaced",
+        title="b1 and b2 are decayed, b3 is not: only the last exclusion holds",
+        written="exclude_from_weight_decay called once per bias: each call replaces the one before",
+        effects=(of(*WEIGHTS, "b1", "b2"),),
+        stage="gradients",
+        torch=TORCH_GROUPS,
+        keras=KERAS_DECAY,
+        source="keras/src/optimizers/base_optimizer.py, exclude_from_weight_decay",
+        plants=(
+            Plant("tensorflow", "l2", (
+                ("training.py", KERAS_EXCLUSION, "for dense in network.linears():\n"
+                 "            optimizer.exclude_from_weight_decay(var_list=[dense.bias])"),
+            )),
+        ),
+    ),
+    Mistake(
+        name="decay-lost",
+        title="the decay is lost: no dW has the term lambd/m * W",
+        written="a kernel_regularizer beside a hand-written loop that leaves out model.losses; var_names=['dense'] excludes all",
+        effects=(lost, lambda step: replace(lost(step), penalty=lambda p, lambd, m: 0 * step.penalty(p, lambd, m))),
+        stage="gradients",
+        torch=TORCH_GROUPS,
+        keras=f"{KERAS_DECAY}; or add sum(model.losses) to the loss inside the tape",
+        source="tensorflow/tensorflow#21237",
+        plants=(
+            Plant("tensorflow", "l2", (
+                *regularizer("keras.regularizers.L2(lambd / (2 * m))", in_the_loss=False),
+                ("training.py", KERAS_OPTIMIZER, "keras.optimizers.SGD(learning_rate)"),
+                ("training.py", KERAS_EXCLUSION, "pass"),
+            )),
+            Plant("tensorflow", "l2", (
+                ("training.py", KERAS_EXCLUSION, 'optimizer.exclude_from_weight_decay(var_names=["dense"])'),
+            )),
+        ),
+    ),
+    Mistake(
+        name="decay-doubled",
+        title="the decay is doubled: each dW has 2 * lambd/m * W instead of lambd/m * W",
+        written="keras.regularizers.L2(lambd / m), which adds l2 * sum(W^2) without the half",
+        effects=times(2),
+        stage="gradients",
+        torch="weight_decay=lambd / m",
+        keras="weight_decay=np.float64(lambd / m), or in the loss lambd / (2 * m) * sum of squares",
+        source="tensorpack/tensorpack#1381",
+        plants=(
+            Plant("tensorflow", "l2", (
+                *regularizer("lambda W: np.float64(lambd / m) * tf.reduce_sum(tf.square(W))", in_the_loss=True),
+                ("trace.py", "import tensorflow as tf", "import numpy as np\nimport tensorflow as tf"),
+                ("training.py", KERAS_OPTIMIZER, "keras.optimizers.SGD(learning_rate)"),
+                ("training.py", KERAS_EXCLUSION, "pass"),
+            )),
+            Plant("torch", "l2", (("training.py", TORCH_WEIGHTS, TORCH_WEIGHTS.replace("lambd", "2 * lambd")),)),
+        ),
+    ),
+    Mistake(
+        name="decay-twice",
+        title="the decay is counted twice: as a penalty in the loss and as weight_decay",
+        written="weight_decay added to a model that has its penalty already",
+        effects=(
+            lambda step: replace(step, in_loss=True, in_optimizer=True),
+            lambda step: replace(step, in_loss=True, in_optimizer=True,
+                                 penalty=lambda p, lambd, m: 2 * step.penalty(p, lambd, m)),
+        ),
+        stage="gradients",
+        torch="weight_decay=lambd / m in the optimizer, and no penalty in the loss",
+        keras="weight_decay=np.float64(lambd / m) in the optimizer, and no kernel_regularizer",
+        source="PyTorch documentation of torch.optim.SGD, Keras documentation of layer weight regularizers",
+        plants=(
+            Plant("tensorflow", "l2", (
+                *regularizer("lambda W: np.float64(lambd / (2 * m)) * tf.reduce_sum(tf.square(W))", in_the_loss=True),
+                ("trace.py", "import tensorflow as tf", "import numpy as np\nimport tensorflow as tf"),
+            )),
+        ),
+    ),
+    Mistake(
+        name="decay-halved",
+        title="the decay is halved: each dW has lambd/(2m) * W instead of lambd/m * W",
+        written="weight_decay=lambd / (2 * m), copied from the penalty",
+        effects=times(0.5),
+        stage="gradients",
+        torch="weight_decay=lambd / m",
+        keras="weight_decay=np.float64(lambd / m)",
+        source="PyTorch documentation of torch.optim.SGD",
+        plants=(
+            Plant("torch", "l2", (("training.py", TORCH_WEIGHTS, TORCH_WEIGHTS.replace("/ m", "/ (2 * m)")),)),
+            Plant("tensorflow", "l2", (("training.py", KERAS_WEIGHTS, KERAS_WEIGHTS.replace("/ m", "/ (2 * m)")),)),
+        ),
+    ),
+    Mistake(
+        name="decay-undivided",
+        title="the decay is not divided by m: each dW has lambd * W instead of lambd/m * W",
+        written="weight_decay=lambd, as if the course's lambd and weight_decay were the same",
+        effects=(undivided, lambda step: replace(undivided(step), penalty=lambda p, lambd, m: m * step.penalty(p, lambd, m))),
+        stage="gradients",
+        torch="weight_decay=lambd / m",
+        keras="weight_decay=np.float64(lambd / m)",
+        source="PyTorch documentation of torch.optim.SGD",
+        plants=(
+            Plant("torch", "l2", (("training.py", TORCH_WEIGHTS, TORCH_WEIGHTS.replace(" / m", "")),)),
+            Plant("tensorflow", "l2", (("training.py", KERAS_WEIGHTS, KERAS_WEIGHTS.replace(" / m", "")),)),
+        ),
+    ),
+    Mistake(
+        name="decay-per-batch",
+        title="the decay is divided by 32, a batch size, instead of by the m examples",
+        written="lambd / batch_size taken over from a training loop with minibatches",
+        effects=(per_batch,),
+        stage="gradients",
+        torch="weight_decay=lambd / m",
+        keras="weight_decay=np.float64(lambd / m)",
+        source="tensorpack/tensorpack#1381",
+        plants=(Plant("torch", "l2", (("training.py", TORCH_WEIGHTS, TORCH_WEIGHTS.replace("/ m", "/ 32")),)),),
+    ),
+    Mistake(
+        name="python-float",
+        title="the decay is rounded through float32: Keras on TensorFlow does so with every Python float",
+        written="weight_decay=lambd / m; in a float64 model too it is off by 2e-8",
+        effects=(python_float,),
+        stage="gradients",
+        torch="weight_decay=lambd / m",
+        keras="weight_decay=np.float64(lambd / m); a regularizer as lambda W: np.float64(lambd / (2 * m)) * sum of squares",
+        source="tensorflow/tensorflow#35938, #57779",
+        plants=(Plant("tensorflow", "l2", (("training.py", KERAS_WEIGHTS, "weight_decay=lambd / m"),)),),
+    ),
+    Mistake(
+        name="penalty-not-reported",
+        title="the reported cost lacks the penalty lambd/(2m) * sum(W^2); the training has it",
+        written="the loss that PyTorch reports never holds what weight_decay does",
+        effects=(not_reported,),
+        stage="cost",
+        torch="report cost + lambd / (2 * m) * sum of W.square().sum()",
+        keras="report cost + lambd / (2 * m) * sum of tf.reduce_sum(tf.square(W))",
+        source="PyTorch documentation of torch.optim.SGD",
+        plants=(
+            Plant("torch", "l2", (("trace.py", '"cost": cross_entropy + penalty', '"cost": cross_entropy'),
+                                  ("training.py", "cost + l2_penalty(network, lambd, m)", "cost"))),
+        ),
+    ),
+)  # fmt: skip

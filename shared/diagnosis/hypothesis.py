@@ -1,0 +1,126 @@
+"""Hold one explanation against what a port computed: does it reproduce every tensor to within rounding?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.alignment.masks import FALSE_ALARM, chance
+from shared.alignment.problem import Problem
+from shared.alignment.stages import judge_tensor
+from shared.alignment.step import Effect, Step
+from shared.alignment.tensors import STAGE_OF, Tensors, alike, reference_tensors, tensors_of
+from shared.parameters import Parameters
+
+SCREEN = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2}
+"""What differs by more than this share of the largest element is not worth the noise floor it would be judged with."""
+
+SIMULATED = 64
+"""Runs of an effect that draws random numbers."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a port computed.
+
+    states: name -> the parameters a step started from, and the port's tensors of it. masks: D1 (n, h1, m), D2 (n, h2, m).
+    predictions: part -> X, the parameters, and the port's classes. compared: tensors that are held against the reference.
+    """
+
+    problem: Problem
+    states: Mapping[str, tuple[Parameters, Tensors]]
+    masks: tuple[NDArray, NDArray] | None = None
+    predictions: Mapping[str, tuple[NDArray, Parameters, NDArray]] | None = None
+    compared: frozenset[str] | None = None
+
+    def names(self) -> list[tuple[str, str]]:
+        """Stage and tensor of every comparison."""
+        pairs = [(stage, name) for stage in STAGE_OF for name in tensors_of(stage, self.problem.keep_prob < 1)]
+        return [pair for pair in pairs if self.compared is None or pair[1] in self.compared]
+
+
+def fit(effect: Effect, evidence: Evidence) -> float | None:
+    """The largest share used of what rounding allows, where the effect reproduces every tensor; None where it does not."""
+    step = effect(Step())
+    with np.errstate(all="ignore"):
+        if not all(_comes_near(step, evidence, state) for state in evidence.states):
+            return None
+        used = 0.0
+        for start, port in evidence.states.values():
+            if not _masks_agree(step, evidence.problem, start, port):
+                return None
+            values, floors = reference_tensors(evidence.problem, start, port, step.tensors)
+            for stage, name in evidence.names():
+                if name.startswith("decay of"):
+                    continue  # a projection of the updates, which are compared themselves
+                if alike(port.get(name), values[name]) and np.array_equal(port[name], values[name], equal_nan=True):
+                    continue  # also where it is not finite, as it should be with this mistake
+                outcome = judge_tensor(stage, name, port, values, floors)
+                if outcome["status"] == "failed":
+                    return None
+                if outcome["allowed"]:
+                    used = max(used, outcome["difference"] / outcome["allowed"])
+    return used
+
+
+def resembles(effect: Effect, evidence: Evidence) -> bool:
+    """Whether the parameters after the first update are one of those that a random effect gives.
+
+    In units of its spread, the port's are as far from the mean of the simulated ones as these are themselves.
+    """
+    if not evidence.names():
+        return False
+    for start, port in evidence.states.values():
+        names = [f"{name} after update 1" for name in start]
+        if any(np.shape(port.get(name)) != start[name.split()[0]].shape for name in names):
+            return False
+        runs = []
+        with np.errstate(all="ignore"):
+            for _ in range(SIMULATED):
+                tensors = effect(Step()).tensors(evidence.problem, start, port)
+                runs.append(np.concatenate([np.ravel(tensors[name]) for name in names]))
+        simulated, seen = np.array(runs), np.concatenate([np.ravel(port[name]) for name in names])
+        if not (np.isfinite(simulated).all() and np.isfinite(seen).all()):
+            return False
+        mean, spread = simulated.mean(axis=0), simulated.std(axis=0)
+        moves = spread > 0
+        far = np.sqrt(np.mean(np.square((simulated - mean)[:, moves] / spread[moves]), axis=1))
+        own = np.sqrt(np.mean(np.square((seen - mean)[moves] / spread[moves])))
+        if not moves.any() or not far.min() / 2 <= own <= far.max() * 1.2:
+            return False
+        if np.abs((seen - mean)[~moves]).max(initial=0) > 1e-6:
+            return False
+    return True
+
+
+def _comes_near(step: Step, evidence: Evidence, state: str) -> bool:
+    start, port = evidence.states[state]
+    values = step.tensors(evidence.problem, start, port)
+    for _, name in evidence.names():
+        if name.startswith(("D", "decay of")) or name not in port:
+            continue
+        mine, its = np.asarray(values[name]), np.asarray(port[name])
+        if (mine.shape, mine.dtype) != (its.shape, its.dtype):
+            return False
+        finite = np.isfinite(mine)
+        if not np.array_equal(finite, np.isfinite(its)):
+            return False
+        near = SCREEN.get(mine.dtype, 0) * np.abs(mine[finite]).max(initial=0)
+        if not np.abs(mine - its)[finite].max(initial=0) <= near:
+            return False
+    return True
+
+
+def _masks_agree(step: Step, problem: Problem, start: Parameters, port: Tensors) -> bool:
+    """Whether the port's masks keep as many units as the explanation says, of those that can be seen."""
+    if problem.keep_prob == 1:
+        return True
+    values = step.tensors(problem, start, port)
+    kept = of = 0
+    for layer in (1, 2):
+        D, Z = port.get(f"D{layer}"), values[f"Z{layer}"]
+        if np.shape(D) == np.shape(Z):
+            kept += int(np.sum(np.asarray(D)[Z > 0]))
+            of += int(np.sum(Z > 0))
+    return of == 0 or chance(kept, of, step.kept(problem.keep_prob)) >= FALSE_ALARM

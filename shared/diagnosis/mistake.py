@@ -1,0 +1,56 @@
+"""One known mistake: an entry of the catalogue. CONTRIBUTING.md says how to add one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from numpy.typing import NDArray
+
+from shared.alignment.step import Effect
+from shared.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class Plant:
+    """The mistake written into one of this project's implementations, the way people write it.
+
+    changes: file, the line as it is right, and what is written instead. iterations: at most so many are trained, where the
+    mistake makes training slow.
+    """
+
+    implementation: str
+    variant: str
+    changes: tuple[tuple[str, str, str], ...]
+    iterations: int | None = None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is known of one mistake.
+
+    name: as it is reported. title: what is wrong, in a sentence, in the course's letters. written: what people write, and why.
+    effects: what it makes of the reference's step, in each form it comes in. random_effects: the same where it draws numbers, so
+    that it can be recognized, not reproduced. initial(parameters): recognizes it in initial parameters. masks(D1, D2, keep_prob):
+    recognizes it in the masks (n, h, m) of n iterations. stage: where it first shows. torch, keras: how to write it right.
+    source: where it is documented.
+    """
+
+    name: str
+    title: str
+    written: str
+    stage: str
+    torch: str
+    keras: str
+    source: str
+    plants: tuple[Plant, ...]
+    effects: tuple[Effect, ...] = ()
+    random_effects: tuple[Effect, ...] = ()
+    initial: Callable[[Parameters], bool] | None = None
+    masks: Callable[[NDArray, NDArray, float], bool] | None = None
+
+    def remedy(self, implementation: str) -> str:
+        """How to write it right: in that framework, or in both for a port in another one."""
+        if implementation == "torch":
+            return self.torch
+        if implementation == "tensorflow":
+            return self.keras
+        return self.torch if self.torch == self.keras else f"PyTorch: {self.torch}. Keras: {self.keras}"

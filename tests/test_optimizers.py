@@ -1,0 +1,251 @@
+"""Where equality ends: each claim about the frameworks' optimizers holds as measured, and a wrong one would not."""
+
+import copy
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import compare
+from numpy_impl.training import train_segments
+from shared.optimizers import by_hand, measure, verdicts
+from shared.optimizers.rows import ALWAYS, DIFFERS, EQUAL, REMEDIES, ROWS, Row
+from shared.optimizers.settings import UPDATES, Setting
+from shared.parameters import PARAMETER_NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = ("torch", "keras", "torch_by_hand", "keras_by_hand")
+FRAMEWORKS = ["torch", "tensorflow"]
+
+
+@pytest.fixture(scope="module")
+def run_optimizers(tmp_path_factory, clean_environment):
+    """A function that runs the command in an empty folder: exit code, standard output, optimizers.json."""
+
+    def run(*flags, environment=None):
+        folder = tmp_path_factory.mktemp("optimizers")
+        done = subprocess.run(
+            [sys.executable, ROOT / "compare.py", "optimizers", "--out", "out", *flags],
+            cwd=folder, env=clean_environment | (environment or {}), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        path = folder / "out" / "optimizers.json"
+        return done, json.loads(path.read_text()) if path.exists() else None
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def measured(run_optimizers):
+    """The whole command, once."""
+    return run_optimizers(environment={"COLUMNS": "100"})
+
+
+@pytest.fixture
+def runs():
+    """Four runs that agree to the last bit, with a noise floor of 1e-16."""
+    rng = np.random.default_rng(0)
+    run = {f"{name} after {t}": rng.standard_normal((3, 2)) for name in PARAMETER_NAMES for t in UPDATES}
+    run |= {f"floor of {key}": np.array(1e-16) for key in list(run)}
+    return {name: {key: value.copy() for key, value in run.items()} for name in RUNS}
+
+
+def judge(runs, claim=ALWAYS):
+    return verdicts.judge_row(Row("use", "", Setting("SGD"), Setting("SGD"), claim), *(runs[name] for name in RUNS))
+
+
+def change(runs, names, key, amount):
+    for name in names:
+        runs[name][key][1, 1] += amount
+
+
+# The claims
+
+
+def test_everything_is_as_claimed(measured):
+    done, results = measured
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert results["incomplete"] == []
+    assert len(results["rows"]) == len(ROWS)
+
+
+@pytest.mark.parametrize("i", range(len(ROWS)), ids=lambda i: f"{i}: {ROWS[i].title}")
+def test_each_row_is_as_claimed(measured, i):
+    row = measured[1]["rows"][i]
+    assert row["title"] == ROWS[i].title
+    assert row["holds"]
+    assert row["reproduced"]
+    assert [one["update"] for one in row["measured"]] == list(UPDATES)
+    assert tuple(one["verdict"] for one in row["measured"]) == ROWS[i].claim
+    for one in row["measured"]:  # none is close to being called the other
+        assert one["budget_used"] < 0.5 if one["verdict"] == EQUAL else one["budget_used"] > 100
+        assert one["difference"] < 1e-11 if one["verdict"] == EQUAL else one["difference"] > 1e-12
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_numpy_by_hand_repeats_every_run(measured, framework):
+    for row in measured[1]["rows"]:
+        for one in row["by_hand"][framework]:
+            assert one["verdict"] == EQUAL, row["title"]
+            assert one["budget_used"] < 0.5
+
+
+def test_the_sizes_are_those_that_were_published(measured):
+    sizes = {row["title"]: [one["difference"] for one in row["measured"]] for row in measured[1]["rows"]}
+    assert sizes["momentum: weight_decay in both"][1:] == pytest.approx([1.5e-3, 1.5], rel=0.1)
+    assert sizes["Adam: weight_decay in both"][0] == pytest.approx(2e-2, rel=0.01)
+    assert sizes["AdamW: weight_decay and epsilon=1e-7 in both"][0] == pytest.approx(5.4e-3, rel=0.1)
+    assert sizes["weight_decay, SGD"][0] == pytest.approx(4e-11, rel=0.1)
+    assert sizes["beta_2, AdamW"][0] == pytest.approx(6.4e-8, rel=0.1)
+
+
+def test_what_differs_is_followed_by_a_remedy_that_was_measured():
+    for i, row in enumerate(ROWS):
+        if row.kind == "use" and DIFFERS in row.claim:
+            following = next(other for other in ROWS[i:] if other.kind != "use")
+            assert following.kind == "remedy", row.title
+        if row.kind == "float" and DIFFERS in row.claim:
+            decay = "penalty" if row.keras.decay == "regularizer" else row.keras.decay
+            exact = replace(row.keras, plain_float="", decay=decay)
+            assert any((other.torch, other.keras, other.claim) == (row.torch, exact, ALWAYS) for other in ROWS), row.title
+
+
+def test_every_remedy_is_written_out_and_used():
+    assert {remedy for row in ROWS for remedy in row.remedies} == set(REMEDIES)
+    for row in ROWS:
+        assert row.kind != "remedy" or row.claim == ALWAYS
+
+
+def test_the_table_shows_every_row_and_fits(measured):
+    stdout = measured[0].stdout
+    assert max(map(len, stdout.splitlines())) <= 100
+    for row in ROWS:
+        assert row.title in stdout
+    for remedy in REMEDIES:
+        assert f"\n{remedy}  " in stdout
+    assert stdout.count("differs from 2") == 2
+    assert "not as claimed" not in stdout
+
+
+def test_sgd_by_hand_is_the_course_s(make_problem):
+    X, Y, start = make_problem()
+    rule = by_hand.rule_of("torch", Setting("SGD"), 0.3, 0.7 / X.shape[1])
+    arrays = by_hand.train(rule, X, Y, start)
+    lengths = np.diff([0, *UPDATES])
+    for t, segment in zip(UPDATES, train_segments(X, Y, start, learning_rate=0.3, lengths=lengths, lambd=0.7), strict=True):
+        course = {f"{name} after {t}": value for name, value in segment.parameters.items()}
+        assert verdicts.compare(course, arrays, arrays, t)["verdict"] == EQUAL
+        course[f"W1 after {t}"] *= 1 + 1e-9
+        assert verdicts.compare(course, arrays, arrays, t)["verdict"] == DIFFERS
+
+
+# What is judged
+
+
+def test_runs_that_agree_are_equal(runs):
+    assert judge(runs)["holds"]
+    change(runs, ["keras", "keras_by_hand"], "W2 after 2", 1e-15)
+    assert judge(runs)["holds"]
+
+
+@pytest.mark.parametrize("t", UPDATES)
+@pytest.mark.parametrize("name", PARAMETER_NAMES)
+def test_a_wrong_claim_does_not_hold(runs, name, t):
+    assert not judge(runs, tuple(DIFFERS if update == t else EQUAL for update in UPDATES))["holds"]
+    change(runs, ["keras", "keras_by_hand"], f"{name} after {t}", 1e-14)
+    row = judge(runs)
+    assert [one["verdict"] for one in row["measured"]] == [DIFFERS if update == t else EQUAL for update in UPDATES]
+    assert row["measured"][UPDATES.index(t)]["difference"] == pytest.approx(1e-14, rel=0.1)
+    assert row["reproduced"]
+    assert not row["holds"]
+
+
+@pytest.mark.parametrize("framework", ["torch", "keras"])
+def test_a_difference_that_the_rules_do_not_explain_does_not_hold(runs, framework):
+    change(runs, [framework], "b3 after 1000", 1e-3)
+    row = judge(runs, (EQUAL, EQUAL, DIFFERS))
+    assert [one["verdict"] for one in row["measured"]] == [EQUAL, EQUAL, DIFFERS]
+    assert not row["reproduced"]
+    assert not row["holds"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("who", [("keras",), ("torch",), RUNS])
+def test_what_is_not_finite_is_neither_equal_nor_different(runs, who, bad):
+    change(runs, who, "W1 after 2", bad)
+    for claim in (ALWAYS, (EQUAL, DIFFERS, EQUAL)):
+        row = judge(runs, claim)
+        assert row["measured"][1]["verdict"] == verdicts.UNKNOWN
+        assert "not finite" in row["measured"][1]["reason"]
+        assert not row["holds"]
+
+
+@pytest.mark.parametrize("value", [None, np.zeros((2, 3)), np.zeros((3, 2), np.float32), np.zeros((0, 2))])
+@pytest.mark.parametrize("who", ["torch", "keras"])
+def test_what_is_missing_or_of_another_kind_is_neither(runs, who, value):
+    if value is None:
+        del runs[who]["W1 after 1"]
+    else:
+        runs[who]["W1 after 1"] = value
+    row = judge(runs)
+    assert row["measured"][0]["verdict"] == verdicts.UNKNOWN
+    assert not row["holds"]
+
+
+@pytest.mark.parametrize("floor", [None, np.array(np.nan), np.array(np.inf), np.array(0.1)])
+def test_a_floor_that_is_missing_or_hides_everything_says_nothing(runs, floor):
+    key = "floor of W1 after 1000"
+    if floor is None:
+        del runs["torch_by_hand"][key]
+    else:
+        runs["torch_by_hand"][key] = floor
+    row = judge(runs)
+    assert row["measured"][2]["verdict"] != EQUAL
+    assert not row["holds"]
+
+
+# How the command ends
+
+
+def run_on(monkeypatch, tmp_path, results):
+    monkeypatch.setattr(measure, "measure", lambda jobs, listen: results)
+    options = compare.parse(["optimizers", "--out", str(tmp_path)])
+    return options.command(options)
+
+
+def test_one_row_that_does_not_hold_makes_it_1(measured, monkeypatch, tmp_path, capsys):
+    results = copy.deepcopy(measured[1])
+    assert run_on(monkeypatch, tmp_path, results) == 0
+    results["rows"][3] |= {"holds": False, "claim": [EQUAL, DIFFERS, EQUAL]}
+    capsys.readouterr()
+    assert run_on(monkeypatch, tmp_path, results) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not as claimed: penalty in Keras's loss: equal after update 2, claimed: differs" in said
+
+
+def test_a_framework_that_is_missing_or_crashes_makes_it_3(run_optimizers, tmp_path):
+    bodies = {
+        "torch": "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')",
+        "keras": "raise ValueError('no')",
+    }
+    for name, body in bodies.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(body)
+    done, results = run_optimizers(environment={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert results["rows"] == []
+    reasons = {entry["implementation"]: entry["reason"] for entry in results["incomplete"]}
+    assert reasons.keys() == {"torch", "tensorflow"}
+    assert "torch is not installed" in reasons["torch"]
+    assert "ValueError: no" in reasons["tensorflow"]
+    assert "not measured: torch" in done.stdout
+
+
+@pytest.mark.parametrize("flags", [["--jobs", "0"], ["--frobnicate"], ["--variants", "l2"], ["--out", "/dev/null"]])
+def test_wrong_usage_makes_it_2_in_one_line(run_optimizers, flags):
+    done, results = run_optimizers(*flags)
+    assert (done.returncode, done.stderr.count("\n"), results) == (2, 1, None)
+    assert flags[0] in done.stderr
