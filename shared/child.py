@@ -67,22 +67,21 @@ def reference(task: dict, send: Send) -> None:
 def verify(task: dict, send: Send) -> None:
     """Hold one run, and its single steps, against the reference; leave the checks."""
     from shared.alignment.verification import verify_run
+    from shared.diagnosis.run import diagnose_run
 
     X, Y, parameters, hyper = _problem(task)
     implementation, variant = task["implementation"], task["variant"]
     folder = Path(task["folder"])
-    result = verify_run(
-        _alignment_problem(X, Y, hyper, variant),
-        parameters,
-        _inputs(task),
-        folder / implementation / variant,
-        folder / f"reference-{variant}.npz",
-        hyper.effective(VARIANTS[variant]),
-        implementation,
-        hyper.seed,
-        lambda updates: send("progress", updates=updates),
-    )
-    (folder / implementation / variant / "verified.json").write_text(json.dumps(result))
+    problem, effective, inputs = _alignment_problem(X, Y, hyper, variant), hyper.effective(VARIANTS[variant]), _inputs(task)
+    record = folder / implementation / variant
+    reference = folder / f"reference-{variant}.npz"
+
+    def report(updates: int) -> None:
+        send("progress", updates=updates)
+
+    result = verify_run(problem, parameters, inputs, record, reference, effective, implementation, hyper.seed, report)
+    result["diagnoses"] = diagnose_run(problem, parameters, inputs, record, effective, implementation, result["checks"])
+    (record / "verified.json").write_text(json.dumps(result))
     send("verified", variant=variant, implementation=implementation)
 
 

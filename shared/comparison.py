@@ -51,6 +51,7 @@ def compare(
     plan = Plan(list(effective.values()), implementations, lengths)
     runs = {(v, i): {"implementation": i, "variant": v, "status": "not run"} for v in variants for i in implementations}
 
+    diagnoses: list[dict] = []
     seconds = {"all": 0.0, "ports": 0.0, "reference": 0.0}
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="samenet-") as name:
@@ -92,6 +93,7 @@ def compare(
                     path = folder / message["implementation"] / message["variant"] / "verified.json"
                     verified = json.loads(path.read_text())
                     plan.fill(verified.pop("checks"))
+                    diagnoses += verified.pop("diagnoses")
                     run |= verified
                     bad = next((c for c in first_failures(plan.checks()) if _is_of(c, run)), None)
                     if bad and bad["stage"] == "trajectory" and bad["scope"] != FREE_RUN:
@@ -112,7 +114,7 @@ def compare(
             failure |= _keep_reproduction(folder, failure, out)
             failure["first_bad_update"] = runs[failure["variant"], failure["implementation"]].get("first_bad_update")
     seconds["all"] = time.monotonic() - started
-    return _results(dataset, hyper, variants, runs, plan, failures, axes) | {"seconds": seconds}
+    return _results(dataset, hyper, variants, runs, plan, failures, diagnoses, axes) | {"seconds": seconds}
 
 
 def _is_of(check: dict, run: dict) -> bool:
@@ -215,7 +217,14 @@ def _score(folder: Path, dataset: Dataset, hyper: Hyperparameters) -> dict:
 
 
 def _results(
-    dataset: Dataset, hyper: Hyperparameters, variants: list[str], runs: dict, plan: Plan, failures: list[dict], axes
+    dataset: Dataset,
+    hyper: Hyperparameters,
+    variants: list[str],
+    runs: dict,
+    plan: Plan,
+    failures: list[dict],
+    diagnoses: list[dict],
+    axes,
 ) -> dict:
     first = failures[0] if failures else None
     return {
@@ -240,7 +249,7 @@ def _results(
         "first_divergence": first
         and {key: first[key] for key in ("variant", "implementation", "stage", "tensor", "iteration")},
         "failures": failures,
-        "diagnoses": [],
+        "diagnoses": diagnoses,
         "counts": plan.counts(),
         "beyond_horizon": plan.blind(),
     }

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from shared.parameters import Parameters
 
+FAINT = 2.0**20
+"""In units of the smallest normal number: what comes so near to it may be lost on the way."""
+
 
 class Nudge:
     """Moves every number by -1, 0 or +1 unit in the last place, at random (seeded); zero stays zero."""
@@ -60,7 +63,7 @@ class Shaken(np.ndarray):
             result = _add_one_by_one(plain[0], kwargs.get("axis", 0), kwargs.get("keepdims", False), nudge.rng)
             return shaken(nudge(result), nudge)
         result = np.asarray(getattr(ufunc, method)(*plain, **kwargs))
-        return shaken(nudge(result), nudge) if result.dtype.kind == "f" else result
+        return shaken(_flushed(nudge(result), nudge.rng), nudge) if result.dtype.kind == "f" else result
 
 
 def shaken(values: NDArray, nudge: Nudge) -> Shaken:
@@ -73,6 +76,12 @@ def shaken(values: NDArray, nudge: Nudge) -> Shaken:
 def spread(replicates: NDArray) -> NDArray:
     """Largest distance of the nudged replicates (rows 1, 2, ...) from the reference (row 0), element by element."""
     return np.abs(replicates[1:] - replicates[0]).max(axis=0)
+
+
+def _flushed(values: NDArray, rng: np.random.Generator) -> NDArray:
+    """Numbers that are subnormal, or nearly, set to zero now and then: some frameworks do, once they have divided by m."""
+    faint = (values != 0) & (np.abs(values) < FAINT * np.finfo(values.dtype).tiny)
+    return np.where(faint & (rng.random() < 0.5), 0, values) if faint.any() else values
 
 
 def _add_one_by_one(values: NDArray, axis, keepdims: bool, rng: np.random.Generator) -> NDArray:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from shared.alignment.checks import rank
 from shared.alignment.masks import FALSE_ALARM, chance
-from shared.alignment.step import Step
+from shared.alignment.step import Effect, Step
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.estimates import estimates
 from shared.diagnosis.hypothesis import Evidence, fit, resembles
@@ -56,7 +56,7 @@ def _of_step(evidence: Evidence, implementation: str) -> Iterator[dict]:
         return
     for (one, first), (two, second) in permutations(exact, 2):
         if one is not two:
-            used = fit(lambda step, first=first, second=second: second(first(step)), evidence)
+            used = fit(_both(first, second), evidence)
             if used is not None:
                 found.setdefault(" + ".join(sorted((one.name, two.name))), _named((one, two), used, implementation))
     for estimate in estimates(evidence):
@@ -65,24 +65,27 @@ def _of_step(evidence: Evidence, implementation: str) -> Iterator[dict]:
             found.setdefault(estimate.words, _entry("other settings", estimate.words, used))
             break
     for mistake in CATALOGUE:
-        if any(resembles(effect, evidence) for effect in mistake.random_effects if not mistake.stage == "predictions"):
+        if any(resembles(effect, evidence) for effect in mistake.random_effects if mistake.stage != "predictions"):
             found.setdefault(mistake.name, _named((mistake,), None, implementation))
         if mistake.initial and _initial(mistake, evidence):
             found.setdefault(mistake.name, _named((mistake,), None, implementation))
     yield from list(found.values())[:NAMED]
 
 
+def _both(first: Effect, second: Effect) -> Effect:
+    return lambda step: second(first(step))
+
+
 def _initial(mistake: Mistake, evidence: Evidence) -> bool:
-    """Whether the port's initial parameters, the same whatever it was given, are what the mistake leaves."""
-    seen = [{name: port.get(name) for name in start} for start, port in evidence.states.values()]
-    complete = all(
-        np.shape(p[name]) == np.shape(start[name]) for p in seen for start in [_start(evidence)] for name in start
-    )
-    return bool(seen) and complete and mistake.initial is not None and all(mistake.initial(p) for p in seen)
-
-
-def _start(evidence: Evidence) -> dict:
-    return next(iter(evidence.states.values()))[0]
+    """Whether the port's initial parameters are what the mistake leaves, whatever it was given."""
+    for start, port in evidence.states.values():
+        if not all(
+            isinstance(port.get(name), np.ndarray) and port[name].shape == value.shape for name, value in start.items()
+        ):
+            return False
+        if mistake.initial is None or not mistake.initial({name: port[name] for name in start}):
+            return False
+    return bool(evidence.states)
 
 
 def _of_masks(evidence: Evidence, implementation: str) -> list[dict]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.step import WEIGHTS, Effect, Step, added
-from shared.alignment.tensors import one_step
+from shared.alignment.tensors import alike, one_step
 from shared.diagnosis.hypothesis import Evidence
 from shared.parameters import PARAMETER_NAMES
 
@@ -73,7 +73,7 @@ def _fitted(evidence: Evidence) -> tuple[dict[str, float], dict[str, float]] | N
     """
     problem = evidence.problem
     start, port = evidence.states.get("biases") or next(iter(evidence.states.values()), ({}, {}))
-    if any(np.shape(port.get(f"{name} after update 1")) != np.shape(value) for name, value in start.items()) or not start:
+    if not start or not all(alike(port.get(f"{name} after update 1"), value) for name, value in start.items()):
         return None
     strength = problem.lambd / problem.X.shape[-1]
     reference = one_step(problem, start, port)

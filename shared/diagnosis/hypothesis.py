@@ -73,7 +73,7 @@ def resembles(effect: Effect, evidence: Evidence) -> bool:
         return False
     for start, port in evidence.states.values():
         names = [f"{name} after update 1" for name in start]
-        if any(np.shape(port.get(name)) != start[name.split()[0]].shape for name in names):
+        if not all(alike(port.get(name), start[name.split()[0]]) for name in names):
             return False
         runs = []
         with np.errstate(all="ignore"):
@@ -120,7 +120,7 @@ def _masks_agree(step: Step, problem: Problem, start: Parameters, port: Tensors)
     kept = of = 0
     for layer in (1, 2):
         D, Z = port.get(f"D{layer}"), values[f"Z{layer}"]
-        if np.shape(D) == np.shape(Z):
-            kept += int(np.sum(np.asarray(D)[Z > 0]))
+        if isinstance(D, np.ndarray) and D.shape == Z.shape:
+            kept += int(np.sum(D[Z > 0]))
             of += int(np.sum(Z > 0))
     return of == 0 or chance(kept, of, step.kept(problem.keep_prob)) >= FALSE_ALARM

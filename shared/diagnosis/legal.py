@@ -22,7 +22,7 @@ NOT_MISTAKES = (
         ("training.py", "cost, _, cache = cost_and_gradients(network, X, Y)",
          "order = torch.randperm(m)\n                cost, _, cache = cost_and_gradients(network, X[order], Y[order])"),
     ))),
-    Legal("mask-left-out-backward", "no * D in the backward pass, where A > 0 comes from the dropped A", Plant("numpy", "dropout", (
+    Legal("mask-left-out-backward", "no * D in the backward pass, whose A > 0 is the dropped A's", Plant("numpy", "dropout", (
         ("gradients.py", "lambda dA1: dA1 * D1 / keep_prob, lambda dA2: dA2 * D2 / keep_prob",
          "lambda dA1: dA1 / keep_prob, lambda dA2: dA2 / keep_prob"),
     ))),
@@ -33,7 +33,7 @@ NOT_MISTAKES = (
         ("training.py", KERAS_OPTIMIZER, "keras.optimizers.SGD(learning_rate)"),
         ("training.py", KERAS_EXCLUSION, "pass"),
     ))),
-    Legal("cost-of-probabilities", "cross-entropy from the probabilities while no logit comes near 16", Plant("torch", "none", (
+    Legal("cost-of-probabilities", "cross-entropy of probabilities while no logit is near 16", Plant("torch", "none", (
         ("cost.py", TORCH_COST, "return F.binary_cross_entropy(torch.sigmoid(Z3), Y)"),
     )), small_logits=True),
     Legal("another-order-of-summation", "sums over examples and units from the other end", Plant("torch", "l2", (

@@ -27,11 +27,11 @@ class Plant:
 class Mistake:
     """What is known of one mistake.
 
-    name: as it is reported. title: what is wrong, in a sentence, in the course's letters. written: what people write, and why.
-    effects: what it makes of the reference's step, in each form it comes in. random_effects: the same where it draws numbers, so
-    that it can be recognized, not reproduced. initial(parameters): recognizes it in initial parameters. masks(D1, D2, keep_prob):
-    recognizes it in the masks (n, h, m) of n iterations. stage: where it first shows. torch, keras: how to write it right.
-    source: where it is documented.
+    name: as it is reported. title: what is wrong, in the course's letters. written: what people write, and why.
+    effects: what it makes of the reference's step, in each form it comes in; it must reproduce the port's tensors.
+    random_effects: the same where it draws numbers: it can be recognized, not reproduced.
+    initial(parameters): recognizes it in the initial parameters. masks(D1, D2, keep_prob): in the masks (n, h, m) of n
+    iterations. stage: where it first shows. torch, keras: how to write it right. source: where it is documented.
     """
 
     name: str

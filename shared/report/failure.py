@@ -1,5 +1,7 @@
 """The failure message: where a run first parts from the reference, by how much, and where to look."""
 
+from collections.abc import Sequence
+
 from shared.alignment.checks import rank
 from shared.alignment.locate import locate
 from shared.config import VARIANTS
@@ -37,8 +39,8 @@ def first_failures(checks: list[dict]) -> list[dict]:
     return [_explained(check, checks) for check in sorted(first.values(), key=_rank)]
 
 
-def message(failure: dict) -> list[str]:
-    """The lines of the message; the first is the headline."""
+def message(failure: dict, diagnoses: Sequence[dict] = ()) -> list[str]:
+    """The lines of the message; the first is the headline. diagnoses: of all runs."""
     lines = [
         f"{failure['implementation']}, {failure['variant']}, iteration {failure['iteration']:,}: "
         f"{failure['stage']}, {failure['tensor']} ({failure['scope']})",
@@ -58,9 +60,28 @@ def message(failure: dict) -> list[str]:
         lines.append(f"  {failure['implementation']:<10} {failure['port_value']!r}")
         lines.append(f"  {'reference':<10} {failure['reference_value']!r}")
         lines.append(f"  differ by  {failure['difference']:.6g}, allowed {failure['allowed']:.6g}")
+    of_run = [d for d in diagnoses if all(d[key] == failure[key] for key in ("variant", "implementation"))]
+    for diagnosis in of_run:
+        lines += explanation(diagnosis, alone=len(of_run) == 1)
     lines.append("where it stands: " + ", ".join(failure["locations"].values()))
     if failure.get("reproduction"):
         lines.append(f"reproduce it alone: python {failure['reproduction']}")
+    return lines
+
+
+def explanation(diagnosis: dict, alone: bool = True) -> list[str]:
+    """What explains the difference, how closely, and how to write it right."""
+    lines = [f"{'explained by' if alone else 'equally explained by'}: {diagnosis['explanation']}"]
+    if diagnosis["mistake"] is None:
+        return [f"not explained: {diagnosis['explanation']}"]
+    if diagnosis["fit"] is not None:
+        lines.append(
+            f"  ({diagnosis['mistake']}: reproduces every tensor with {diagnosis['fit']:.0%} of what rounding allows)"
+        )
+    else:
+        lines.append(f"  ({diagnosis['mistake']}: recognized, not reproduced)")
+    if diagnosis["remedy"]:
+        lines.append(f"  write: {diagnosis['remedy']}")
     return lines
 
 

@@ -89,7 +89,7 @@ def _status(checks: list[dict], run: dict) -> tuple[str, str]:
 
 def _show_divergence(results: dict, console: Console) -> None:
     for i, failure in enumerate(results["failures"]):
-        headline, *lines = message(failure)
+        headline, *lines = message(failure, results["diagnoses"])
         console.print(Text("first divergence: " if i == 0 else "also: ", "bold red") + Text(headline))
         for line in lines if i == 0 else lines[:1]:
             console.print(Text(f"  {line}"))

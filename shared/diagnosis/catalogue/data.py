@@ -17,7 +17,7 @@ KERAS_ROWS = "return tf.constant(array.T)"
 
 def _reshaped(W: NDArray) -> NDArray:
     """W read with its rows as columns' length: the shape of the transpose, the order of the original."""
-    return W.reshape(W.shape[:-2] + (W.shape[-1], W.shape[-2])).mT
+    return W.reshape((*W.shape[:-2], W.shape[-1], W.shape[-2])).mT
 
 
 def weights_reshaped(step: Step) -> Step:
@@ -166,7 +166,8 @@ MISTAKES = (
         source="PyTorch documentation of torch.Tensor.copy_",
         plants=(
             Plant("torch", "none", (
-                ("network.py", 'torch.from_numpy(parameters[f"W{layer}"])', 'torch.from_numpy(parameters[f"W{layer}"]).float()'),
+                ("network.py", 'torch.from_numpy(parameters[f"W{layer}"])',
+                 'torch.from_numpy(parameters[f"W{layer}"]).float()'),
             )),
         ),
     ),
@@ -234,7 +235,9 @@ MISTAKES = (
         initial=glorot,
         plants=(
             Plant("tensorflow", "none", (
-                ("network.py", 'kernel_initializer="zeros"', "kernel_initializer=keras.initializers.GlorotUniform(seed)"),
+                *(("network.py", f'Dense({units}, kernel_initializer="zeros"',
+                   f"Dense({units}, kernel_initializer=keras.initializers.GlorotUniform(seed + {i})")
+                  for i, units in enumerate(("h1", "h2", "n_y"))),
                 ("network.py", 'dense.kernel.assign(parameters[f"W{layer}"].T)', "pass"),
                 ("network.py", 'dense.bias.assign(parameters[f"b{layer}"][:, 0])', "pass"),
             )),

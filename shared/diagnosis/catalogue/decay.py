@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shared.alignment.step import WEIGHTS, Effect, Step
+from shared.alignment.step import WEIGHTS, Effect, Step, penalty_in_loss
 from shared.diagnosis.mistake import Mistake, Plant
 from shared.parameters import PARAMETER_NAMES
 
@@ -46,6 +46,11 @@ def times(factor: float) -> tuple[Effect, ...]:
     return gradient, lambda step: replace(gradient(step), penalty=lambda p, lambd, m: factor * step.penalty(p, lambd, m))
 
 
+def anywhere(*effects: Effect) -> tuple[Effect, ...]:
+    """The same with the penalty in the optimizer, and with it in the loss."""
+    return *effects, *(lambda step, effect=effect: penalty_in_loss(effect(step)) for effect in effects)
+
+
 def undivided(step: Step) -> Step:
     return replace(step, strength=lambda lambd, m: lambd)
 
@@ -76,7 +81,7 @@ MISTAKES = (
         name="biases-decayed",
         title="the biases are decayed too: each db has the term lambd/m * b, which belongs to the weights alone",
         written="one weight_decay for all parameters, or an exclusion that matches no bias; zero biases hide it at first",
-        effects=(of(*PARAMETER_NAMES),),
+        effects=anywhere(of(*PARAMETER_NAMES)),
         stage="gradients",
         torch=TORCH_GROUPS,
         keras=KERAS_DECAY,
@@ -97,7 +102,7 @@ MISTAKES = (
         name="exclusion-replaced",
         title="b1 and b2 are decayed, b3 is not: only the last exclusion holds",
         written="exclude_from_weight_decay called once per bias: each call replaces the one before",
-        effects=(of(*WEIGHTS, "b1", "b2"),),
+        effects=anywhere(of(*WEIGHTS, "b1", "b2")),
         stage="gradients",
         torch=TORCH_GROUPS,
         keras=KERAS_DECAY,
@@ -112,7 +117,7 @@ MISTAKES = (
     Mistake(
         name="decay-lost",
         title="the decay is lost: no dW has the term lambd/m * W",
-        written="a kernel_regularizer beside a hand-written loop that leaves out model.losses; var_names=['dense'] excludes all",
+        written="a kernel_regularizer and a tape that leaves out model.losses; or var_names=['dense'], which excludes all",
         effects=(lost, lambda step: replace(lost(step), penalty=lambda p, lambd, m: 0 * step.penalty(p, lambd, m))),
         stage="gradients",
         torch=TORCH_GROUPS,
@@ -133,7 +138,7 @@ MISTAKES = (
         name="decay-doubled",
         title="the decay is doubled: each dW has 2 * lambd/m * W instead of lambd/m * W",
         written="keras.regularizers.L2(lambd / m), which adds l2 * sum(W^2) without the half",
-        effects=times(2),
+        effects=anywhere(*times(2)),
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m), or in the loss lambd / (2 * m) * sum of squares",
@@ -172,7 +177,7 @@ MISTAKES = (
         name="decay-halved",
         title="the decay is halved: each dW has lambd/(2m) * W instead of lambd/m * W",
         written="weight_decay=lambd / (2 * m), copied from the penalty",
-        effects=times(0.5),
+        effects=anywhere(*times(0.5)),
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m)",
@@ -186,7 +191,10 @@ MISTAKES = (
         name="decay-undivided",
         title="the decay is not divided by m: each dW has lambd * W instead of lambd/m * W",
         written="weight_decay=lambd, as if the course's lambd and weight_decay were the same",
-        effects=(undivided, lambda step: replace(undivided(step), penalty=lambda p, lambd, m: m * step.penalty(p, lambd, m))),
+        effects=anywhere(
+            undivided,
+            lambda step: replace(undivided(step), penalty=lambda p, lambd, m: m * step.penalty(p, lambd, m)),
+        ),
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m)",
@@ -200,7 +208,7 @@ MISTAKES = (
         name="decay-per-batch",
         title="the decay is divided by 32, a batch size, instead of by the m examples",
         written="lambd / batch_size taken over from a training loop with minibatches",
-        effects=(per_batch,),
+        effects=anywhere(per_batch),
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m)",
@@ -211,7 +219,7 @@ MISTAKES = (
         name="python-float",
         title="the decay is rounded through float32: Keras on TensorFlow does so with every Python float",
         written="weight_decay=lambd / m; in a float64 model too it is off by 2e-8",
-        effects=(python_float,),
+        effects=anywhere(python_float),
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m); a regularizer as lambda W: np.float64(lambd / (2 * m)) * sum of squares",
@@ -222,7 +230,7 @@ MISTAKES = (
         name="penalty-not-reported",
         title="the reported cost lacks the penalty lambd/(2m) * sum(W^2); the training has it",
         written="the loss that PyTorch reports never holds what weight_decay does",
-        effects=(not_reported,),
+        effects=anywhere(not_reported),
         stage="cost",
         torch="report cost + lambd / (2 * m) * sum of W.square().sum()",
         keras="report cost + lambd / (2 * m) * sum of tf.reduce_sum(tf.square(W))",

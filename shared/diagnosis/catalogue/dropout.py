@@ -166,7 +166,9 @@ MISTAKES = (
         source='course, "Regularization", section 3: np.random.seed(1) in forward_propagation_with_dropout',
         masks=never_change,
         plants=(
-            Plant("torch", "dropout", (("network.py", "Z1 = self.linear1(X)", "torch.manual_seed(1)\n        Z1 = self.linear1(X)"),)),
+            Plant("torch", "dropout", (
+                ("network.py", "Z1 = self.linear1(X)", "torch.manual_seed(1)\n        Z1 = self.linear1(X)"),
+            )),
             Plant("tensorflow", "dropout", (
                 ("network.py", "A1 = self.dropout1(tf.nn.relu(Z1), training=training)",
                  "keep = np.random.default_rng(1).random(Z1.shape) < self.keep_prob\n"

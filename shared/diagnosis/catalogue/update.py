@@ -49,11 +49,11 @@ def adam(keras: bool):
     """Adam with its usual settings; the epsilon stands beside the corrected (PyTorch) or the plain (Keras) root."""
 
     def update(parameters, gradients, decay, memory, rate):
-        t, first, second = memory or (0, {}, {})
+        t, first, second = memory or (0, dict.fromkeys(parameters, 0.0), dict.fromkeys(parameters, 0.0))
         t += 1
         total = gradients if keras else added(gradients, decay)
-        first = {name: 0.9 * first.get(name, 0) + 0.1 * g for name, g in total.items()}
-        second = {name: 0.999 * second.get(name, 0) + 0.001 * g * g for name, g in total.items()}
+        first = {name: 0.9 * first[name] + 0.1 * g for name, g in total.items()}
+        second = {name: 0.999 * second[name] + 0.001 * g * g for name, g in total.items()}
         after = {}
         for name, value in parameters.items():
             if keras:
