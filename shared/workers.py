@@ -22,14 +22,18 @@ Message = dict[str, Any]
 class Workers:
     """Runs tasks (see shared/child.py); `events()` yields their messages. Leaving the context ends every process."""
 
-    def __init__(self, jobs: int, threads: int, folder: Path):
+    def __init__(self, jobs: int, threads: int, folder: Path, time_limit: float | None = None):
+        """time_limit: seconds that a process may go without a message before it is ended."""
         self.jobs = jobs
+        self.time_limit = time_limit
         self.folder = folder
         self._environment = _environment(threads)
         self._waiting: deque[Task] = deque()
         self._running: dict[int, tuple[Task, subprocess.Popen]] = {}
         self._messages: queue.Queue[tuple[int, Message | None]] = queue.Queue()
         self._started: dict[int, float] = {}
+        self._heard: dict[int, float] = {}
+        self._silent: dict[int, str] = {}
         self._count = 0
 
     def submit(self, task: Task) -> None:
@@ -41,13 +45,15 @@ class Workers:
         while self._waiting or self._running:
             while self._waiting and len(self._running) < self.jobs:
                 self._start(self._waiting.popleft())
-            number, message = self._messages.get()
+            number, message = self._next_message()
             task, process = self._running[number]
+            self._heard[number] = time.monotonic()
             if message is None:
                 process.wait()
                 del self._running[number]
                 seconds = time.monotonic() - self._started.pop(number)
-                message = {"event": "ended", "reason": _reason(process.returncode), "seconds": seconds}
+                reason = self._silent.pop(number, "") or _reason(process.returncode)
+                message = {"event": "ended", "reason": reason, "seconds": seconds}
             yield task, message
 
     def __enter__(self) -> "Workers":
@@ -72,9 +78,19 @@ class Workers:
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which ends its children itself
             )
         self._running[number] = (task, process)
-        self._started[number] = time.monotonic()
+        self._started[number] = self._heard[number] = time.monotonic()
         assert process.stdout is not None
         threading.Thread(target=self._read, args=(number, process.stdout), daemon=True).start()
+
+    def _next_message(self) -> tuple[int, Message | None]:
+        while True:
+            try:
+                return self._messages.get(timeout=0.2 if self.time_limit else None)
+            except queue.Empty:
+                for number, (_, process) in self._running.items():
+                    if self.time_limit and time.monotonic() - self._heard[number] > self.time_limit:
+                        self._silent[number] = f"it gave no answer within {self.time_limit:g} seconds"
+                        _end(process)
 
     def _read(self, number: int, pipe: IO[bytes]) -> None:
         for line in pipe:

@@ -1,0 +1,276 @@
+"""What a student's line does, in the course's words: other ways to write each function, and what they give."""
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from numpy_impl.network import relu, sigmoid
+
+Outputs = dict[str, Any]
+Alternative = tuple[str, str, Callable[..., Outputs]]
+"""Name of the mistake, the words, and the outputs for the function's own arguments."""
+
+LAYERS = (1, 2, 3)
+MULTIPLES = (
+    ("lost", "lacks the term lambd/m * W{i}", lambda m: 0.0),
+    ("halved", "has the term lambd/(2m) * W{i}; it should be lambd/m * W{i}", lambda m: 0.5),
+    ("doubled", "has the term 2 * lambd/m * W{i}; it should be lambd/m * W{i}", lambda m: 2.0),
+    ("undivided", "has the term lambd * W{i}, not divided by m; it should be lambd/m * W{i}", lambda m: float(m)),
+    ("subtracted", "has the term -lambd/m * W{i}; it should be added", lambda m: -1.0),
+)
+
+
+def alternatives(name: str) -> Iterator[Alternative]:
+    """Every known way to get the function wrong, the most frequent first."""
+    if name.startswith("backward_propagation"):
+        if name.endswith("regularization"):
+            yield from _wrong_decay()
+        if name.endswith("dropout"):
+            yield from _wrong_undrop()
+        yield from _wrong_backward(name)
+    elif name.startswith("forward_propagation"):
+        if name.endswith("dropout"):
+            yield from _wrong_drop()
+        yield from _wrong_forward(name)
+    elif name.startswith("compute_cost"):
+        if name.endswith("regularization"):
+            yield from _wrong_penalty()
+        yield from _wrong_cost(name)
+    elif name == "update_parameters":
+        yield from _wrong_update()
+    elif name.startswith("predict"):
+        yield from _wrong_classes(name)
+
+
+def backward(X, Y, cache, lambd=0.0, keep_prob=None, *, mean=(), gate=(), bare=(), kept=(), times=None, sign=1, biases=()):
+    """Backward propagation with mistakes: layers whose mean, ReLU gate or division by keep_prob is left out or turned round.
+
+    mean: gradients not divided by m. gate: layers without A > 0. bare: dA not divided by keep_prob; kept: multiplied by it.
+    times(m): {layer: multiple of lambd/m * W}. biases: layers whose db has lambd/m * b.
+    """
+    D = {}
+    if len(cache) == 14:
+        (_, D[1], A1, W1, b1, _, D[2], A2, W2, b2, _, A3, W3, b3) = cache
+    else:
+        (_, A1, W1, b1, _, A2, W2, b2, _, A3, W3, b3) = cache
+    A, W, b = {0: X, 1: A1, 2: A2}, {1: W1, 2: W2, 3: W3}, {1: b1, 2: b2, 3: b3}
+    m = X.shape[-1]
+    multiple = times(m) if times else dict.fromkeys(LAYERS, 1.0)
+    dZ = sign * (A3 - Y)
+    out: Outputs = {"dZ3": dZ}
+    for i in (3, 2, 1):
+        out[f"dW{i}"] = dZ @ A[i - 1].T / (1 if f"dW{i}" in mean else m)
+        out[f"db{i}"] = np.sum(dZ, axis=1, keepdims=True) / (1 if f"db{i}" in mean else m)
+        if lambd:
+            if multiple[i]:
+                out[f"dW{i}"] = out[f"dW{i}"] + multiple[i] * lambd / m * W[i]
+            if i in biases:
+                out[f"db{i}"] = out[f"db{i}"] + lambd / m * b[i]
+        if i > 1:
+            dA = W[i].T @ dZ
+            if D:
+                dA = dA * D[i - 1]
+                dA = dA if i - 1 in bare else dA * keep_prob if i - 1 in kept else dA / keep_prob
+            out[f"dA{i - 1}"] = dA
+            dZ = dA if i - 1 in gate else dA * (A[i - 1] > 0)
+            out[f"dZ{i - 1}"] = dZ
+    return out
+
+
+def forward(X, parameters, keep_prob=None, masks=None, *, bare=(), twice=(), undropped=(), turned=(), multiplied=(),
+            activation=None, without_bias=(), last=sigmoid):  # fmt: skip
+    """Forward propagation with mistakes: layers not divided by keep_prob, divided twice, without or with the turned mask."""
+    out: Outputs = {}
+    A = X
+    for i in LAYERS:
+        W, b = parameters[f"W{i}"], parameters[f"b{i}"]
+        Z = W @ A if i in without_bias else W @ A + b
+        if i == 3:
+            A = last(Z)
+        else:
+            A = (activation or {}).get(i, relu)(Z)
+            if masks is not None:
+                D = masks[i - 1]
+                out[f"D{i}"] = D
+                A = A if i in undropped else A * (1 - D) if i in turned else A * D
+                for _ in range(0 if i in bare else 2 if i in twice else 1):
+                    A = A * keep_prob if i in multiplied else A / keep_prob
+        out |= {f"Z{i}": Z, f"A{i}": A, f"W{i}": W, f"b{i}": b}
+    return out | {"returned A3": A}
+
+
+def _subsets(items) -> Iterator[tuple]:
+    """All of them first, then every smaller choice."""
+    for size in range(len(items), 0, -1):
+        yield from combinations(items, size)
+
+
+def _list(names) -> str:
+    names = list(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _wrong_decay() -> Iterator[Alternative]:
+    for slug, words, factor in MULTIPLES:
+        for layers in _subsets(LAYERS):
+
+            def times(m, layers=layers, factor=factor):
+                return {i: factor(m) if i in layers else 1.0 for i in LAYERS}
+
+            said = "; ".join(f"dW{i} {words.format(i=i)}" for i in layers)
+            yield f"term-{slug}", said, lambda X, Y, cache, lambd, times=times: backward(X, Y, cache, lambd, times=times)
+    for layers in _subsets(LAYERS):
+        said = "; ".join(f"db{i} has the term lambd/m * b{i}, which belongs to the weights alone" for i in layers)
+        yield "biases-decayed", said, lambda X, Y, cache, lambd, layers=layers: backward(X, Y, cache, lambd, biases=layers)
+
+
+def _wrong_undrop() -> Iterator[Alternative]:
+    for layers in _subsets((1, 2)):
+        names = [f"dA{i}" for i in layers]
+        yield "not-divided", f"{_list(names)} not divided by keep_prob", (
+            lambda X, Y, cache, keep_prob, layers=layers: backward(X, Y, cache, 0, keep_prob, bare=layers))  # fmt: skip
+        yield "multiplied", f"{_list(names)} multiplied by keep_prob; it should be divided by it", (
+            lambda X, Y, cache, keep_prob, layers=layers: backward(X, Y, cache, 0, keep_prob, kept=layers))  # fmt: skip
+
+
+def _wrong_backward(name: str) -> Iterator[Alternative]:
+    dropout, l2 = name.endswith("dropout"), name.endswith("regularization")
+
+    def with_settings(**wrong):
+        if dropout:
+            return lambda X, Y, cache, keep_prob: backward(X, Y, cache, 0, keep_prob, **wrong)
+        if l2:
+            return lambda X, Y, cache, lambd: backward(X, Y, cache, lambd, **wrong)
+        return lambda X, Y, cache: backward(X, Y, cache, **wrong)
+
+    for layers in _subsets((1, 2)):
+        said = _list([f"dZ{i}" for i in layers])
+        yield "gate-lost", f"{said} without the factor A > 0, the derivative of ReLU", with_settings(gate=layers)
+    yield "sign", "dZ3 is Y - A3; it should be A3 - Y", with_settings(sign=-1)
+    for names in (
+        *(tuple(f"{d}{i}" for i in LAYERS) for d in ("dW", "db")),
+        *((f"{d}{i}",) for d in ("dW", "db") for i in LAYERS),
+    ):
+        yield "not-mean", f"{_list(names)} not divided by m", with_settings(mean=names)
+    every = tuple(f"{d}{i}" for d in ("dW", "db") for i in LAYERS)
+    yield "not-mean", "no gradient is divided by m", with_settings(mean=every)
+
+
+def _wrong_drop() -> Iterator[Alternative]:
+    for what, words in (
+        ("bare", "not divided by keep_prob"),
+        ("undropped", "not multiplied by its mask"),
+        ("twice", "divided by keep_prob twice"),
+        ("multiplied", "multiplied by keep_prob; it should be divided by it"),
+        ("turned", "multiplied by 1 - D: what should be kept is dropped"),
+    ):
+        for layers in _subsets((1, 2)):
+            said = f"{_list([f'A{i}' for i in layers])} {words}"
+            yield what, said, lambda X, p, k, masks=None, w=what, layers=layers: forward(X, p, k, masks, **{w: layers})
+    yield "undropped", "A1 and A2 neither multiplied by their masks nor divided by keep_prob", (
+        lambda X, p, k, masks=None: forward(X, p, k, masks, undropped=(1, 2), bare=(1, 2)))  # fmt: skip
+
+
+def _wrong_forward(name: str) -> Iterator[Alternative]:
+    def of(**wrong):
+        if name.endswith("dropout"):
+            return lambda X, p, k, masks=None: forward(X, p, k, masks, **wrong)
+        return lambda X, p: forward(X, p, **wrong)
+
+    for word, function in (("nothing", lambda Z: Z), ("tanh", np.tanh), ("the sigmoid", sigmoid)):
+        for layers in _subsets((1, 2)):
+            said = f"{_list([f'A{i}' for i in layers])} with {word} where relu(Z) should be"
+            yield "activation", said, of(activation=dict.fromkeys(layers, function))
+    yield "activation", "A3 is Z3; it should be sigmoid(Z3)", of(last=lambda Z: Z)
+    yield "activation", "A3 is relu(Z3); it should be sigmoid(Z3)", of(last=relu)
+    for layers in _subsets(LAYERS):
+        yield "bias-lost", f"{_list([f'Z{i}' for i in layers])} without the bias b", of(without_bias=layers)
+
+
+def _wrong_penalty() -> Iterator[Alternative]:
+    def cost(factor, square=np.square, names=("W1", "W2", "W3"), entropy=1.0):
+        def compute(A3, Y, parameters, lambd):
+            m = Y.shape[1]
+            penalty = lambd / (2 * m) * sum(np.sum(square(parameters[name])) for name in names)
+            return {"cost": entropy * _entropy(A3, Y) + factor(m) * penalty}
+
+        return compute
+
+    yield "penalty-lost", "the cost lacks the term lambd/(2m) * (sum(W1^2) + sum(W2^2) + sum(W3^2))", cost(lambda m: 0.0)
+    yield "half-lost", "the penalty lacks the factor 1/2: it should be lambd/(2m), not lambd/m", cost(lambda m: 2.0)
+    yield "mean-lost", "the penalty is not divided by m: it should be lambd/(2m), not lambd/2", cost(lambda m: float(m))
+    yield "mean-lost", "the penalty has lambd alone: it should be lambd/(2m)", cost(lambda m: 2.0 * m)
+    yield "halved", "the penalty is halved: it should be lambd/(2m)", cost(lambda m: 0.5)
+    yield "sign", "the penalty is subtracted; it should be added", cost(lambda m: -1.0)
+    yield "entropy-lost", "the cost is the penalty alone: the cross-entropy is missing", cost(lambda m: 1.0, entropy=0.0)
+    yield "not-squared", "the penalty has sum(W), not sum(W^2)", cost(lambda m: 1.0, lambda W: W)
+    yield "not-squared", "the penalty has sum(|W|), not sum(W^2)", cost(lambda m: 1.0, np.abs)
+    for names in _subsets(("W1", "W2", "W3")):
+        if len(names) < 3:
+            missing = _list([name for name in ("W1", "W2", "W3") if name not in names])
+            yield "layer-lost", f"the penalty lacks {missing}", cost(lambda m: 1.0, names=names)
+    yield "biases-decayed", "the penalty holds the biases too: it should hold W1, W2 and W3 alone", (
+        cost(lambda m: 1.0, names=("W1", "W2", "W3", "b1", "b2", "b3")))  # fmt: skip
+
+
+def _wrong_cost(name: str) -> Iterator[Alternative]:
+    def of(wrong):
+        if name.endswith("regularization"):
+
+            def compute(A3, Y, parameters, lambd):
+                squares = sum(np.sum(np.square(parameters[W])) for W in ("W1", "W2", "W3"))
+                return {"cost": wrong(A3, Y) + lambd / (2 * Y.shape[1]) * squares}
+
+            return compute
+        return lambda A3, Y: {"cost": wrong(A3, Y)}
+
+    yield (
+        "sum-for-mean",
+        "the cross-entropy is a sum; it should be divided by m",
+        of(lambda A, Y: Y.shape[1] * _entropy(A, Y)),
+    )
+    yield "sign", "the cross-entropy has the wrong sign", of(lambda A, Y: -_entropy(A, Y))
+    yield "half-lost", "the cross-entropy lacks (1 - Y) * log(1 - A3)", of(lambda A, Y: -np.sum(Y * np.log(A)) / Y.shape[1])
+    yield "half-lost", "the cross-entropy lacks Y * log(A3)", of(lambda A, Y: -np.sum((1 - Y) * np.log(1 - A)) / Y.shape[1])
+    yield "turned", "Y and 1 - Y are exchanged in the cross-entropy", of(lambda A, Y: _entropy(A, 1 - Y))
+
+
+def _wrong_update() -> Iterator[Alternative]:
+    def of(step, names=None):
+        return lambda p, grads, rate: {
+            n: v + step(rate, grads["d" + n]) if names is None or n in names else v for n, v in p.items()
+        }
+
+    yield "sign", "the gradient is added; it should be subtracted", of(lambda rate, g: rate * g)
+    yield "rate-lost", "the step lacks the learning rate", of(lambda rate, g: -g)
+    yield "biases-lost", "the biases are not updated", of(lambda rate, g: -rate * g, ("W1", "W2", "W3"))
+    yield "nothing", "nothing is updated", of(lambda rate, g: 0 * g)
+    for names in _subsets(LAYERS):
+        if len(names) < 3:
+            missing = [i for i in LAYERS if i not in names]
+            said = f"W{missing[0]} and b{missing[0]}" if len(missing) == 1 else f"layers {_list(map(str, missing))}"
+            yield (
+                "layer-lost",
+                f"{said} not updated",
+                of(lambda rate, g: -rate * g, {f"{k}{i}" for k in "Wb" for i in names}),
+            )
+
+
+def _wrong_classes(name: str) -> Iterator[Alternative]:
+    def of(classes):
+        def compute(*arguments):
+            X, parameters = (arguments[1], arguments[0]) if name == "predict_dec" else (arguments[0], arguments[-1])
+            out = forward(X, parameters)
+            return {"classes": np.asarray(classes(out["Z3"], out["A3"])).astype(np.int64)}
+
+        return compute
+
+    yield "threshold-on-logits", "the class is 1 where Z3 > 0.5; it should be where A3 > 0.5", of(lambda Z3, A3: Z3 > 0.5)
+    yield "turned", "the classes are exchanged", of(lambda Z3, A3: A3 <= 0.5)
+    yield "constant", "the class is 0 for every example", of(lambda Z3, A3: A3 > 2)
+
+
+def _entropy(A3, Y):
+    return -np.sum(Y * np.log(A3) + (1 - Y) * np.log(1 - A3)) / Y.shape[1]
