@@ -3,18 +3,30 @@
 import argparse
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from shared import flags
-from shared.config import DEFAULT_VARIANTS, VARIANTS
+from shared.config import DEFAULT_VARIANTS, VARIANTS, choose
 from shared.errors import DataError, SamenetError, UsageError
 
+CHECKED_VARIANTS = ("none", "l2", "dropout", "l2-dropout")
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
 LIMITS = """Measure what the comparison can see: false alarms of correct implementations on random problems,
 and the smallest fault of each kind that turns red."""
 OPTIMIZERS = """Measure where weight_decay means the same in PyTorch and in Keras (SGD, momentum, Nesterov, Adam, AdamW),
 how far they part where it does not, and what to write to make them equal. Exit code 1: something is not as claimed."""
+CHECK = """Hold someone's own port against the reference: a Python file (or a notebook) that defines any of
+
+  trace(X, Y, parameters, *, lambd, keep_prob, seed)                                  one step from inside
+  train(X, Y, parameters, *, learning_rate, num_iterations, lambd, keep_prob, seed)   a whole run
+  predict(X, parameters)                                                              the classes
+  the course's functions, such as backward_propagation_with_dropout(X, Y, cache, keep_prob)
+
+The file is executed, in a process of its own, with your rights: check only what you would run.
+Of a notebook only the imports and the function definitions are."""
 EXIT_CODES = """other commands (each has its own --help):
+  check FILE  hold your own port, or your functions of the course, against the reference
   limits      measure what the comparison can see: false alarms and smallest faults
   optimizers  measure where weight_decay means the same in PyTorch and in Keras, and where not
 
@@ -56,7 +68,47 @@ def _optimizers_parser() -> flags.Parser:
     return parser
 
 
-COMMANDS = {"limits": _limits_parser, "optimizers": _optimizers_parser}
+def _check_parser() -> flags.Parser:
+    parser = flags.Parser(prog="compare.py check", description=CHECK)
+    parser.set_defaults(command=run_check)
+    parser.add_argument("file", type=Path, metavar="FILE", help="the port: .py or .ipynb; it is executed")
+    flags.add_data(parser)
+    flags.add_variants(parser, CHECKED_VARIANTS, CHECKED_VARIANTS[:3])
+    flags.add_hyperparameters(parser)
+    parser.add_argument("--time-limit", type=flags.number, default=600.0, metavar="SECONDS",
+                        help="that one call of the port may take (default: 600)")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR",
+                        help="where results.json goes (default: results)")  # fmt: skip
+    return parser
+
+
+COMMANDS = {"check": _check_parser, "limits": _limits_parser, "optimizers": _optimizers_parser}
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Check a port; returns the exit code."""
+    hyper = flags.hyperparameters(options)
+    variants = choose(options.variants, {name: name for name in CHECKED_VARIANTS}, "--variants")
+    data_seed = flags.data_seed(options)
+    if not 0 < options.time_limit <= 1e6:
+        raise UsageError(f"--time-limit: expected seconds > 0 and <= 1e6, got {options.time_limit}")
+
+    from rich.console import Console
+
+    from shared.check.command import check
+    from shared.report.check import show_check
+    from shared.report.progress import CheckProgress
+    from shared.report.results import prepare, write_json
+
+    dataset = _dataset(options.data, data_seed)
+    prepare(options.out)
+    with CheckProgress(Console(stderr=True)) as progress:
+        results = check(options.file, dataset, hyper, variants, options.time_limit, progress)
+    write_json(results, options.out / "results.json")
+    console = Console()
+    show_check(results, console)
+    console.print(f"written: {options.out / 'results.json'}", style="dim", markup=False, soft_wrap=True)
+    return EXIT[results["verdict"]]
 
 
 def run(options: argparse.Namespace) -> int:

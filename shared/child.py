@@ -136,7 +136,17 @@ def train_optimizers(task: dict, send: Send) -> None:
     send("optimized")
 
 
+def check(task: dict, send: Send) -> None:
+    """Check someone's port (see shared/check/)."""
+    from shared.check.work import check_port
+
+    X, Y, parameters, hyper = _problem(task)
+    labels = {"train": Y, "test": _array(task, "Y_test")}
+    check_port(Path(task["path"]), X, Y, _inputs(task), labels, parameters, hyper, task, send)
+
+
 TASKS = {
+    "check": check,
     "train": train,
     "reference": reference,
     "verify": verify,

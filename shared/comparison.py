@@ -56,7 +56,7 @@ def compare(
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="samenet-") as name:
         folder = Path(name)
-        axes = _write_arrays(folder, dataset, hyper.dtype)
+        axes = write_arrays(folder, dataset, hyper.dtype)
         base = {"folder": str(folder), "hyperparameters": asdict(hyper), "lengths": lengths}
         with Workers(jobs, THREADS, folder) as workers:
             for implementation in implementations:
@@ -152,7 +152,7 @@ def measure_limits(
         for dtype in DTYPES:
             folder = Path(name) / dtype
             folder.mkdir()
-            _write_arrays(folder, dataset, dtype)
+            write_arrays(folder, dataset, dtype)
             base = {"folder": str(folder), "hyperparameters": asdict(Hyperparameters(dtype=dtype)), "dtype": dtype}
             workers.submit(base | {"task": "limits"})
             for implementation in implementations:
@@ -187,7 +187,7 @@ def _give_up(plan: Plan, runs: dict, task: Task, reason: str) -> None:
         plan.skip(f"the reference could not repeat the run: {reason}", task["variant"], task.get("implementation"))
 
 
-def _write_arrays(folder: Path, dataset: Dataset, dtype: str) -> list[list[float]] | None:
+def write_arrays(folder: Path, dataset: Dataset, dtype: str) -> list[list[float]] | None:
     """Lay out what the processes read; returns the grid's axes where the network has two features."""
     for name in ("X_train", "Y_train", "X_test"):
         np.save(folder / f"{name}.npy", np.ascontiguousarray(getattr(dataset, name), dtype=dtype))
@@ -231,17 +231,7 @@ def _results(
         "schema": SCHEMA,
         "verdict": plan.verdict(),
         "environment": describe(THREADS),
-        "data": {
-            "name": dataset.name,
-            "source": dataset.source,
-            "train_examples": dataset.X_train.shape[1],
-            "test_examples": dataset.X_test.shape[1],
-            "features": dataset.X_train.shape[0],
-            "sha256": dataset.sha256,
-            "grid_axes": axes,
-            "train": _points(dataset.X_train, dataset.Y_train),
-            "test": _points(dataset.X_test, dataset.Y_test),
-        },
+        "data": describe_data(dataset) | {"grid_axes": axes},
         "hyperparameters": asdict(hyper)
         | {"layers_dims": hyper.layers_dims(dataset.X_train.shape[0]), "variants": variants},
         "runs": list(runs.values()),
@@ -252,6 +242,20 @@ def _results(
         "diagnoses": diagnoses,
         "counts": plan.counts(),
         "beyond_horizon": plan.blind(),
+    }
+
+
+def describe_data(dataset: Dataset) -> dict:
+    """The entry `data` of results.json."""
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "train_examples": dataset.X_train.shape[1],
+        "test_examples": dataset.X_test.shape[1],
+        "features": dataset.X_train.shape[0],
+        "sha256": dataset.sha256,
+        "train": _points(dataset.X_train, dataset.Y_train),
+        "test": _points(dataset.X_test, dataset.Y_test),
     }
 
 

@@ -90,7 +90,7 @@ def repeat_segments(problem: Problem, record: RunRecord, chosen: NDArray, nudged
     start = {name: record.snapshots[name][chosen] for name in PARAMETER_NAMES}
     length = record.lengths[chosen[0]]
     masks = _mask_reader(record, np.array(record.starts)[chosen], length) if problem.keep_prob < 1 else None
-    return _repeat(problem, start, length, masks, nudged)
+    return repeat(problem, start, length, masks, nudged)
 
 
 def _judge_segment(
@@ -156,7 +156,7 @@ def free_run(
     """The reference's own run from the initial parameters, with nudged replicates: costs (num_iterations, R) and ends."""
     start = {name: value[np.newaxis] for name, value in parameters.items()}
     reader = _mask_reader(record, np.zeros(1, int), num_iterations) if record and problem.keep_prob < 1 else None
-    costs, ends = _repeat(problem, start, num_iterations, reader, FREE_NUDGED, report)
+    costs, ends = repeat(problem, start, num_iterations, reader, FREE_NUDGED, report)
     return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
 
 
@@ -200,7 +200,7 @@ def cost_check(place: dict, first: int, port: NDArray, costs: NDArray) -> Check:
     return Check(**place, tensor="cost", iteration=first + where, **outcome)
 
 
-def _repeat(
+def repeat(
     problem: Problem,
     start: Parameters,
     length: int,

@@ -16,6 +16,10 @@ import numpy as np
 from shared.check.loading import describe
 
 
+class NoAnswer(ValueError):
+    """The function raised, or ended the program."""
+
+
 @dataclass
 class Called:
     """What came back. failure: why there is no value, or "". changed: the arguments that it changed. remarks: what else."""
@@ -24,6 +28,12 @@ class Called:
     failure: str = ""
     changed: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+
+    def result(self) -> Any:
+        """The value; NoAnswer where there is none."""
+        if self.failure:
+            raise NoAnswer(self.failure)
+        return self.value
 
 
 def call(function: Callable, path: Path, *arguments: Any, quiet: bool = True, **keywords: Any) -> Called:
@@ -55,7 +65,7 @@ def call(function: Callable, path: Path, *arguments: Any, quiet: bool = True, **
 
 
 def _generators() -> dict[str, Any]:
-    numpy_state = np.random.get_state(legacy=True)
+    numpy_state: Any = np.random.get_state(legacy=True)
     states: dict[str, Any] = {
         "NumPy's global generator": (numpy_state[0], numpy_state[1].tobytes(), *numpy_state[2:]),
         "Python's global generator": random.getstate(),

@@ -34,7 +34,12 @@ def check_function(spec: Function, function: Callable, cases: list[Case], path: 
     seen: list[tuple[tuple, Outputs]] = []
     drawn: list[tuple[Case, Outputs]] = []
     for case in cases:
-        place = {"variant": spec.variant, "implementation": implementation, "stage": spec.stage, "iteration": 0}
+        place: dict[str, Any] = {
+            "variant": spec.variant,
+            "implementation": implementation,
+            "stage": spec.stage,
+            "iteration": 0,
+        }
         place["scope"] = f"{spec.name}, {case.name}"
         arguments = _arguments(spec, function, case)
         called = call(function, path, *arguments, quiet=spec.name != "predict")
@@ -47,7 +52,8 @@ def check_function(spec: Function, function: Callable, cases: list[Case], path: 
         arguments = spec.arguments(case)
         reference, floors = _reference(spec, arguments, outputs)
         if problem:
-            found.checks.append(Check(**place, tensor=spec.name, status="failed", reason=problem))
+            status = "skipped" if called.failure else "failed"
+            found.checks.append(Check(**place, tensor=spec.name, status=status, reason=problem))
             continue
         names = [name for name in reference if name in outputs]
         outputs = {name: _alike(outputs[name], reference[name]) for name in names}

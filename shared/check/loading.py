@@ -57,13 +57,12 @@ def load_port(path: Path) -> Port:
         raise UsageError(
             f"{path}: is not Python{f', line {line}' if line else ''}: {getattr(error, 'msg', error)}"
         ) from None
+    kept: list[ast.stmt] = tree.body
     if path.suffix == ".ipynb":
         kept = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom)]
         remarks.append(
             f"of the notebook, {sum(isinstance(n, ast.FunctionDef) for n in kept)} function definitions were taken"
         )
-    else:
-        kept = tree.body
     namespace = _namespace(path)
     given = dict(namespace)
     with _course_modules(path):
