@@ -1,6 +1,5 @@
 """Hold one of the course's functions against the reference, and say in the course's words what is wrong with it."""
 
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +40,7 @@ def check_function(spec: Function, function: Callable, cases: list[Case], path: 
             "iteration": 0,
         }
         place["scope"] = f"{spec.name}, {case.name}"
-        arguments = _arguments(spec, function, case)
+        arguments = spec.arguments(case)
         called = call(function, path, *arguments, quiet=spec.name != "predict")
         found.remarks += _remarks(spec, called)
         changed = sorted(set(called.changed) - spec.may_change)
@@ -49,7 +48,6 @@ def check_function(spec: Function, function: Callable, cases: list[Case], path: 
             reason = f"{spec.name} changes what it is given: {', '.join(changed)}; work on a copy"
             found.checks.append(Check(**place | {"stage": "data"}, tensor="arguments", status="failed", reason=reason))
         outputs, problem = _outputs(spec, called)
-        arguments = spec.arguments(case)
         reference, floors = _reference(spec, arguments, outputs)
         if problem:
             status = "skipped" if called.failure else "failed"
@@ -69,18 +67,6 @@ def check_function(spec: Function, function: Callable, cases: list[Case], path: 
         found.diagnoses += _explain(spec, seen)
     found.remarks = list(dict.fromkeys(found.remarks))
     return found
-
-
-def _arguments(spec: Function, function: Callable, case: Case) -> tuple:
-    """The course's; `predict` is called by its number of parameters, the course's (X, y, parameters) or (X, parameters)."""
-    arguments = spec.arguments(case)
-    if spec.name == "predict":
-        try:
-            count = len(inspect.signature(function).parameters)
-        except (TypeError, ValueError):
-            count = 3
-        return arguments if count >= 3 else (arguments[0], arguments[2])
-    return arguments
 
 
 def _remarks(spec: Function, called: Called) -> list[str]:

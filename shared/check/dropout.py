@@ -21,7 +21,7 @@ from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
 from shared.parameters import PARAMETER_NAMES, Parameters
 
-SEEDS = 60
+SEEDS = 20
 """Updates whose masks are read; the first few of them are compared tensor by tensor."""
 
 COMPARED = 4

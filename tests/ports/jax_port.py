@@ -44,7 +44,7 @@ def cross_entropy(parameters, X, Y, masks, keep_prob):
     """Mean of max(Z3, 0) - Z3 Y + log(1 + exp(-|Z3|)), the cross-entropy of the logits; and the tensors behind it."""
     tensors = forward(parameters, X, masks, keep_prob)
     Z3 = tensors["Z3"]
-    # Not maximum: at Z3 = 0 (b3 and all of A2 are 0) its derivative is 1/2 and that of |Z3| is 1, which makes the sum's 0 - Y
+    # Not maximum: at Z3 = 0 (b3 and all of A2 are 0) its derivative is 1/2 and that of |Z3| is 1, which add up to 0 - Y
     # instead of 1/2 - Y. jax.nn.log_sigmoid would be right there, but its derivative loses up to four bits elsewhere.
     losses = jnp.where(Z3 >= 0, Z3, 0) - Z3 * Y + jnp.log1p(jnp.exp(-jnp.abs(Z3)))  # (1, m)
     return jnp.mean(losses), tensors
