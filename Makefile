@@ -10,7 +10,7 @@ compare: .venv/installed
 test: .venv/installed lint
 	$(BIN)/python -m pytest -m "not full"
 
-test-full: .venv/installed lint
+test-full: .venv/jax lint
 	$(BIN)/python -m pytest
 
 lint: .venv/installed
@@ -22,6 +22,10 @@ lint: .venv/installed
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("samenet needs Python 3.11 to 3.13, found %d.%d: make PYTHON=python3.12 ..." % v)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+.venv/jax: .venv/installed requirements-jax.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-jax.txt
 	touch $@
 
 clean:

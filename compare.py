@@ -96,7 +96,7 @@ def run_check(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from shared.check.command import check
-    from shared.report.check import show_check
+    from shared.report.check import failure_text, show_check
     from shared.report.progress import CheckProgress
     from shared.report.results import prepare, write_json
 
@@ -104,7 +104,7 @@ def run_check(options: argparse.Namespace) -> int:
     prepare(options.out)
     with CheckProgress(Console(stderr=True)) as progress:
         results = check(options.file, dataset, hyper, variants, options.time_limit, progress)
-    write_json(results, options.out / "results.json")
+    write_json(results | {"message": failure_text(results)}, options.out / "results.json")
     console = Console()
     show_check(results, console)
     console.print(f"written: {options.out / 'results.json'}", style="dim", markup=False, soft_wrap=True)
