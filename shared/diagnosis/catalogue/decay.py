@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.alignment.step import WEIGHTS, Effect, Step, penalty_in_loss
 from shared.diagnosis.mistake import Mistake, Plant
-from shared.parameters import PARAMETER_NAMES
+from shared.parameters import PARAMETER_NAMES, Parameters
 
 TORCH_GROUPS = 'SGD([{"params": weights, "weight_decay": lambd / m}, {"params": biases, "weight_decay": 0.0}], lr=...)'
 KERAS_DECAY = (
@@ -71,9 +72,13 @@ def lost(step: Step) -> Step:
     return replace(step, in_loss=False, in_optimizer=False)
 
 
-def of(*names: str) -> Effect:
-    """Which parameters decay."""
-    return lambda step: replace(step, decayed=names)
+def of(*names: str) -> tuple[Effect, ...]:
+    """Which parameters decay; and which the reported penalty holds, as it should be or the same."""
+
+    def penalty(parameters: Parameters, lambd: float, m: int) -> NDArray:
+        return lambd / (2 * m) * sum(np.sum(np.square(parameters[name]), axis=(-2, -1)) for name in names)
+
+    return lambda step: replace(step, decayed=names), lambda step: replace(step, decayed=names, penalty=penalty)
 
 
 MISTAKES = (
@@ -81,7 +86,7 @@ MISTAKES = (
         name="biases-decayed",
         title="the biases are decayed too: each db has the term lambd/m * b, which belongs to the weights alone",
         written="one weight_decay for all parameters, or an exclusion that matches no bias; zero biases hide it at first",
-        effects=anywhere(of(*PARAMETER_NAMES)),
+        effects=anywhere(*of(*PARAMETER_NAMES)),
         stage="gradients",
         torch=TORCH_GROUPS,
         keras=KERAS_DECAY,
@@ -102,7 +107,7 @@ MISTAKES = (
         name="exclusion-replaced",
         title="b1 and b2 are decayed, b3 is not: only the last exclusion holds",
         written="exclude_from_weight_decay called once per bias: each call replaces the one before",
-        effects=anywhere(of(*WEIGHTS, "b1", "b2")),
+        effects=anywhere(*of(*WEIGHTS, "b1", "b2")),
         stage="gradients",
         torch=TORCH_GROUPS,
         keras=KERAS_DECAY,
