@@ -36,7 +36,10 @@ def single_step_checks(
         if all(outcome["status"] == "passed" for outcome in outcomes.values()):
             break
         if np.nanmax(np.abs(reference["Z3"]), initial=0) < largest:
-            written = reference_tensors(problem, parameters, port, legal(Step()).tensors)
+            step = Step()
+            for effect in legal:
+                step = effect(step)
+            written = reference_tensors(problem, parameters, port, step.tensors)
             other = _outcomes(problem, port, *written, wanted)
             if all(outcome["status"] == "passed" for outcome in other.values()):
                 outcomes = other

@@ -165,12 +165,19 @@ def cost_of_probabilities(step: Step) -> Step:
     return replace(step, cross_entropy=lambda Z3, Y: compute_cost(sigmoid(Z3), Y))
 
 
+def gradient_by_difference(step: Step) -> Step:
+    """dZ3 as autograd has it for (1 - Y) Z3 + softplus(-Z3): exact where A3 - Y is not, and the other way round."""
+    return replace(step, dZ3=lambda Z3, Y: (1 - Y) - sigmoid(-Z3))
+
+
 UNCLIPPED = 16.0
 """Keras clips probabilities at 1e-7, which is reached at a logit of 16.1."""
 
-LEGAL: tuple[tuple[Effect, float], ...] = (
-    (penalty_in_loss, np.inf),
-    (cost_of_probabilities, UNCLIPPED),
-    (lambda step: cost_of_probabilities(penalty_in_loss(step)), UNCLIPPED),
+LEGAL: tuple[tuple[tuple[Effect, ...], float], ...] = (
+    ((penalty_in_loss,), np.inf),
+    ((gradient_by_difference,), np.inf),
+    ((penalty_in_loss, gradient_by_difference), np.inf),
+    ((cost_of_probabilities,), UNCLIPPED),
+    ((cost_of_probabilities, penalty_in_loss), UNCLIPPED),
 )
 """Other correct ways to write the step, each up to a size of the logits; what matches one in every tensor is correct."""
