@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from shared import flags
-from shared.config import DEFAULT_VARIANTS, VARIANTS, choose
+from shared.config import DEFAULT_VARIANTS, VARIANTS, Hyperparameters, choose
 from shared.errors import DataError, SamenetError, UsageError
 
 CHECKED_VARIANTS = ("none", "l2", "dropout", "l2-dropout")
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
 LIMITS = """Measure what the comparison can see: false alarms of correct implementations on random problems,
 and the smallest fault of each kind that turns red."""
+MISTAKES = """Plant every known mistake in one of the implementations, written as people write it, and see whether
+the comparison finds and names it; and that other correct ways to write the network are not flagged.
+
+d1, d10, d1000, end: the largest difference of any parameter from the correct run after so many updates.
+test: what it does to the accuracy on the test set, in points."""
 OPTIMIZERS = """Measure where weight_decay means the same in PyTorch and in Keras (SGD, momentum, Nesterov, Adam, AdamW),
 how far they part where it does not, and what to write to make them equal. Exit code 1: something is not as claimed."""
 CHECK = """Hold someone's own port against the reference: a Python file (or a notebook) that defines any of
@@ -27,6 +32,7 @@ The file is executed, in a process of its own, with your rights: check only what
 Of a notebook only the imports and the function definitions are."""
 EXIT_CODES = """other commands (each has its own --help):
   check FILE  hold your own port, or your functions of the course, against the reference
+  mistakes    plant every known mistake in a port: each must be found and named
   limits      measure what the comparison can see: false alarms and smallest faults
   optimizers  measure where weight_decay means the same in PyTorch and in Keras, and where not
 
@@ -82,7 +88,18 @@ def _check_parser() -> flags.Parser:
     return parser
 
 
-COMMANDS = {"check": _check_parser, "limits": _limits_parser, "optimizers": _optimizers_parser}
+def _mistakes_parser() -> flags.Parser:
+    parser = flags.Parser(prog="compare.py mistakes", description=MISTAKES)
+    parser.set_defaults(command=run_mistakes)
+    flags.add_data(parser)
+    parser.add_argument("--iterations", dest="num_iterations", type=flags.integer, default=30_000, metavar="N",
+                        help="of the runs that show how large a mistake grows (default: 30000)")  # fmt: skip
+    flags.add_implementations(parser)
+    flags.add_output(parser, "mistakes.json")
+    return parser
+
+
+COMMANDS = {"check": _check_parser, "mistakes": _mistakes_parser, "limits": _limits_parser, "optimizers": _optimizers_parser}
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -137,6 +154,30 @@ def run(options: argparse.Namespace) -> int:
     show(results, console)
     paths = [options.out / "results.json", *draw_pictures(results, options.out)]
     console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
+    return EXIT[results["verdict"]]
+
+
+def run_mistakes(options: argparse.Namespace) -> int:
+    """Plant every mistake; 1 where one is not found and named, or what is none is flagged."""
+    hyper = Hyperparameters(num_iterations=options.num_iterations)
+    implementations = flags.implementations(options)
+    jobs = flags.jobs(options)
+    data_seed = flags.data_seed(options)
+
+    from rich.console import Console
+
+    from shared.diagnosis.mistakes import try_all
+    from shared.diagnosis.trial import TRIALS
+    from shared.report.mistakes import MistakesProgress, show_mistakes
+    from shared.report.results import prepare, write_json
+
+    dataset = _dataset(options.data, data_seed)
+    prepare(options.out)
+    total = sum(trial.plant.implementation in implementations for trial in TRIALS)
+    with MistakesProgress(total, Console(stderr=True)) as progress:
+        results = try_all(dataset, hyper, implementations, jobs, progress)
+    write_json(results, options.out / "mistakes.json")
+    show_mistakes(results, Console())
     return EXIT[results["verdict"]]
 
 

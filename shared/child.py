@@ -136,6 +136,29 @@ def train_optimizers(task: dict, send: Send) -> None:
     send("optimized")
 
 
+def try_mistakes(task: dict, send: Send) -> None:
+    """Plant some mistakes in one implementation, one after the other (see shared/diagnosis/trial.py)."""
+    from shared.diagnosis.trial import TRIALS, correct_run, try_out
+
+    _, Y, parameters, hyper = _problem(task)
+    data = _inputs(task) | {"Y_train": Y, "Y_test": _array(task, "Y_test")}
+    package = IMPLEMENTATIONS[task["implementation"]]
+    port = {name: importlib.import_module(f"{package}.{name}") for name in ("network", "training", "trace")}
+    correct: dict[str, dict] = {}
+    for number in task["trials"]:
+        trial = TRIALS[number]
+        send("begin", trial=number)
+        if not trial.legal and trial.plant.variant not in correct:
+            correct[trial.plant.variant] = correct_run(port, trial.plant.variant, hyper, data, parameters)
+        try:
+            result = try_out(trial, hyper, data, parameters, correct.get(trial.plant.variant))
+        except Exception as error:  # the others may still be tried
+            traceback.print_exc()
+            send("tried", trial=number, reason=f"{type(error).__name__}: {error}")
+        else:
+            send("tried", trial=number, result=result)
+
+
 def check(task: dict, send: Send) -> None:
     """Check someone's port (see shared/check/)."""
     from shared.check.work import check_port
@@ -147,6 +170,7 @@ def check(task: dict, send: Send) -> None:
 
 TASKS = {
     "check": check,
+    "mistakes": try_mistakes,
     "train": train,
     "reference": reference,
     "verify": verify,

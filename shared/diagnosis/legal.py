@@ -22,7 +22,7 @@ NOT_MISTAKES = (
         ("training.py", "cost, _, cache = cost_and_gradients(network, X, Y)",
          "order = torch.randperm(m)\n                cost, _, cache = cost_and_gradients(network, X[order], Y[order])"),
     ))),
-    Legal("mask-left-out-backward", "no * D in the backward pass, whose A > 0 is the dropped A's", Plant("numpy", "dropout", (
+    Legal("mask-left-out-backward", "no * D backward, where A > 0 is the dropped A's", Plant("numpy", "dropout", (
         ("gradients.py", "lambda dA1: dA1 * D1 / keep_prob, lambda dA2: dA2 * D2 / keep_prob",
          "lambda dA1: dA1 / keep_prob, lambda dA2: dA2 / keep_prob"),
     ))),

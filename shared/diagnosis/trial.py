@@ -34,42 +34,52 @@ SMALL_LOGITS = ("initial", "biases")
 
 @dataclass(frozen=True)
 class Trial:
-    """One planting. name: of the mistake, or of what is none (legal)."""
+    """One planting. name, stage: of the mistake, and where it must show first; or of what is none, and must not show."""
 
     name: str
     title: str
     plant: Plant
-    legal: bool = False
+    stage: str | None
     small_logits: bool = False
+
+    @property
+    def legal(self) -> bool:
+        return self.stage is None
 
 
 TRIALS = (
-    *(Trial(mistake.name, mistake.title, plant) for mistake in CATALOGUE for plant in mistake.plants),
-    *(Trial(legal.name, legal.title, legal.plant, True, legal.small_logits) for legal in NOT_MISTAKES),
+    *(Trial(mistake.name, mistake.title, plant, mistake.stage) for mistake in CATALOGUE for plant in mistake.plants),
+    *(Trial(legal.name, legal.title, legal.plant, None, legal.small_logits) for legal in NOT_MISTAKES),
 )
 """Every planting, mistakes first."""
 
 
-def try_out(trial: Trial, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: "Sizes | None") -> dict:
+Sizes = dict[int, tuple[Parameters, float]]
+"""Number of updates -> the parameters after them, and the accuracy on the test set."""
+
+
+def try_out(trial: Trial, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Sizes | None) -> dict:
     """Plant it, hold it against the reference, diagnose it; measure it against the correct run of the same implementation.
 
     data: X_train, Y_train, X_test, Y_test, grid. correct: see `correct_run`; None: sizes are not measured.
-    Returns found ({stage, scope, tensor} or None), named, diagnoses, and sizes.
+    Returns found ({stage, scope, tensor} or None), named, right (as it must be), diagnoses, and sizes.
     """
     with tempfile.TemporaryDirectory(prefix="samenet-") as name, planted(trial.plant, Path(name) / "source") as port:
         found, diagnoses = _verdict(trial, port, hyper, data, parameters, Path(name))
         sizes = None
         if correct is not None and not trial.legal:
             sizes = _sizes(port, trial.plant, hyper, data, parameters, correct)
-    names = [entry["mistake"] for entry in diagnoses]
+    named = any(trial.name in str(entry["mistake"]).split(" + ") for entry in diagnoses)
+    found = found and {key: found[key] for key in ("stage", "scope", "tensor")}
     return {
         "name": trial.name,
         "title": trial.title,
         "legal": trial.legal,
         "implementation": trial.plant.implementation,
         "variant": trial.plant.variant,
-        "found": found and {key: found[key] for key in ("stage", "scope", "tensor")},
-        "named": any(trial.name in str(one).split(" + ") for one in names),
+        "found": found,
+        "named": named,
+        "right": found is None if trial.legal else bool(found) and found["stage"] == trial.stage and named,
         "diagnoses": diagnoses,
         "sizes": sizes,
     }
@@ -96,10 +106,6 @@ def _verdict(trial: Trial, port: dict, hyper: Hyperparameters, data: dict, param
     failed = [check for check in checks if check["status"] == "failed"]
     first = min(failed, key=lambda check: rank(check["stage"], check["iteration"]), default=None)
     return first, diagnose_run(problem, parameters, inputs, run, variant, implementation, checks)
-
-
-Sizes = dict[int, tuple[Parameters, float]]
-"""Number of updates -> the parameters after them, and the accuracy on the test set."""
 
 
 def correct_run(port: dict, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters) -> Sizes:

@@ -86,7 +86,7 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        name="probabilities-clipped-keras",
+        name="probabilities-clipped",
         title="the probabilities are clipped at 1e-7: an example wrong by a logit of 40 costs 16 and has no gradient",
         written="keras.losses.BinaryCrossentropy() on the output of a sigmoid",
         effects=(clipped_by_keras,),
@@ -102,7 +102,7 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        name="logarithms-clamped-torch",
+        name="logarithms-clamped",
         title="the logarithms are clamped at -100: an example wrong by a logit of 40 costs 100",
         written="nn.BCELoss on the output of a sigmoid",
         effects=(clamped_by_torch,),

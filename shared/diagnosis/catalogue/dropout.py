@@ -118,7 +118,7 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        name="dropout-scaled-forward-only",
+        name="dropout-forward-only",
         title="the division by keep_prob is missing in the backward pass: dA1 and dA2 are too small",
         written="dA2 = dA2 * D2 without / keep_prob; a division under no_grad, or on .data",
         effects=(scaled_forward_only,),
@@ -180,7 +180,7 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        name="same-masks-in-both-layers",
+        name="same-masks",
         title="both dropout layers draw the same bits",
         written="the same seed given to two Keras layers",
         stage="forward",
