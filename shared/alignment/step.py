@@ -4,8 +4,8 @@
 (shared/diagnosis) or another correct way (`LEGAL`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,8 @@ class Step:
     undrop: Callable = lambda dA, D, keep_prob: dA * D / keep_prob
     strength: Callable = lambda lambd, m: lambd / m
     """What the gradient of a decayed parameter gains, as a multiple of it."""
-    decayed: tuple[str, ...] = WEIGHTS
+    decayed: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(WEIGHTS, 1.0))
+    """Which parameters decay, by which multiple of the strength."""
     in_loss: bool = False
     in_optimizer: bool = True
     """Whether the loss's gradients hold the decay, and whether the optimizer adds it."""
@@ -123,7 +124,7 @@ class Step:
 
     def _decay(self, parameters: Parameters, problem: Problem) -> tuple[Parameters, Parameters]:
         strength = self.strength(problem.lambd, problem.X.shape[-1])
-        decay = {name: strength * parameters[name] for name in self.decayed}
+        decay = {name: multiple * strength * parameters[name] for name, multiple in self.decayed.items()}
         return decay if self.in_loss else {}, decay if self.in_optimizer else {}
 
     def _forward(self, X, parameters: Parameters, D1, D2, keep_prob: float) -> tuple:

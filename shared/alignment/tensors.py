@@ -1,6 +1,6 @@
 """The tensors of one step: their names by stage, the reference's own, and the noise floor of each of their elements."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from shared.parameters import PARAMETER_NAMES, Parameters
 
 SHAKEN = 16
 """Replicates in Monte Carlo arithmetic beside the reference."""
+
+NEAR = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2}
+"""What differs by more than this share of the largest element is no rounding, whatever the floor."""
 
 Tensors = Mapping[str, NDArray]
 
@@ -133,3 +136,20 @@ def usable_masks(port: Tensors, parameters: Parameters, m: int, *names: str) -> 
 def alike(port: object, reference: NDArray) -> bool:
     """An array of the reference's shape and dtype."""
     return isinstance(port, np.ndarray) and (port.shape, port.dtype) == (reference.shape, reference.dtype)
+
+
+def comes_near(tensors: Tensors, port: Tensors, names: Iterable[tuple[str, str]]) -> bool:
+    """Whether the port's tensors (stage, name) are worth the noise floor they would be judged with: nearly these."""
+    for _, name in names:
+        if name.startswith(("D", "decay of")) or name not in port:
+            continue
+        mine, its = np.asarray(tensors[name]), np.asarray(port[name])
+        if (mine.shape, mine.dtype) != (its.shape, its.dtype):
+            return False
+        finite = np.isfinite(mine)
+        if not np.array_equal(finite, np.isfinite(its)):
+            return False
+        near = NEAR.get(mine.dtype, 0) * np.abs(mine[finite]).max(initial=0)
+        if not np.abs(mine - its)[finite].max(initial=0) <= near:
+            return False
+    return True

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.step import WEIGHTS, Effect, Step, added
+from shared.alignment.step import WEIGHTS, Effect, Step, penalty_in_loss
 from shared.alignment.tensors import alike, one_step
 from shared.diagnosis.hypothesis import Evidence
 from shared.parameters import PARAMETER_NAMES
 
 EXACT = 1e-6
-"""An estimate this close to a whole number is meant to be it; whether it is shows when the tensors are reproduced."""
+"""An estimate this close to a number of four digits is meant to be it; whether it is shows in the tensors it gives."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,22 @@ class Estimate:
 
 def estimates(evidence: Evidence) -> Iterator[Estimate]:
     """Explanations by other settings, the simplest first; whether one is right is for `fit` to say."""
+    for estimate in _estimates(evidence):
+        yield estimate
+        yield Estimate(estimate.words, _in_loss(estimate.effect))
+
+
+def _in_loss(effect: Effect) -> Effect:
+    return lambda step: penalty_in_loss(effect(step))
+
+
+def _estimates(evidence: Evidence) -> Iterator[Estimate]:
     fitted = _fitted(evidence)
     if fitted:
         rate, decay = fitted
         expected = {name: float(name in WEIGHTS) for name in PARAMETER_NAMES}
-        rounded = {name: float(np.round(k)) if abs(k - np.round(k)) < EXACT else k for name, k in decay.items()}
-        factor = float(np.mean(list(rate.values())))
+        rounded = {name: _meant(k) for name, k in decay.items()}
+        factor = _meant(float(np.mean(list(rate.values()))))
         same_rate = max(abs(r - factor) for r in rate.values()) < EXACT
         given = evidence.problem.learning_rate
         if same_rate and abs(factor - 1) > 1e-12:
@@ -40,7 +50,7 @@ def estimates(evidence: Evidence) -> Iterator[Estimate]:
             yield Estimate(words, _settings(factor, expected))
         if evidence.problem.lambd and rounded != expected:
             yield Estimate(_decay_words(rounded, expected), _settings(1.0, rounded))
-            common = float(np.mean([decay[name] for name in WEIGHTS]))
+            common = _meant(float(np.mean([decay[name] for name in WEIGHTS])))
             if all(abs(decay[name] - common) < 1e-3 * abs(common) for name in WEIGHTS):
                 alike = {name: common if name in WEIGHTS else 0.0 for name in PARAMETER_NAMES}
                 yield Estimate(_decay_words(alike, expected), _settings(1.0, alike))
@@ -48,6 +58,7 @@ def estimates(evidence: Evidence) -> Iterator[Estimate]:
                 words = f"each update goes {factor:.6g} times as far as it should, and {_decay_words(rounded, expected)}"
                 yield Estimate(words, _settings(factor, rounded))
     gradient = _ratio(evidence, "dW3")
+    gradient = gradient and _meant(gradient)
     if gradient is not None and abs(gradient - 1) > 1e-12:
         yield Estimate(
             f"the gradients are {gradient:.6g} times what they should be",
@@ -64,6 +75,11 @@ def estimates(evidence: Evidence) -> Iterator[Estimate]:
                 undrop=lambda dA, D, keep_prob: scale * step.undrop(dA, D, keep_prob),
             ),
         )
+
+
+def _meant(value: float) -> float:
+    near = float(f"{value:.4g}") if abs(value) > EXACT else 0.0
+    return near if abs(value - near) < EXACT * max(1, abs(near)) else value
 
 
 def _fitted(evidence: Evidence) -> tuple[dict[str, float], dict[str, float]] | None:
@@ -101,20 +117,10 @@ def _fitted(evidence: Evidence) -> tuple[dict[str, float], dict[str, float]] | N
 
 def _settings(rate: float, decay: Mapping[str, float]) -> Effect:
     """Another learning rate (as a factor), and other decay coefficients (as multiples of lambd / m)."""
+    decayed = {name: multiple for name, multiple in decay.items() if multiple}
 
     def effect(step: Step) -> Step:
-        strengths: list[float] = []
-
-        def strength(lambd: float, m: int) -> float:
-            strengths[:] = [step.strength(lambd, m)]
-            return strengths[0]
-
-        def update(parameters, gradients, _decay, memory, learning_rate):
-            decays = {name: decay[name] * strengths[0] * parameters[name] for name in parameters if decay[name]}
-            total = added(gradients, decays)
-            return {name: value - rate * learning_rate * total[name] for name, value in parameters.items()}, memory
-
-        return replace(step, strength=strength, update=update)
+        return replace(step, decayed=decayed, update=lambda p, g, d, memory, lr: step.update(p, g, d, memory, rate * lr))
 
     return effect
 

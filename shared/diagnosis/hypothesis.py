@@ -10,11 +10,8 @@ from shared.alignment.masks import FALSE_ALARM, chance
 from shared.alignment.problem import Problem
 from shared.alignment.stages import judge_tensor
 from shared.alignment.step import Effect, Step
-from shared.alignment.tensors import STAGE_OF, Tensors, alike, reference_tensors, tensors_of
+from shared.alignment.tensors import STAGE_OF, Tensors, alike, comes_near, reference_tensors, tensors_of
 from shared.parameters import Parameters
-
-SCREEN = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2}
-"""What differs by more than this share of the largest element is not worth the noise floor it would be judged with."""
 
 SIMULATED = 64
 """Runs of an effect that draws random numbers."""
@@ -44,8 +41,9 @@ def fit(effect: Effect, evidence: Evidence) -> float | None:
     """The largest share used of what rounding allows, where the effect reproduces every tensor; None where it does not."""
     step = effect(Step())
     with np.errstate(all="ignore"):
-        if not all(_comes_near(step, evidence, state) for state in evidence.states):
-            return None
+        for start, port in evidence.states.values():
+            if not comes_near(step.tensors(evidence.problem, start, port), port, evidence.names()):
+                return None
         used = 0.0
         for start, port in evidence.states.values():
             if not _masks_agree(step, evidence.problem, start, port):
@@ -90,24 +88,6 @@ def resembles(effect: Effect, evidence: Evidence) -> bool:
         if not moves.any() or not far.min() / 2 <= own <= far.max() * 1.2:
             return False
         if np.abs((seen - mean)[~moves]).max(initial=0) > 1e-6:
-            return False
-    return True
-
-
-def _comes_near(step: Step, evidence: Evidence, state: str) -> bool:
-    start, port = evidence.states[state]
-    values = step.tensors(evidence.problem, start, port)
-    for _, name in evidence.names():
-        if name.startswith(("D", "decay of")) or name not in port:
-            continue
-        mine, its = np.asarray(values[name]), np.asarray(port[name])
-        if (mine.shape, mine.dtype) != (its.shape, its.dtype):
-            return False
-        finite = np.isfinite(mine)
-        if not np.array_equal(finite, np.isfinite(its)):
-            return False
-        near = SCREEN.get(mine.dtype, 0) * np.abs(mine[finite]).max(initial=0)
-        if not np.abs(mine - its)[finite].max(initial=0) <= near:
             return False
     return True
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from shared.workers import Message, Task
 
-WIDE = 105
+WIDE = 100
 """Columns of a terminal from which on the tensor is shown beside the stage."""
 
 SHORT = {"numpy": "NumPy", "torch": "torch", "tensorflow": "Keras"}
@@ -96,7 +96,9 @@ def _sizes(sizes: dict | None) -> list[str]:
 
 
 def _size(value: float | None) -> str:
-    return "-" if value is None else "inf" if value != value or value == float("inf") else f"{value:.0e}"
+    if value is None:
+        return "-"
+    return "0" if value == 0 else f"{value:.0e}"
 
 
 def _missing(entry: dict) -> str:

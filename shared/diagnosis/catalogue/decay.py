@@ -75,10 +75,12 @@ def lost(step: Step) -> Step:
 def of(*names: str) -> tuple[Effect, ...]:
     """Which parameters decay; and which the reported penalty holds, as it should be or the same."""
 
+    decayed = dict.fromkeys(names, 1.0)
+
     def penalty(parameters: Parameters, lambd: float, m: int) -> NDArray:
         return lambd / (2 * m) * sum(np.sum(np.square(parameters[name]), axis=(-2, -1)) for name in names)
 
-    return lambda step: replace(step, decayed=names), lambda step: replace(step, decayed=names, penalty=penalty)
+    return lambda step: replace(step, decayed=decayed), lambda step: replace(step, decayed=decayed, penalty=penalty)
 
 
 MISTAKES = (

@@ -1,0 +1,233 @@
+"""What explains a difference is named only if it reproduces it; and every known mistake is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shared.alignment.limits import PLACE, random_problem
+from shared.alignment.problem import Problem
+from shared.alignment.stages import single_step_checks
+from shared.alignment.states import make_states
+from shared.alignment.step import Step, cost_of_probabilities, penalty_in_loss
+from shared.alignment.tensors import one_step
+from shared.diagnosis.catalogue import CATALOGUE
+from shared.diagnosis.diagnose import diagnose
+from shared.diagnosis.hypothesis import Evidence
+from shared.diagnosis.planting import planted
+from shared.diagnosis.trial import TRIALS
+from shared.parameters import initialize_parameters
+from shared.synthetic import make_dataset
+
+EXACT = [(mistake.name, i) for mistake in CATALOGUE for i in range(len(mistake.effects))]
+STEP_STAGES = ("data", "parameters", "forward", "cost", "gradients", "update", "repeat")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_dataset()
+
+
+def problem_of(data, dropout, dtype="float64"):
+    X, Y = data.X_train.astype(dtype), data.Y_train.astype(dtype)
+    return Problem(X, Y, 0.3, 0.7, 0.86 if dropout else 1.0)
+
+
+def masks_of(problem, parameters, share, seed=0):
+    rng = np.random.default_rng(seed)
+    shapes = [(len(parameters[b]), problem.X.shape[1]) for b in ("b1", "b2")]
+    return {
+        f"D{i}{when}": rng.random(shape) < share
+        for when in ("", " of update 1", " of update 2")
+        for i, shape in enumerate(shapes, 1)
+    }
+
+
+def evidence_of(problem, effect, seed=0):
+    """What a port with this mistake would hand over, from every state."""
+    initial = initialize_parameters([problem.X.shape[0], 20, 3, 1], dtype=str(problem.X.dtype))
+    states = {}
+    step = effect(Step())
+    for state, start in make_states(problem.X, initial, initial).items():
+        drawn = masks_of(problem, start, step.kept(problem.keep_prob), seed) if problem.keep_prob < 1 else {}
+        with np.errstate(all="ignore"):
+            tensors = step.tensors(problem, start, drawn)
+        states[state] = start, drawn | {name: np.asarray(value) for name, value in tensors.items()}
+    return Evidence(problem, states)
+
+
+def checks_of(evidence):
+    """The comparison of every state with the reference, as results.json has it."""
+    checks: list = []
+    for state, (start, port) in evidence.states.items():
+        checks += single_step_checks(evidence.problem, state, start, port, port, PLACE)
+    return [check.as_dict() for check in checks]
+
+
+def named(evidence):
+    return [entry["mistake"] for entry in diagnose(evidence, checks_of(evidence), "torch")]
+
+
+def entry(name):
+    return next(mistake for mistake in CATALOGUE if mistake.name == name)
+
+
+def test_the_step_in_pieces_is_the_reference_bit_for_bit():
+    rng = np.random.default_rng(0)
+    for dtype in ["float64", "float32"] * 15:
+        problem, parameters = random_problem(rng, dtype)
+        drawn = masks_of(problem, parameters, problem.keep_prob) if problem.keep_prob < 1 else {}
+        pieces, whole = Step().tensors(problem, parameters, drawn), one_step(problem, parameters, drawn)
+        assert set(pieces) == set(whole)
+        for name in whole:
+            assert np.array_equal(pieces[name], whole[name], equal_nan=True), name
+            assert np.asarray(pieces[name]).dtype == np.asarray(whole[name]).dtype
+
+
+@pytest.mark.parametrize(("name", "form"), EXACT)
+def test_every_form_of_every_mistake_is_named(name, form, data):
+    mistake = entry(name)
+    if mistake.stage == "predictions":
+        pytest.skip("a mistake of predictions has no step; tests/test_mistakes.py plants it")
+    dropout = "keep-prob" in name or "dropout" in name or "masks" in name
+    evidence = evidence_of(problem_of(data, dropout), mistake.effects[form])
+    failed = [check for check in checks_of(evidence) if check["status"] == "failed"]
+    assert failed, "the effect changes nothing"
+    assert name in named(evidence)
+
+
+def test_a_correct_port_gets_no_diagnosis(data):
+    for dropout in (False, True):
+        evidence = evidence_of(problem_of(data, dropout), lambda step: step)
+        assert diagnose(evidence, checks_of(evidence), "torch") == []
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("biases-decayed", "decay-doubled"),
+        ("python-float", "biases-decayed"),
+        ("sigmoid-twice", "decay-lost"),
+        ("sum-for-mean", "decay-undivided"),
+        ("momentum", "decay-halved"),
+        ("weights-reshaped", "penalty-not-reported"),
+        ("gradients-accumulate", "every-pair"),
+    ],
+)
+def test_two_mistakes_at_once_are_both_named(one, two, data):
+    first, second = entry(one).effects[0], entry(two).effects[0]
+    found = named(evidence_of(problem_of(data, False), lambda step: second(first(step))))
+    assert any(set(str(names).split(" + ")) == {one, two} for names in found), found
+
+
+@pytest.mark.parametrize(
+    ("effect", "words"),
+    [
+        (lambda step: replace(step, dZ3=lambda Z3, Y: 3 * step.dZ3(Z3, Y)), "3 times"),
+        (lambda step: replace(step, strength=lambda lambd, m: 1.37 * lambd / m), "1.37 times the term lambd/m * W1"),
+        (lambda step: replace(step, decayed=dict.fromkeys(("W1", "W3"), 1.0)), "dW2 lacks the term lambd/m * W2"),
+        (
+            lambda step: replace(step, decayed=dict.fromkeys(("W1", "W2", "W3", "b2"), 1.0)),
+            "db2 has 1 times the term lambd/m * b2",
+        ),
+        (
+            lambda step: replace(step, update=lambda p, g, d, memory, rate: step.update(p, g, d, memory, rate / 2)),
+            "0.5 times as far as it should (learning rate 0.15 for 0.3)",
+        ),
+    ],
+)
+def test_other_settings_are_estimated(effect, words, data):
+    evidence = evidence_of(problem_of(data, False), effect)
+    entries = diagnose(evidence, checks_of(evidence), "torch")
+    assert any(words in entry["explanation"] for entry in entries), entries
+    assert all(entry["fit"] is not None and entry["fit"] <= 1 for entry in entries)
+
+
+def test_the_scale_of_dropout_is_estimated(data):
+    effect = lambda step: replace(  # noqa: E731
+        step, drop=lambda A, D, k: 1.1 * step.drop(A, D, k), undrop=lambda dA, D, k: 1.1 * step.undrop(dA, D, k)
+    )
+    evidence = evidence_of(problem_of(data, True), effect)
+    assert "multiplied by 1.27907, not by 1 / keep_prob = 1.16279" in str(diagnose(evidence, checks_of(evidence), "torch"))
+
+
+def noise(tensors, rng):
+    return tensors | {"dW2": tensors["dW2"] + 1e-12 * rng.standard_normal(tensors["dW2"].shape)}
+
+
+GIBBERISH = {
+    "noise of a millionth of a millionth": noise,
+    "two weights exchanged": lambda t, rng: t | {"W2 after update 1": t["W2 after update 1"][:, ::-1].copy()},
+    "a tensor of random numbers": lambda t, rng: t | {"Z2": rng.standard_normal(t["Z2"].shape)},
+    "leaky units": lambda t, rng: t | {"A1": np.where(t["Z1"] > 0, t["Z1"], 0.01 * t["Z1"])},
+    "a cost that is off": lambda t, rng: t | {"cross_entropy": t["cross_entropy"] * 1.01, "cost": t["cost"] * 1.01},
+    "not a number": lambda t, rng: t | {"dW1": np.full_like(t["dW1"], np.nan)},
+    "infinite": lambda t, rng: t | {"cost": np.asarray(np.inf)},
+    "another shape": lambda t, rng: t | {"dW1": t["dW1"].T.copy()},
+    "a list": lambda t, rng: t | {"dW1": t["dW1"].tolist()},
+    "nothing": lambda t, rng: {name: value for name, value in t.items() if name != "Z1"},
+    "nothing at all": lambda t, rng: {},
+    "one tensor in float32": lambda t, rng: t | {"dW1": t["dW1"].astype(np.float32)},
+}
+
+
+@pytest.mark.parametrize("what", GIBBERISH)
+def test_what_nothing_explains_is_not_guessed(what, data):
+    evidence = evidence_of(problem_of(data, False), lambda step: step)
+    rng = np.random.default_rng(0)
+    states = {state: (start, GIBBERISH[what](port, rng)) for state, (start, port) in evidence.states.items()}
+    evidence = replace(evidence, states=states)
+    assert named(evidence) == [None]
+
+
+def test_in_float32_a_mistake_is_named_as_well(data):
+    assert "biases-decayed" in named(evidence_of(problem_of(data, False, "float32"), entry("biases-decayed").effects[0]))
+
+
+def test_rounding_is_no_excuse_for_a_difference_that_float32_does_not_reproduce(data):
+    evidence = evidence_of(problem_of(data, False), entry("python-float").effects[0])
+    assert "float32" not in named(evidence)
+
+
+@pytest.mark.parametrize("form", [penalty_in_loss, cost_of_probabilities])
+def test_another_correct_form_passes_and_fails_once_it_is_wrong(form, data):
+    evidence = evidence_of(problem_of(data, False), form)
+    small = {state: evidence.states[state] for state in ("initial", "biases")}
+    assert not [c for c in checks_of(replace(evidence, states=small)) if c["status"] != "passed"]
+    wrong = {state: (start, port | {"dW3": port["dW3"] * (1 + 1e-9)}) for state, (start, port) in small.items()}
+    assert [c for c in checks_of(replace(evidence, states=wrong)) if c["status"] == "failed"]
+
+
+def test_names_are_unique_and_nothing_is_left_empty():
+    names = [mistake.name for mistake in CATALOGUE]
+    assert len(set(names)) == len(names) >= 30
+    for mistake in CATALOGUE:
+        assert all(getattr(mistake, text) for text in ("title", "written", "stage", "torch", "keras", "source")), (
+            mistake.name
+        )
+        assert mistake.plants
+        recognized = mistake.effects or mistake.random_effects or mistake.initial or mistake.masks
+        assert recognized, f"{mistake.name} can never be named"
+
+
+def test_most_mistakes_are_planted_in_a_framework():
+    by_hand = {m.name for m in CATALOGUE if not any(plant.implementation != "numpy" for plant in m.plants)}
+    assert by_hand == {"unsigned-labels"}  # the frameworks refuse to multiply bytes with floats
+
+
+@pytest.mark.parametrize("number", range(len(TRIALS)))
+def test_every_planted_line_is_there(number):
+    from shared.config import IMPLEMENTATIONS
+    from shared.workers import ROOT
+
+    plant = TRIALS[number].plant
+    for file, right, wrong in plant.changes:
+        source = (ROOT / IMPLEMENTATIONS[plant.implementation] / file).read_text()
+        assert right in source
+        assert right != wrong
+
+
+def test_a_planted_line_that_is_gone_is_said(tmp_path):
+    plant = replace(TRIALS[0].plant, changes=(("network.py", "a line that is not there", "another"),))
+    with pytest.raises(ValueError, match=r"does not hold 'a line that is not there'"), planted(plant, tmp_path):
+        pass
