@@ -19,7 +19,7 @@ from shared.diagnosis.trial import TRIALS
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
 
-EXACT = [(mistake.name, i) for mistake in CATALOGUE for i in range(len(mistake.effects))]
+EXACT = [(mistake.name, i) for mistake in CATALOGUE for i in {0, len(mistake.effects) - 1} if mistake.effects]
 STEP_STAGES = ("data", "parameters", "forward", "cost", "gradients", "update", "repeat")
 
 

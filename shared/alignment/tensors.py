@@ -138,8 +138,14 @@ def alike(port: object, reference: NDArray) -> bool:
     return isinstance(port, np.ndarray) and (port.shape, port.dtype) == (reference.shape, reference.dtype)
 
 
-def comes_near(tensors: Tensors, port: Tensors, names: Iterable[tuple[str, str]]) -> bool:
-    """Whether the port's tensors (stage, name) are worth the noise floor they would be judged with: nearly these."""
+def comes_near(
+    tensors: Tensors, port: Tensors, names: Iterable[tuple[str, str]], sizes: Mapping[str, float] | None = None
+) -> bool:
+    """Whether the port's tensors (stage, name) are worth the noise floor they would be judged with: nearly these.
+
+    sizes: how far apart the largest elements may be; without, a share of the largest element.
+    """
+    sizes = sizes or {}
     for _, name in names:
         if name.startswith(("D", "decay of")) or name not in port:
             continue
@@ -149,7 +155,7 @@ def comes_near(tensors: Tensors, port: Tensors, names: Iterable[tuple[str, str]]
         finite = np.isfinite(mine)
         if not np.array_equal(finite, np.isfinite(its)):
             return False
-        near = NEAR.get(mine.dtype, 0) * np.abs(mine[finite]).max(initial=0)
+        near = min(NEAR.get(mine.dtype, 0) * np.abs(mine[finite]).max(initial=0), sizes.get(name, np.inf))
         if not np.abs(mine - its)[finite].max(initial=0) <= near:
             return False
     return True

@@ -205,12 +205,13 @@ def _fit(compute: Callable, spec: Function, seen: list[tuple[tuple, Outputs]]) -
         try:
             with np.errstate(all="ignore"):
                 plain = run(arguments)
+            outputs = dict(outputs)
+            _hide_what_is_off(outputs, plain, arguments)
             if not all(_near(outputs[name], value) for name, value in plain.items()):
                 return None
             values, floors = with_floors(run, arguments)
         except (ValueError, TypeError):
             return None
-        _hide_what_is_off(outputs, values, arguments)
         for name, value in values.items():
             outcome = judge(outputs[name], value, floors[name])
             if outcome["status"] == "failed":

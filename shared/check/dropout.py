@@ -34,12 +34,13 @@ def check_dropout(session: Session) -> Found:
     full = session.problem
     start = _all_on(session.parameters, full.X[:, :1], full.keep_prob)
     problem = Problem(full.X[:, :1], full.Y[:, :1], **full.step | {"learning_rate": 0.5})
-    evidence, read = {}, []
+    evidence: dict[str, tuple] = {}
+    read: list[tuple] = []
     try:
         for seed in range(1, SEEDS + 1):
             masks = _read_masks(_first_update(session, found, start, problem, seed, 0.0), start)
             read.append(masks)
-            if seed <= COMPARED:
+            if masks[1].any() and len(evidence) < COMPARED:
                 scope = f"train, one example, seed {seed}"
                 port, again = (
                     _first_update(session, found, start, problem, seed, problem.lambd)

@@ -86,7 +86,11 @@ def check_step(session: Session) -> Found:
     masks = _masks(session, found) if problem.keep_prob < 1 and {"D1", "D2"} <= wanted else None
     compared = frozenset(wanted | _projections(wanted))
     checks = [check.as_dict() for check in found.checks]
-    if any(check["status"] == "failed" for check in checks) and evidence:
+    failed = {check["tensor"] for check in checks if check["status"] == "failed"}
+    if failed and evidence:
+        of_train = frozenset(name for name in compared if " after update " in name or name.startswith("decay of"))
+        if failed <= of_train:  # `trace` is right, so its tensors say nothing of what `train` does
+            compared = of_train
         found.diagnoses = diagnose(Evidence(problem, evidence, masks, None, compared), checks, session.implementation)
     return found
 

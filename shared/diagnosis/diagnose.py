@@ -45,6 +45,8 @@ def diagnose(evidence: Evidence, checks: list[dict], implementation: str) -> lis
 
 def _of_step(evidence: Evidence, implementation: str) -> Iterator[dict]:
     """One mistake; else other settings; else two mistakes; else what is recognized without being reproduced."""
+    if not any(name in port for _, port in evidence.states.values() for _, name in evidence.names()):
+        return
     exact = [(mistake, effect) for mistake in CATALOGUE for effect in mistake.effects]
     found: dict[str, dict] = {}
     for mistake, effect in exact:
@@ -56,7 +58,7 @@ def _of_step(evidence: Evidence, implementation: str) -> Iterator[dict]:
         return
     for (one, first), (two, second) in permutations(exact, 2):
         if one is not two:
-            used = fit(_both(first, second), evidence)
+            used = fit(_both(first, second), evidence, slack=100)
             if used is not None:
                 found.setdefault(" + ".join(sorted((one.name, two.name))), _named((one, two), used, implementation))
     for estimate in estimates(evidence):

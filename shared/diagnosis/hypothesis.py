@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.alignment.checks import allowance
 from shared.alignment.masks import FALSE_ALARM, chance
 from shared.alignment.problem import Problem
 from shared.alignment.stages import judge_tensor
@@ -31,18 +33,35 @@ class Evidence:
     predictions: Mapping[str, tuple[NDArray, Parameters, NDArray]] | None = None
     compared: frozenset[str] | None = None
 
+    @cached_property
+    def allowed(self) -> dict[str, dict[str, float]]:
+        """The largest difference that rounding explains, by state and tensor; only of tensors in the port's dtype."""
+        sizes: dict[str, dict[str, float]] = {}
+        for state, (start, port) in self.states.items():
+            values, floors = reference_tensors(self.problem, start, port)
+            sizes[state] = {
+                name: float(np.nanmax(allowance(value, floors[name])))
+                for name, value in values.items()
+                if value.dtype.kind == "f" and alike(port.get(name), value)
+            }
+        return sizes
+
     def names(self) -> list[tuple[str, str]]:
         """Stage and tensor of every comparison."""
         pairs = [(stage, name) for stage in STAGE_OF for name in tensors_of(stage, self.problem.keep_prob < 1)]
         return [pair for pair in pairs if self.compared is None or pair[1] in self.compared]
 
 
-def fit(effect: Effect, evidence: Evidence) -> float | None:
-    """The largest share used of what rounding allows, where the effect reproduces every tensor; None where it does not."""
+def fit(effect: Effect, evidence: Evidence, slack: float = 1e6) -> float | None:
+    """The largest share used of what rounding allows, where the effect reproduces every tensor; None where it does not.
+
+    slack: in units of what is allowed of the reference; further apart an explanation is not worth a noise floor of its own.
+    """
     step = effect(Step())
     with np.errstate(all="ignore"):
-        for start, port in evidence.states.values():
-            if not comes_near(step.tensors(evidence.problem, start, port), port, evidence.names()):
+        for state, (start, port) in evidence.states.items():
+            sizes = {name: slack * size for name, size in evidence.allowed[state].items()}
+            if not comes_near(step.tensors(evidence.problem, start, port), port, evidence.names(), sizes):
                 return None
         used = 0.0
         for start, port in evidence.states.values():

@@ -128,7 +128,6 @@ MISTAKES = (
         source='course, "Regularization", section 3.2',
         plants=(
             Plant("torch", "dropout", (
-                *torch_forward("self.dropout1(torch.relu(Z1))", "self.dropout2(torch.relu(Z2))"),
                 ("network.py", "Z2 = self.linear2(A1)",
                  "A1 = A1 * self.keep_prob + (A1 * (1 - self.keep_prob)).detach()\n        Z2 = self.linear2(A1)"),
                 ("network.py", "Z3 = self.linear3(A2)",
