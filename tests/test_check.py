@@ -152,7 +152,7 @@ WRONG_FORM = {
     "only the parameters": ("    return parameters\n", "train returned dict of 6; expected (parameters, costs)"),
     "no costs": ("    return parameters, None\n", "train's costs: expected a NumPy array, got NoneType"),
     "too few costs": ("    return parameters, np.zeros(1)[:0]\n", "train's costs: expected shape (1,), got (0,)"),
-    "a missing bias": ("    rest = dict(parameters)\n    rest.pop('b3')\n    return rest, np.zeros(num_iterations)\n", "no b3"),
+    "a missing bias": ("    p = dict(parameters)\n    del p['b3']\n    return p, np.zeros(num_iterations)\n", "no b3"),
     "lists": ("    return {k: v.tolist() for k, v in parameters.items()}, np.zeros(num_iterations)\n", "got list of 20"),
     "transposes": ("    return {k: v.T for k, v in parameters.items()}, np.zeros(num_iterations)\n",
                    "train's W1: expected shape (20, 2), got (2, 20)"),
