@@ -28,7 +28,7 @@ def unpack_train(value: Any, parameters: Parameters, num_iterations: int) -> tup
         costs = np.array(costs)
     dtype = parameters["W1"].dtype
     _expect("train's costs", costs, (num_iterations,), dtype)
-    return {name: ends[name].copy() for name in PARAMETER_NAMES}, costs.copy()
+    return {name: np.array(ends[name], subok=False) for name in PARAMETER_NAMES}, np.array(costs, subok=False)
 
 
 def unpack_trace(value: Any, dtype: np.dtype) -> tuple[dict[str, NDArray], list[str]]:
@@ -50,24 +50,23 @@ def unpack_predict(value: Any, m: int) -> NDArray:
         raise ValueError(f"predict returned {_kind(value)}; expected a NumPy array of 0 and 1, shape (1, {m})")
     if value.shape != (1, m):
         raise ValueError(f"predict returned shape {value.shape}; expected (1, {m})")
-    if value.dtype.kind not in "biuf" or not np.isin(value, (0, 1)).all():
-        raise ValueError(f"predict returned other values than 0 and 1 (dtype {value.dtype})")
-    return value.astype(np.int64)
+    plain = np.array(value, subok=False)
+    if plain.dtype.kind not in "biuf" or not np.isin(plain, (0, 1)).all():
+        raise ValueError(f"predict returned other values than 0 and 1 (dtype {plain.dtype})")
+    return plain.astype(np.int64)
 
 
 def _plain(name: str, value: Any, dtype: np.dtype) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return np.asarray(value, dtype)  # a Python number has no dtype of its own
     if isinstance(value, np.generic):
-        return np.asarray(value)
-    if (
-        name.startswith("D")
-        and isinstance(value, np.ndarray)
-        and value.dtype.kind in "biuf"
-        and np.isin(value, (0, 1)).all()
-    ):
-        return value.astype(bool)
-    return value.copy() if isinstance(value, np.ndarray) else value  # what is no array is reported where it is compared
+        value = np.asarray(value)
+    if not isinstance(value, np.ndarray):
+        raise ValueError(f"trace's {name}: expected a NumPy array, got {_kind(value)}")
+    if value.dtype.kind not in "biuf":
+        raise ValueError(f"trace's {name}: expected real numbers, got dtype {value.dtype}")
+    plain = np.array(value, subok=False)  # a subclass may compare as it likes
+    return plain.astype(bool) if name.startswith("D") and np.isin(plain, (0, 1)).all() else plain
 
 
 def _expect(what: str, value: Any, shape: tuple, dtype: np.dtype) -> None:

@@ -131,7 +131,11 @@ def _usable(D: Any, own: NDArray) -> NDArray:
 
 
 def _alike(value: Any, reference: NDArray) -> Any:
-    """Python numbers as arrays of the reference's dtype; masks and classes of 0 and 1 in any numeric type."""
+    """Python numbers as arrays of the reference's dtype; masks and classes of 0 and 1 in any numeric type; plain arrays."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biuf":
+            return f"an array of {value.dtype}"  # not compared: reported as what it is not
+        value = np.array(value, subok=False)
     if reference.ndim == 0 and isinstance(value, int | float | np.generic) and not isinstance(value, bool):
         value = np.asarray(value, reference.dtype if isinstance(value, int | float) else None)
     counts = reference.dtype.kind in "biu"
