@@ -182,6 +182,12 @@ def test_changed_arguments_are_a_failure(check):
     assert "train changes what it is given: W1; copy on the way in" in " ".join(done.stdout.split())
 
 
+def test_what_is_not_defined_is_listed_as_not_checked(check):
+    done, results = check(PORT.replace("def trace(", "def _trace("), "--variants", "none", iterations=5)
+    assert results["port"]["not_checked"][0] == "trace"
+    assert "not defined, so not checked: trace" in " ".join(done.stdout.split())
+
+
 def test_printing_and_seeding_are_remarked_on(check):
     noisy = PORT.replace("    p, m = dict", "    print('epoch', 1)\n    np.random.seed(0)\n    p, m = dict")
     done, results = check(noisy, "--variants", "none")

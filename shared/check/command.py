@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.alignment.locate import locate
+from shared.check.loading import CONTRACT, COURSE
 from shared.check.work import task_of
 from shared.comparison import SCHEMA, THREADS, describe_data, write_arrays
 from shared.config import VARIANTS, Hyperparameters
@@ -117,7 +118,8 @@ def _results(
         "data": describe_data(dataset),
         "hyperparameters": asdict(hyper)
         | {"layers_dims": hyper.layers_dims(dataset.X_train.shape[0]), "variants": variants},
-        "port": {"file": str(path), "name": path.stem, "functions": content["functions"], "lines": content["lines"]},
+        "port": {"file": str(path), "name": path.stem, "functions": content["functions"], "lines": content["lines"]}
+        | {"not_checked": _not_defined(content["functions"])},
         "runs": content["runs"],
         "checks": checks,
         "first_divergence": first
@@ -129,6 +131,14 @@ def _results(
         "remarks": content["remarks"],
         "seconds": content["seconds"],
     }
+
+
+def _not_defined(functions: list[str]) -> list[str]:
+    """What the file might have defined beside what it does, of the same kind: a whole port, or the course's functions."""
+    kinds = [CONTRACT] if {"trace", "train"} & set(functions) else []
+    if set(functions) - set(CONTRACT):
+        kinds.append(COURSE)
+    return [name for kind in kinds or [CONTRACT] for name in kind if name not in functions]
 
 
 def _float32(check: dict, implementation: str) -> dict:

@@ -20,6 +20,8 @@ def show_check(results: dict, console: Console) -> None:
     """What was compared and what came of it, remarks, the first divergence of each variant, counts and verdict."""
     port = results["port"]
     console.print(Text(f"{port['file']} defines {', '.join(port['functions'])}"))
+    if port["not_checked"]:
+        console.print(Text(f"not defined, so not checked: {', '.join(port['not_checked'])}", "dim"))
     console.print(_table(results["checks"]))
     for remark in results["remarks"]:
         console.print(Text(f"note: {remark}", "dim"))
