@@ -135,7 +135,7 @@ def _results(
 
 def _not_defined(functions: list[str]) -> list[str]:
     """What the file might have defined beside what it does, of the same kind: a whole port, or the course's functions."""
-    kinds = [CONTRACT] if {"trace", "train"} & set(functions) else []
+    kinds: list[tuple[str, ...]] = [CONTRACT] if {"trace", "train"} & set(functions) else []
     if set(functions) - set(CONTRACT):
         kinds.append(COURSE)
     return [name for kind in kinds or [CONTRACT] for name in kind if name not in functions]
