@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from shared.alignment.floor import Nudge
 from shared.alignment.limits import PLACE, random_problem
 from shared.alignment.problem import Problem
 from shared.alignment.stages import single_step_checks
@@ -93,6 +94,18 @@ def test_every_form_of_every_mistake_is_named(name, form, data):
     evidence = evidence_of(problem_of(data, dropout), mistake.effects[form])
     failed = [check for check in checks_of(evidence) if check["status"] == "failed"]
     assert failed, "the effect changes nothing"
+    assert name in named(evidence)
+
+
+@pytest.mark.parametrize("name", ["biases-decayed", "float32-labels", "decay-halved", "sigmoid-twice", "momentum"])
+def test_another_processor_s_last_bits_change_no_name(name, data):
+    evidence = evidence_of(problem_of(data, False), entry(name).effects[0])
+    nudge = Nudge(1)
+    for start, port in evidence.states.values():
+        given = {"X", "Y", *start}
+        computed = [tensor for tensor, value in port.items() if value.dtype.kind == "f" and tensor not in given]
+        port |= {tensor: np.asarray(nudge(port[tensor])) for tensor in computed}
+        port["cost"] = np.asarray(port["cross_entropy"] + port["l2_penalty"])
     assert name in named(evidence)
 
 

@@ -146,6 +146,8 @@ def comes_near(
     sizes: how far apart the largest elements may be; without, a share of the largest element.
     """
     sizes = sizes or {}
+    names = list(names)
+    epsilon = max((np.finfo(v.dtype).eps for _, n in names if (v := np.asarray(port.get(n))).dtype.kind == "f"), default=0)
     for _, name in names:
         if name.startswith(("D", "decay of")) or name not in port:
             continue
@@ -155,7 +157,9 @@ def comes_near(
         finite = np.isfinite(mine)
         if not np.array_equal(finite, np.isfinite(its)):
             return False
-        near = min(NEAR.get(mine.dtype, 0) * np.abs(mine[finite]).max(initial=0), sizes.get(name, np.inf))
+        largest = np.abs(mine[finite]).max(initial=0)
+        # Sizes may be of a tensor that is zero where this one is not, or that was never rounded to float32.
+        near = min(NEAR.get(mine.dtype, 0) * largest, sizes.get(name, np.inf) + 16 * epsilon * largest)
         if not np.abs(mine - its)[finite].max(initial=0) <= near:
             return False
     return True
