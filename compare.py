@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +242,9 @@ def main() -> int:
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), interrupt)
     try:
         options = parse(sys.argv[1:])
         return options.command(options)
@@ -249,8 +252,11 @@ def main() -> int:
         print(f"compare.py: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("compare.py: interrupted, nothing was written", file=sys.stderr)
+        print("compare.py: interrupted", file=sys.stderr)
         return 130
+    except Exception:  # a defect of this program says nothing of the networks: not the exit code 1 of a mismatch
+        traceback.print_exc()
+        return EXIT["incomplete"]
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from shared.config import DTYPES, VARIANTS, Hyperparameters
 from shared.contract import recorded_iterations, segment_lengths
 from shared.data import Dataset
 from shared.environment import describe
+from shared.errors import DataError
 from shared.metrics import accuracy
 from shared.records import RunRecord
 from shared.report.failure import first_failures
@@ -189,6 +190,9 @@ def _give_up(plan: Plan, runs: dict, task: Task, reason: str) -> None:
 
 def write_arrays(folder: Path, dataset: Dataset, dtype: str) -> list[list[float]] | None:
     """Lay out what the processes read; returns the grid's axes where the network has two features."""
+    for name in ("X_train", "X_test"):
+        if np.abs(getattr(dataset, name)).max() > np.finfo(dtype).max:
+            raise DataError(f"--data: expected values within the range of {dtype}, got larger ones: scale them")
     for name in ("X_train", "Y_train", "X_test"):
         np.save(folder / f"{name}.npy", np.ascontiguousarray(getattr(dataset, name), dtype=dtype))
     if dataset.X_train.shape[0] != 2:

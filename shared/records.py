@@ -33,8 +33,9 @@ class RunRecord:
 
     @property
     def late_parameters(self) -> Parameters:
-        """Where the last segment starts: late in training."""
-        return {name: rows[-2] for name, rows in self.snapshots.items()}
+        """Late in training: the end of the run, or the start of its last segment where the end is not finite."""
+        finite = all(np.isfinite(rows[-1]).all() for rows in self.snapshots.values())
+        return self.final_parameters if finite else {name: rows[-2] for name, rows in self.snapshots.items()}
 
     def masks(self, iterations: NDArray | slice, layer: int) -> NDArray:
         """The masks D1 (n, h1, m) or D2 (n, h2, m), bool, of the given iterations."""

@@ -9,7 +9,15 @@ from numpy_impl.gradients import cost_and_gradients
 from numpy_impl.network import Network
 from numpy_impl.training import train_segments, update_parameters
 from shared.alignment.checks import Check
-from shared.alignment.masks import FALSE_ALARM, all_on, mask_checks, mask_tests, sample_length
+from shared.alignment.masks import (
+    FALSE_ALARM,
+    RUN_TESTS,
+    all_on,
+    mask_checks,
+    mask_tests,
+    run_mask_checks,
+    sample_length,
+)
 from shared.alignment.problem import Problem
 from shared.alignment.trajectory import (
     cost_floor,
@@ -20,7 +28,7 @@ from shared.alignment.trajectory import (
     repeat_in_segments,
 )
 from shared.contract import Segment
-from shared.parameters import PARAMETER_NAMES
+from shared.parameters import PARAMETER_NAMES, initialize_parameters
 from shared.records import RunRecord, write_record
 
 LENGTHS = [20, 20, 20]
@@ -98,6 +106,42 @@ def scopes(checks):
 # The record
 
 
+def recorded_masks(folder, D1s):
+    """A record of segments whose first layer has these masks (n, 20, 60), the second a part of them."""
+    zeros = initialize_parameters([2, 20, 3, 1])
+    segments = [Segment(np.zeros(len(D1)), zeros, (D1, D1[:, ::-1][:, :3].copy())) for D1 in D1s]
+    write_record(folder, zeros, [len(D1) for D1 in D1s], segments)
+    return RunRecord(folder)
+
+
+def random_masks(n, seed):
+    return np.random.default_rng(seed).random((n, 20, 60)) < 0.86
+
+
+FRESH_RUN = [random_masks(50, 1), random_masks(50, 2), random_masks(30, 3)]
+FROZEN_RUN = [np.repeat(random_masks(1, 4), n, axis=0) for n in (50, 50, 30)]
+
+
+@pytest.mark.parametrize(
+    ("masks", "frozen", "said"),
+    [
+        (FRESH_RUN, False, ""),
+        (FROZEN_RUN, True, ""),
+        ([FRESH_RUN[0], FRESH_RUN[0]], False, "repeat themselves from the segment before in the updates 50 to 99"),
+        ([FRESH_RUN[0], FROZEN_RUN[1]], False, "repeat themselves within the updates 50 to 99"),
+        ([np.concatenate([FRESH_RUN[0], FROZEN_RUN[2]])], False, "repeat themselves within the updates 0 to 79"),
+        ([FROZEN_RUN[0], FRESH_RUN[1]], True, "are drawn anew within the updates 50 to 99"),
+    ],
+)
+def test_the_masks_of_the_run_itself_are_tested(tmp_path, masks, frozen, said):
+    checks = list(
+        run_mask_checks(recorded_masks(tmp_path / "run", masks), 0.86, frozen, {"variant": "", "implementation": ""})
+    )
+    assert [check.tensor for check in checks] == list(RUN_TESTS)
+    assert all(check.status == ("failed" if said else "passed") for check in checks)
+    assert all(said in check.reason for check in checks)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("variant", ["none", "l2-dropout"])
 def test_a_run_is_recorded_and_read_bit_for_bit(make_problem, tmp_path, variant, dtype):
@@ -113,7 +157,7 @@ def test_a_run_is_recorded_and_read_bit_for_bit(make_problem, tmp_path, variant,
         rows = np.stack([parameters[name], *(segment.parameters[name] for segment in run)])
         np.testing.assert_array_equal(record.snapshots[name], rows, strict=True)
         np.testing.assert_array_equal(record.final_parameters[name], rows[3], strict=True)
-        np.testing.assert_array_equal(record.late_parameters[name], rows[2], strict=True)
+        np.testing.assert_array_equal(record.late_parameters[name], rows[3], strict=True)
     for layer in (1, 2) if variant == "l2-dropout" else ():
         D = np.concatenate([segment.masks[layer - 1] for segment in run])
         np.testing.assert_array_equal(record.masks(slice(None), layer), D, strict=True)

@@ -13,7 +13,7 @@ from tf_impl.network import Network, read_parameters, to_rows
 def make_optimizer(network, learning_rate, lambd, m):
     """Plain SGD with L2: weight_decay = lambd / m takes learning_rate * lambd / m * W off each W, once per update.
 
-    The biases are excluded, before the optimizer is built and before any step is traced: a later call is silently ignored.
+    The biases are excluded in one call (a second replaces the first), and before any step is traced, which would not see it.
     """
     dtype = network.dtype
     floatx = keras.config.floatx()

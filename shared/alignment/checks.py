@@ -113,8 +113,12 @@ def _problem(port: Any, reference: NDArray) -> str:
         return f"expected dtype {reference.dtype}, got {port.dtype}"
     if port.size == 0:
         return "empty: nothing to compare"
-    for whose, values in (("the port's", port), ("the reference's", reference)):
-        bad = int(np.count_nonzero(~np.isfinite(values)))
-        if bad:
-            return f"{bad} of {values.size} values of {whose} are not finite"
+    bad, too = (int(np.count_nonzero(~np.isfinite(values))) for values in (port, reference))
+    if bad and too:
+        return (
+            f"{bad} of {port.size} values of the port's are not finite, nor are {too} of the reference's: training diverges"
+        )
+    for whose, count in (("the port's", bad), ("the reference's", too)):
+        if count:
+            return f"{count} of {port.size} values of {whose} are not finite"
     return ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from shared.alignment.masks import mask_tests
+from shared.alignment.masks import RUN_TESTS, mask_tests
 from shared.alignment.states import STATES
 from shared.alignment.tensors import STAGE_OF, tensors_of
 from shared.config import Variant
@@ -79,7 +79,7 @@ def planned(variant: Variant, lengths: list[int]) -> Iterator[tuple[str, str, st
             for tensor in tensors_of(stage, variant.dropout):
                 yield stage, state, tensor
         if stage == "forward" and variant.dropout:
-            for test in mask_tests(variant.frozen):
+            for test in (*mask_tests(variant.frozen), *RUN_TESTS):
                 yield stage, "masks", test
     first = 0
     for length in lengths:

@@ -44,7 +44,9 @@ def record_run(
     write_record(folder, parameters, lengths, run(parameters, lengths, **settings), timed)
     write_record(folder / "again", parameters, lengths[:1], run(parameters, lengths[:1], **settings))
     if variant.dropout:
-        start, steps = all_on(parameters), [sample_length(*hyper.hidden, X.shape[-1])]
+        # In two segments, so that a generator that is lost between them shows.
+        start, half = all_on(parameters), sample_length(*hyper.hidden, X.shape[-1]) // 2
+        steps = [half, half]
         write_record(folder / "masks", start, steps, run(start, steps, **settings | {"learning_rate": 1e-30}))
     record = RunRecord(folder)
     for part, examples in inputs.items():

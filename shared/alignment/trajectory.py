@@ -214,7 +214,9 @@ def repeat(
     """
     parameters = replicate(start, 1 + nudged)
     costs, ends = [], parameters
-    run = replay(problem, parameters, length, masks, Nudge())
+    nudge = Nudge()
+    nudge.replicates(parameters)  # the port's last rounding before the start is as good as the reference's
+    run = replay(problem, parameters, length, masks, nudge)
     # A diverged run is repeated as it is: the comparison, not a warning, says that it is not finite.
     with np.errstate(all="ignore"):
         for step, (cost, after) in enumerate(run, start=1):

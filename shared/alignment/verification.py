@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.checks import Check, rank
-from shared.alignment.masks import mask_checks
+from shared.alignment.masks import mask_checks, run_mask_checks
 from shared.alignment.problem import Problem
 from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.stages import prediction_check, single_step_checks
@@ -50,6 +50,7 @@ def verify_run(
         masks = RunRecord(folder / "masks")
         D1, D2 = (masks.masks(slice(None), layer) for layer in (1, 2))
         checks += mask_checks(D1, D2, problem.keep_prob, variant.frozen, place)
+        checks += run_mask_checks(record, problem.keep_prob, variant.frozen, place)
 
     segments = repeat_in_segments(problem, record, place, report)
     checks += [repeat_check(record, RunRecord(folder / "again"), segments, place), *segments.checks]
