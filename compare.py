@@ -1,6 +1,7 @@
 """samenet: train one regularized network in NumPy, PyTorch and TensorFlow, and prove that it is the same network."""
 
 import argparse
+import io
 import signal
 import sys
 import traceback
@@ -111,21 +112,21 @@ def run_check(options: argparse.Namespace) -> int:
     if not 0 < options.time_limit <= 1e6:
         raise UsageError(f"--time-limit: expected seconds > 0 and <= 1e6, got {options.time_limit}")
 
-    from rich.console import Console
-
     from shared.check.command import check
     from shared.report.check import failure_text, show_check
+    from shared.report.console import Console
     from shared.report.progress import CheckProgress
     from shared.report.results import prepare, write_json
 
     dataset = _dataset(options.data, data_seed)
-    prepare(options.out)
+    path = options.out / "results.json"
+    prepare(path)
     with CheckProgress(Console(stderr=True)) as progress:
         results = check(options.file, dataset, hyper, variants, options.time_limit, progress)
-    write_json(results | {"message": failure_text(results)}, options.out / "results.json")
+    write_json(results | {"message": failure_text(results)}, path)
     console = Console()
     show_check(results, console)
-    console.print(f"written: {options.out / 'results.json'}", style="dim", markup=False, soft_wrap=True)
+    console.print(f"written: {path}", style="dim", markup=False, soft_wrap=True)
     return EXIT[results["verdict"]]
 
 
@@ -138,22 +139,22 @@ def run(options: argparse.Namespace) -> int:
     data_seed = flags.data_seed(options)
 
     # Imported only now: --help and a wrong flag answer at once.
-    from rich.console import Console
-
     from shared.comparison import compare
+    from shared.report.console import Console
     from shared.report.pictures import draw_pictures
     from shared.report.progress import TrainingProgress
     from shared.report.results import prepare, write_json
     from shared.report.table import show
 
     dataset = _dataset(options.data, data_seed)
-    prepare(options.out)
+    path = options.out / "results.json"
+    prepare(path)
     with TrainingProgress(implementations, variants, hyper.num_iterations, Console(stderr=True)) as progress:
         results = compare(dataset, hyper, variants, implementations, jobs, options.out, progress)
-    write_json(results, options.out / "results.json")
+    write_json(results, path)
     console = Console()
+    paths = [path, *draw_pictures(results, options.out)]
     show(results, console)
-    paths = [options.out / "results.json", *draw_pictures(results, options.out)]
     console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
     return EXIT[results["verdict"]]
 
@@ -165,19 +166,19 @@ def run_mistakes(options: argparse.Namespace) -> int:
     jobs = flags.jobs(options)
     data_seed = flags.data_seed(options)
 
-    from rich.console import Console
-
     from shared.diagnosis.mistakes import try_all
     from shared.diagnosis.trial import TRIALS
+    from shared.report.console import Console
     from shared.report.mistakes import MistakesProgress, show_mistakes
     from shared.report.results import prepare, write_json
 
     dataset = _dataset(options.data, data_seed)
-    prepare(options.out)
+    path = options.out / "mistakes.json"
+    prepare(path)
     total = sum(trial.plant.implementation in implementations for trial in TRIALS)
     with MistakesProgress(total, Console(stderr=True)) as progress:
         results = try_all(dataset, hyper, implementations, jobs, progress)
-    write_json(results, options.out / "mistakes.json")
+    write_json(results, path)
     show_mistakes(results, Console())
     return EXIT[results["verdict"]]
 
@@ -189,17 +190,17 @@ def run_limits(options: argparse.Namespace) -> int:
         raise UsageError(f"--problems: expected a number from 1 to 100,000, got {options.problems}")
     jobs = flags.jobs(options)
 
-    from rich.console import Console
-
     from shared.comparison import measure_limits
+    from shared.report.console import Console
     from shared.report.limits import show_limits
     from shared.report.progress import LimitsProgress
     from shared.report.results import prepare, write_json
 
-    prepare(options.out)
+    path = options.out / "limits.json"
+    prepare(path)
     with LimitsProgress(implementations, options.problems, Console(stderr=True)) as progress:
         limits = measure_limits(implementations, options.problems, jobs, progress)
-    write_json(limits, options.out / "limits.json")
+    write_json(limits, path)
     show_limits(limits, Console())
     if limits["incomplete"]:
         return EXIT["incomplete"]
@@ -210,16 +211,16 @@ def run_optimizers(options: argparse.Namespace) -> int:
     """Measure where the frameworks' optimizers are equal; 1 where a claim does not hold."""
     jobs = flags.jobs(options)
 
-    from rich.console import Console
-
     from shared.optimizers.measure import measure
+    from shared.report.console import Console
     from shared.report.optimizers import OptimizersProgress, show_optimizers
     from shared.report.results import prepare, write_json
 
-    prepare(options.out)
+    path = options.out / "optimizers.json"
+    prepare(path)
     with OptimizersProgress(Console(stderr=True)) as progress:
         results = measure(jobs, progress)
-    write_json(results, options.out / "optimizers.json")
+    write_json(results, path)
     show_optimizers(results, Console())
     if results["incomplete"]:
         return EXIT["incomplete"]
@@ -245,6 +246,9 @@ def main() -> int:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal shows a path's other characters as it can
     try:
         options = parse(sys.argv[1:])
         return options.command(options)

@@ -257,6 +257,31 @@ def test_the_usage_that_those_lines_depart_from_is_right(run_compare):
     assert done.results["verdict"] == "match"
 
 
+def test_a_folder_where_the_results_should_go_is_said_before_anything_is_computed(clean_environment, tmp_path):
+    (tmp_path / "out/results.json").mkdir(parents=True)
+    done = subprocess.run([sys.executable, ROOT / "compare.py", "--out", "out"], cwd=tmp_path, env=clean_environment,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 2
+    assert re.fullmatch(r"compare\.py: error: --out: [^\n]*'out/results\.json' is a folder[^\n]*\n", done.stderr)
+
+
+def test_an_ascii_terminal_and_a_reader_that_leaves_lose_nothing(clean_environment, tmp_path):
+    command = [sys.executable, str(ROOT / "compare.py"), *NUMPY_ALONE, "--iterations", "3", "--out", "Fu\xdf"]
+    ascii_only = clean_environment | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=tmp_path, env=ascii_only, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "written: Fu\\xdf" in done.stdout
+    written = {path.name for path in (tmp_path / "Fu\xdf").iterdir()}
+
+    reading, writing = os.pipe()
+    os.close(reading)
+    left = subprocess.run([*command[:-1], "left"], cwd=tmp_path, env=clean_environment,
+                          stdout=writing, stderr=subprocess.PIPE, check=False)  # fmt: skip
+    os.close(writing)
+    assert (left.returncode, left.stderr) == (0, b"")
+    assert {path.name for path in (tmp_path / "left").iterdir()} == written
+
+
 # Something is wrong in a port
 
 

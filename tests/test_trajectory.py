@@ -595,6 +595,9 @@ def planted(defect, D1, D2):
         n, h2, m = D2.shape
         bits = D1.transpose(0, 2, 1).reshape(n, -1)[:, : m * h2]
         return D1, bits.reshape(n, m, h2).transpose(0, 2, 1).copy(), "D1 and D2: independence"
+    if defect == "the second half the same as the first":
+        D1[len(D1) // 2 :] = D1[: len(D1) // 2]
+        return D1, D2, "D1: iterations"
     if defect == "the same mask at every iteration":
         D1[:] = D1[0]
         return D1, D2, "D1: iterations"
@@ -628,6 +631,7 @@ def planted(defect, D1, D2):
         "a kept share of 0.85 in the second layer",
         "the same mask in both layers",
         "the same seed in both layers",
+        "the second half the same as the first",
         "the same mask at every iteration",
         "each mask used twice",
         "a unit always kept",

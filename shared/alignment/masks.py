@@ -128,8 +128,9 @@ def _independence(D: NDArray, axis: int, keep_prob: float) -> float:
     pairs = D.shape[axis] // 2
     if not pairs:
         return 1.0
-    even, odd = (D.take(np.arange(start, 2 * pairs, 2), axis=axis) for start in (0, 1))
-    return _agreement(even, odd, keep_prob)
+    # Neighbours, and one half against the other: a generator that starts again half way is seen by the second alone.
+    couples = ((range(0, 2 * pairs, 2), range(1, 2 * pairs, 2)), (range(pairs), range(pairs, 2 * pairs)))
+    return min(1.0, 2 * min(_agreement(D.take(one, axis), D.take(two, axis), keep_prob) for one, two in couples))
 
 
 def _layers_independence(D1: NDArray, D2: NDArray, keep_prob: float) -> float:

@@ -10,14 +10,17 @@ from typing import Any
 from shared.errors import UsageError
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder for results, before anything is computed; UsageError where it cannot be written."""
+def prepare(path: Path) -> None:
+    """Make the folder that the results go into, before anything is computed; UsageError where they cannot be written."""
+    folder = path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise UsageError(f"--out: expected a folder that can be written, got {str(folder)!r}: {error.strerror}") from error
+    if path.is_dir():
+        raise UsageError(f"--out: expected a folder where {path.name} can be written, but {str(path)!r} is a folder itself")
 
 
 def write_json(results: dict, path: Path) -> None:
