@@ -1,7 +1,5 @@
 """The gradients by hand: backward propagation without, with L2, and with dropout."""
 
-import numpy as np
-
 from numpy_impl.cost import cross_entropy
 
 
@@ -32,11 +30,11 @@ def decay(parameters, lambd, m):
     return {"d" + name: lambd / m * parameters[name] for name in ("W1", "W2", "W3")}
 
 
-def cost_and_gradients(network, X, Y, lambd=0, masks=None):
-    """One forward and backward pass in training mode.
+def gradients_and_cache(network, X, Y, lambd=0, masks=None):
+    """One forward and backward pass in training mode, without its cost.
 
-    Returns the cross-entropy, the gradients dW1 ... db3 (with lambd / m * W in them where lambd > 0: the course adds the
-    penalty here, a framework in its optimizer) and the cache. `masks` (D1, D2) repeats a step with given masks.
+    Returns the gradients dW1 ... db3 (with lambd / m * W in them where lambd > 0: the course adds the penalty here, a
+    framework in its optimizer) and the cache. `masks` (D1, D2) repeats a step with given masks.
     """
     _, cache = network(X, masks)
     if network.keep_prob == 1:
@@ -45,6 +43,12 @@ def cost_and_gradients(network, X, Y, lambd=0, masks=None):
         gradients = backward_propagation_with_dropout(X, Y, cache, network.keep_prob)
     if lambd:
         gradients = _add(gradients, decay(network.parameters, lambd, Y.shape[-1]))
+    return gradients, cache
+
+
+def cost_and_gradients(network, X, Y, lambd=0, masks=None):
+    """The same with the cross-entropy before it: what the frameworks' `cost_and_gradients` returns."""
+    gradients, cache = gradients_and_cache(network, X, Y, lambd, masks)
     return cross_entropy(cache[-4], Y), gradients, cache
 
 
@@ -53,17 +57,17 @@ def _backward(X, Y, A1, A2, W2, A3, W3, drop1=lambda dA1: dA1, drop2=lambda dA2:
 
     dZ3 = A3 - Y  # (1, m)
     dW3 = dZ3 @ A2.mT / m  # (1, 3)
-    db3 = np.sum(dZ3, axis=-1, keepdims=True) / m  # (1, 1)
+    db3 = dZ3.sum(axis=-1, keepdims=True) / m  # (1, 1)
 
     dA2 = drop2(W3.mT @ dZ3)  # (3, m)
     dZ2 = dA2 * (A2 > 0)  # (3, m)
     dW2 = dZ2 @ A1.mT / m  # (3, 20)
-    db2 = np.sum(dZ2, axis=-1, keepdims=True) / m  # (3, 1)
+    db2 = dZ2.sum(axis=-1, keepdims=True) / m  # (3, 1)
 
     dA1 = drop1(W2.mT @ dZ2)  # (20, m)
     dZ1 = dA1 * (A1 > 0)  # (20, m)
     dW1 = dZ1 @ X.mT / m  # (20, n_x)
-    db1 = np.sum(dZ1, axis=-1, keepdims=True) / m  # (20, 1)
+    db1 = dZ1.sum(axis=-1, keepdims=True) / m  # (20, 1)
 
     return {"dZ3": dZ3, "dW3": dW3, "db3": db3, "dA2": dA2, "dZ2": dZ2, "dW2": dW2, "db2": db2,
             "dA1": dA1, "dZ1": dZ1, "dW1": dW1, "db1": db1}  # fmt: skip

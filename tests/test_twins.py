@@ -35,6 +35,7 @@ DIFFERENCES = {
     "gradients.py: backward_propagation_with_regularization": (("(X, Y, cache, lambd)", None, None), BY_HAND),
     "gradients.py: backward_propagation_with_dropout": (("(X, Y, cache, keep_prob)", None, None), BY_HAND),
     "gradients.py: decay": (("(parameters, lambd, m)", None, None), BY_HAND),
+    "gradients.py: gradients_and_cache": (("(network, X, Y, lambd=0, masks=None)", None, None), BY_HAND),
     "gradients.py: cost_and_gradients": (
         ("(network, X, Y, lambd=0, masks=None)", "(network, X, Y)", "(network, X, Y)"),
         "the course adds the penalty here, the frameworks in the optimizer; masks replay the ports' dropout",
@@ -52,6 +53,9 @@ DIFFERENCES = {
     "network.py: Network.forward": ((None, "(self, X)", None), "nn.Module's name for the forward pass"),
     "network.py: Network.call": ((None, None, "(self, X, training=True)"), "keras.Model's name for the forward pass"),
     "training.py: update_parameters": (("(parameters, grads, learning_rate)", None, None), BY_HAND),
+    "training.py: training_costs": (
+        ("(Z3s, Y, before, lambd)", None, None), "NumPy pays for every call: many costs are computed by one",
+    ),
     "training.py: make_optimizer": (
         (None, "(network, learning_rate, lambd, m)", "(network, learning_rate, lambd, m)"), BY_HAND,
     ),

@@ -14,32 +14,45 @@ FAINT = 2.0**20
 """In units of the smallest normal number: what comes so near to it may be lost on the way."""
 
 
+POOL = 2**20
+"""Random signs that are drawn once."""
+
+
 class Nudge:
     """Moves every number by -1, 0 or +1 unit in the last place, at random (seeded); zero stays zero."""
 
     def __init__(self, seed: int = 0):
         self.rng = np.random.default_rng(seed)
-        # A pool read at random offsets is as good as fresh signs, and drawing them would cost more than the update does.
-        self._pool = self.rng.integers(-1, 2, size=2**20).astype(np.int8)
+        self._pools: dict[np.dtype, NDArray] = {}
 
     def __call__(self, values: NDArray) -> NDArray:
         """A nudged copy, same shape and dtype."""
-        if values.size >= len(self._pool):
-            signs = self.rng.integers(-1, 2, size=values.size, dtype=np.int8)
-        else:
-            offset = int(self.rng.integers(0, len(self._pool) - values.size))
-            signs = self._pool[offset : offset + values.size]
-        # spacing(0) is the smallest subnormal number, which would turn units on (A > 0); spacing(inf) is not a number.
+        shares = self._shares(values.size, values.dtype).reshape(values.shape)
         with np.errstate(over="ignore", invalid="ignore"):
-            spacing = np.minimum(np.spacing(np.abs(values)), np.abs(values) * np.finfo(values.dtype).eps)
-        ulp = np.where(np.isfinite(values) & (values != 0), spacing, 0)
-        return values + signs.reshape(values.shape) * ulp
+            moved = values + values * shares
+        # inf * 0 is not a number.
+        return moved if np.isfinite(moved).all() else np.where(np.isfinite(values), moved, values)
 
     def replicates(self, parameters: Parameters) -> Parameters:
         """Nudge every replicate but the first along the leading axis, in place; the first stays the reference."""
+        moved = self(np.concatenate([values[1:].ravel() for values in parameters.values()]))
+        done = 0
         for values in parameters.values():
-            values[1:] = self(values[1:])
+            size = values[1:].size
+            values[1:] = moved[done : done + size].reshape(values[1:].shape)
+            done += size
         return parameters
+
+    def _shares(self, size: int, dtype: np.dtype) -> NDArray:
+        """-1, 0 or 1 times half the relative rounding error: what this takes of a number rounds to its last place."""
+        half = np.finfo(dtype).eps / 2
+        if size >= POOL:
+            return (self.rng.integers(-1, 2, size=size) * half).astype(dtype)
+        if dtype not in self._pools:
+            # A pool read at random offsets is as good as fresh signs, and drawing them would cost more than the update does.
+            self._pools[dtype] = (self.rng.integers(-1, 2, size=POOL) * half).astype(dtype)
+        offset = int(self.rng.integers(0, POOL - size))
+        return self._pools[dtype][offset : offset + size]
 
 
 class Shaken(np.ndarray):

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from numpy_impl.cost import l2_penalty
-from numpy_impl.gradients import cost_and_gradients
+from numpy_impl.gradients import gradients_and_cache
 from numpy_impl.network import Network
 from numpy_impl.training import update_parameters
 from shared.alignment.floor import Nudge
@@ -28,7 +27,7 @@ def replay(
     masks: Callable[[int], Masks] | None = None,
     nudge: Nudge | None = None,
 ) -> Iterator[tuple[NDArray, Parameters]]:
-    """Repeat `steps` updates; after each, yield the costs before it and the parameters after it.
+    """Repeat `steps` updates; after each, yield the logits Z3 before it and the parameters after it.
 
     parameters: with leading axes of replicates. masks(step) gives D1 and D2 of that step, broadcast against these axes.
     With `nudge`, every replicate but the first is moved by at most one unit in the last place after each update.
@@ -36,9 +35,8 @@ def replay(
     X, Y, lambd = problem.X, problem.Y, problem.lambd
     network = Network(parameters, problem.keep_prob)
     for step in range(steps):
-        cost, gradients, _ = cost_and_gradients(network, X, Y, lambd, masks(step) if masks else None)
-        cost = cost + l2_penalty(network, lambd, X.shape[-1])
+        gradients, cache = gradients_and_cache(network, X, Y, lambd, masks(step) if masks else None)
         network.parameters = update_parameters(network.parameters, gradients, problem.learning_rate)
         if nudge:
             nudge.replicates(network.parameters)
-        yield cost, network.parameters
+        yield cache[-4], network.parameters

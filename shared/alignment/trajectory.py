@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from numpy_impl.training import LOGITS, training_costs
 from shared.alignment.checks import Check, allowance, judge
 from shared.alignment.floor import Nudge, spread
 from shared.alignment.plan import FREE_RUN, segment_scope
@@ -29,7 +30,7 @@ BAD_SEGMENTS = 3
 BLIND = 1e-3
 """A noise floor beyond this share of the value hides what one would like to see."""
 
-BATCH_BYTES = 2**20
+BATCH_BYTES = 2**19
 """Segments are repeated together, as many as keep one activation of all replicates within the processor's cache."""
 
 UNPACKED_BYTES = 2**26
@@ -89,7 +90,7 @@ def repeat_segments(problem: Problem, record: RunRecord, chosen: NDArray, nudged
     """Repeat segments of one length together: costs (length, 1 + nudged, S) and parameters (1 + nudged, S, ...)."""
     start = {name: record.snapshots[name][chosen] for name in PARAMETER_NAMES}
     length = record.lengths[chosen[0]]
-    masks = _mask_reader(record, np.array(record.starts)[chosen], length) if problem.keep_prob < 1 else None
+    masks = _mask_reader(record, np.array(record.starts)[chosen], length, problem.X.dtype) if problem.keep_prob < 1 else None
     return repeat(problem, start, length, masks, nudged)
 
 
@@ -153,17 +154,26 @@ def free_run(
     record: RunRecord | None,
     report: Callable[[int], None],
 ) -> tuple[NDArray, Parameters]:
-    """The reference's own run from the initial parameters, with nudged replicates: costs (num_iterations, R) and ends."""
+    """The reference's own run from the initial parameters, with nudged replicates: costs (n, R) and the parameters then.
+
+    It ends with the first iterations beyond the horizon, or with the last one.
+    """
     start = {name: value[np.newaxis] for name, value in parameters.items()}
-    reader = _mask_reader(record, np.zeros(1, int), num_iterations) if record and problem.keep_prob < 1 else None
-    costs, ends = repeat(problem, start, num_iterations, reader, FREE_NUDGED, report)
+    dropout = record and problem.keep_prob < 1
+    reader = _mask_reader(record, np.zeros(1, int), num_iterations, problem.X.dtype) if record and dropout else None
+
+    def parted(costs: NDArray) -> bool:
+        return horizon(costs[:, :, 0]) < len(costs)
+
+    costs, ends = repeat(problem, start, num_iterations, reader, FREE_NUDGED, report, parted)
+    report(num_iterations - len(costs))
     return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
 
 
 def free_run_checks(costs: NDArray, ends: Parameters, record: RunRecord, place: dict) -> Iterator[Check]:
     """Compare the costs of the free run, one by one, up to the horizon; and the final parameters, if it reaches them."""
     end = horizon(costs)
-    last = len(costs)
+    last = len(record.costs)
     place = place | {"stage": "trajectory", "scope": FREE_RUN}
     yield cost_check(place, 0, record.costs[:end], costs[:end])
     for name, final in record.final_parameters.items():
@@ -173,6 +183,12 @@ def free_run_checks(costs: NDArray, ends: Parameters, record: RunRecord, place: 
                 f"beyond the horizon of {end:,} iterations, where two correct runs part: only finite is asked"
             )
         yield Check(**place, tensor=name, iteration=last, **outcome)
+
+
+def free_run_difference(costs: NDArray, record_costs: NDArray) -> NDArray:
+    """How far the costs of a run (num_iterations,) are from the reference's free run (n, R), up to its horizon."""
+    end = horizon(costs)
+    return np.abs(record_costs[:end] - costs[:end, 0])
 
 
 def horizon(costs: NDArray) -> int:
@@ -206,28 +222,36 @@ def repeat(
     length: int,
     masks: Callable[[int], Masks] | None,
     nudged: int,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[int], None] = lambda updates: None,
+    enough: Callable[[NDArray], bool] = lambda costs: False,
 ) -> tuple[NDArray, Parameters]:
-    """Repeat segments together from start (S, ...).
+    """Repeat segments together from start (S, ...), until `enough` of the costs so far, asked now and then.
 
     Returns the costs (length, 1 + nudged, S) and the parameters at the end (1 + nudged, S, ...).
     """
     parameters = replicate(start, 1 + nudged)
-    costs, ends = [], parameters
     nudge = Nudge()
     nudge.replicates(parameters)  # the port's last rounding before the start is as good as the reference's
-    run = replay(problem, parameters, length, masks, nudge)
+    stretch = max(1, LOGITS // (problem.Y.size * parameters["b3"].size))
+    costs: list[NDArray] = []
+    Z3s: list[NDArray] = []
+    before: list[Parameters] = []
     # A diverged run is repeated as it is: the comparison, not a warning, says that it is not finite.
     with np.errstate(all="ignore"):
-        for step, (cost, after) in enumerate(run, start=1):
-            costs.append(cost)
-            ends = after
-            if report and step % 500 == 0:
-                report(500)
-    return np.array(costs), ends
+        for step, (Z3, after) in enumerate(replay(problem, parameters, length, masks, nudge), start=1):
+            Z3s.append(Z3)
+            before.append(parameters)
+            parameters = after
+            if len(Z3s) == stretch or step == length:
+                costs.append(training_costs(Z3s, problem.Y, before, problem.lambd))
+                report(len(Z3s))
+                if enough(np.concatenate(costs)):
+                    break
+                Z3s, before = [], []
+    return np.concatenate(costs), parameters
 
 
-def _mask_reader(record: RunRecord, starts: NDArray, length: int) -> Callable[[int], Masks]:
+def _mask_reader(record: RunRecord, starts: NDArray, length: int, dtype: np.dtype) -> Callable[[int], Masks]:
     """masks(step) -> D1 (S, h1, m), D2 (S, h2, m) of the segments that begin at `starts`, unpacked a stretch at a time."""
     per_step = len(starts) * sum(record.masks(slice(0, 1), layer).size for layer in (1, 2))
     stretch = max(1, UNPACKED_BYTES // per_step)
@@ -243,6 +267,7 @@ def _mask_reader(record: RunRecord, starts: NDArray, length: int) -> Callable[[i
                 D.reshape(len(steps), len(starts), *D.shape[1:]) for D in (record.masks(iterations, i) for i in (1, 2))
             ]
         D1, D2 = held[block]
-        return D1[step % stretch], D2[step % stretch]
+        # As numbers: every replicate multiplies by them, and converting them each time would take longer.
+        return D1[step % stretch].astype(dtype), D2[step % stretch].astype(dtype)
 
     return read

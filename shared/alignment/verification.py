@@ -13,7 +13,15 @@ from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.tensors import STAGE_OF
-from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, repeat_in_segments
+from shared.alignment.trajectory import (
+    cost_floor,
+    free_run,
+    free_run_checks,
+    free_run_difference,
+    horizon,
+    repeat_check,
+    repeat_in_segments,
+)
 from shared.config import Variant
 from shared.contract import recorded_iterations
 from shared.parameters import Parameters
@@ -75,7 +83,7 @@ def verify_run(
         if evidence:
             write_reproduction(folder / "reproduction", first, problem, evidence, seed)
 
-    apart = np.abs(record.costs - costs[:, 0])
+    apart = free_run_difference(costs, record.costs)
     recorded = recorded_iterations(last)
     return {
         "checks": [check.as_dict() for check in checks],
@@ -83,14 +91,16 @@ def verify_run(
         "free_run_difference": float(apart.max()),
         "horizon": horizon(costs),
         "segments": _curve(segments.differences, segments.floors, recorded),
-        "free_run": _curve(apart, cost_floor(costs), recorded),
+        "free_run": _curve(apart, cost_floor(costs)[: len(apart)], recorded),
     }
 
 
 def _curve(differences: NDArray, floors: NDArray, recorded: list[int]) -> list[list[float]]:
-    """[iteration, largest difference, largest floor] of the cost, since the recorded iteration before."""
-    starts = [0, *(i + 1 for i in recorded[:-1])]
+    """[iteration, largest difference, largest floor] of the cost, since the recorded iteration before; as far as it goes."""
+    last = len(differences) - 1
+    stops = sorted({min(i, last) for i in recorded})
+    starts = [0, *(i + 1 for i in stops[:-1])]
     return [
         [stop, float(differences[start : stop + 1].max()), float(floors[start : stop + 1].max())]
-        for start, stop in zip(starts, recorded, strict=True)
+        for start, stop in zip(starts, stops, strict=True)
     ]

@@ -15,7 +15,7 @@ from shared.alignment.masks import all_on, mask_checks
 from shared.alignment.problem import Problem
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
-from shared.alignment.trajectory import free_run, free_run_checks, horizon, repeat_in_segments
+from shared.alignment.trajectory import free_run, free_run_checks, free_run_difference, horizon, repeat_in_segments
 from shared.check.calling import Called, NoAnswer, call
 from shared.check.contract import unpack_predict, unpack_trace, unpack_train
 from shared.check.course import Found
@@ -185,7 +185,7 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
         write_record(whole, session.parameters, [N], [Segment(costs, ends, None)])
         reference, last = free_run(problem, session.parameters, N, None, report)
         found.checks += free_run_checks(reference, last, RunRecord(whole), place)
-        run |= {"free_run_difference": float(np.abs(costs - reference[:, 0]).max()), "horizon": horizon(reference)}
+        run |= {"free_run_difference": float(free_run_difference(reference, costs).max()), "horizon": horizon(reference)}
         lengths = segment_lengths(N)
         try:
             write_record(Path(name) / "segments", session.parameters, lengths, _segments(session.parameters, lengths, train))
