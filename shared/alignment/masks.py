@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special  # scipy.stats would take longer to import than many a run takes
 
 from shared.alignment.checks import Check
 from shared.parameters import Parameters
@@ -17,7 +17,7 @@ from shared.records import RunRecord
 FALSE_ALARM = 1e-9
 """Probability that one test fails for correct masks; a default run makes about a hundred."""
 
-LIMIT = float(stats.norm.isf(FALSE_ALARM / 2))
+LIMIT = float(-special.ndtri(FALSE_ALARM / 2))
 BITS = 1_000_000
 """Mask bits drawn for the tests, about: a kept share that is off by 0.2 % is seen."""
 
@@ -62,7 +62,7 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, place:
         passed = probability >= FALSE_ALARM
         reason = "" if passed else f"a chance of less than {FALSE_ALARM:g} for masks with keep_prob {keep_prob:g}"
         # Shown as the normal deviate of the same probability, so that it can be held against a limit like the rest.
-        deviate = float(stats.norm.isf(max(probability, 1e-300) / 2))
+        deviate = float(-special.ndtri(max(probability, 1e-300) / 2))
         yield Check(**place, stage="forward", scope="masks", tensor=test, iteration=0, difference=deviate,
                     allowed=LIMIT, status="passed" if passed else "failed", reason=reason)  # fmt: skip
 
@@ -87,9 +87,9 @@ def run_mask_checks(record: RunRecord, keep_prob: float, frozen: bool, place: di
             if not of:
                 continue
             # Frozen: apart from units that go off, all. Fresh: not more than chance lets through.
-            likely = float(stats.binom.sf(kept - 1, of, keep_prob))
+            likely = float(special.bdtrc(kept - 1, of, keep_prob))
             bad = kept / of < 1 - (1 - keep_prob) / 4 if frozen else likely < FALSE_ALARM
-            worst = max(worst, float(stats.norm.isf(max(min(likely, 0.5), 1e-300))) if not frozen else 0.0)
+            worst = max(worst, float(-special.ndtri(max(min(likely, 0.5), 1e-300))) if not frozen else 0.0)
             if bad and not reason:
                 what = "are drawn anew" if frozen else "repeat themselves"
                 reason = f"the masks {what} {where}: of the units kept before, {kept / of:.1%} are kept again"
@@ -113,7 +113,7 @@ def _pairs(record: RunRecord, across: bool) -> Iterator[tuple[NDArray, NDArray, 
 def chance(kept: NDArray | int, of: int, probability: float) -> float:
     """Exact two-sided binomial probability of so few or so many, of the most unlikely of several counts (Bonferroni)."""
     kept = np.atleast_1d(kept)
-    tails = np.minimum(stats.binom.cdf(kept, of, probability), stats.binom.sf(kept - 1, of, probability))
+    tails = np.minimum(special.bdtr(kept, of, probability), special.bdtrc(kept - 1, of, probability))
     return float(min(1.0, 2 * tails.min() * kept.size))
 
 

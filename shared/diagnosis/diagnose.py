@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import permutations
 
 import numpy as np
-from scipy import stats
 
 from shared.alignment.checks import rank
 from shared.alignment.masks import FALSE_ALARM, chance
@@ -104,6 +103,8 @@ def _of_masks(evidence: Evidence, implementation: str) -> list[dict]:
     for name, D in (("D1", D1), ("D2", D2)):
         kept, of = int(D.sum()), D.size
         if chance(kept, of, keep_prob) < FALSE_ALARM:
+            from scipy import stats
+
             low, high = stats.binomtest(kept, of).proportion_ci(0.999)
             shares.append(
                 f"{name} keeps {kept / of:.4f} of the units (99.9 % interval {low:.4f} to {high:.4f}), not {keep_prob:g}"

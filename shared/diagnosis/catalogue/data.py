@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from shared.alignment.step import WEIGHTS, Effect, Step
 from shared.diagnosis.mistake import Mistake, Plant
@@ -94,6 +93,8 @@ def glorot(parameters: Parameters) -> bool:
 def _uniform(parameters: Parameters, bounds: dict[str, float]) -> bool:
     shares = np.concatenate([parameters[name].ravel() / bound for name, bound in bounds.items()])
     inside = bool(np.abs(shares).max() <= 1 + 1e-6)
+    from scipy import stats
+
     return inside and float(stats.kstest(shares, stats.uniform(-1, 2).cdf).pvalue) > 1e-3
 
 
