@@ -34,7 +34,8 @@ def _place(implementation: str, stage: str, tensor: str, dropout: bool) -> Place
             return "network.py", "_draw_masks" if by_hand else forward, "random" if by_hand else f"dropout{name[1]}\\("
         return "network.py", forward, rf"\b{name} = "
     if stage == "cost":
-        return ("training.py", "train_segments", "l2_penalty") if name == "cost" else ("cost.py", name, "return")
+        training = "training_costs" if by_hand else "train_segments"
+        return ("training.py", training, "l2_penalty") if name == "cost" else ("cost.py", name, "return")
     if stage == "gradients" and not name.startswith("decay"):
         line = rf"\b{name} = " if by_hand else r"\.backward\(|\.gradient\("
         return "gradients.py", "_backward" if by_hand else "cost_and_gradients", line
