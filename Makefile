@@ -10,7 +10,7 @@ compare: .venv/installed
 test: .venv/installed lint
 	$(BIN)/python -m pytest -m "not full"
 
-test-full: .venv/jax lint
+test-full: .venv/extras lint
 	$(BIN)/python -m pytest
 
 lint: .venv/installed
@@ -24,8 +24,8 @@ lint: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
 
-.venv/jax: .venv/installed requirements-jax.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-jax.txt
+.venv/extras: .venv/installed requirements-jax.txt requirements-bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-jax.txt --requirement requirements-bench.txt
 	touch $@
 
 clean:

@@ -32,11 +32,14 @@ CHECK = """Hold someone's own port against the reference: a Python file (or a no
 
 The file is executed, in a process of its own, with your rights: check only what you would run.
 Of a notebook only the imports and the function definitions are."""
+BENCH = """Measure how fast the implementations are, beside the course's plain NumPy loop, the matrix products alone,
+scikit-learn and Keras fit; how time and memory grow; and what the whole command takes. It measures, and asserts nothing."""
 EXIT_CODES = """other commands (each has its own --help):
   check FILE  hold your own port, or your functions of the course, against the reference
   mistakes    plant every known mistake in a port: each must be found and named
   limits      measure what the comparison can see: false alarms and smallest faults
   optimizers  measure where weight_decay means the same in PyTorch and in Keras, and where not
+  bench       measure speed and memory
 
 exit codes:
   0  everything planned was compared and matches
@@ -101,7 +104,30 @@ def _mistakes_parser() -> flags.Parser:
     return parser
 
 
-COMMANDS = {"check": _check_parser, "mistakes": _mistakes_parser, "limits": _limits_parser, "optimizers": _optimizers_parser}
+def _bench_parser() -> flags.Parser:
+    parser = flags.Parser(prog="compare.py bench", description=BENCH)
+    parser.set_defaults(command=run_bench)
+    flags.add_data(parser)
+    parser.add_argument("--rounds", type=flags.integer, default=5, metavar="N",
+                        help="in each of which everything is measured once (default: 5)")  # fmt: skip
+    parser.add_argument("--updates", type=flags.integer, default=2000, metavar="N",
+                        help="that an implementation does per round and variant (default: 2000)")  # fmt: skip
+    parser.add_argument("--no-growth", dest="growth", action="store_false", help="leave out how time and memory grow")
+    parser.add_argument("--whole", type=flags.integer, default=30_000, metavar="N",
+                        help="iterations of the whole command, 0 to leave it out (default: 30000)")  # fmt: skip
+    flags.add_implementations(parser)
+    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR",
+                        help="where bench.json and bench.png go (default: results)")  # fmt: skip
+    return parser
+
+
+COMMANDS = {
+    "check": _check_parser,
+    "mistakes": _mistakes_parser,
+    "limits": _limits_parser,
+    "optimizers": _optimizers_parser,
+    "bench": _bench_parser,
+}
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -225,6 +251,34 @@ def run_optimizers(options: argparse.Namespace) -> int:
     if results["incomplete"]:
         return EXIT["incomplete"]
     return EXIT["match" if all(row["holds"] for row in results["rows"]) else "mismatch"]
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    """Measure speed and memory; 3 where something could not be measured."""
+    implementations = flags.implementations(options)
+    data_seed = flags.data_seed(options)
+    for flag, value, low in (("rounds", options.rounds, 1), ("updates", options.updates, 1), ("whole", options.whole, 0)):
+        if not low <= value <= 10_000_000:
+            raise UsageError(f"--{flag}: expected a number from {low} to 10,000,000, got {value}")
+
+    from shared.bench.measure import measure
+    from shared.report.bench import BenchProgress, draw_bench, show_bench
+    from shared.report.console import Console
+    from shared.report.results import prepare, write_json
+
+    dataset = _dataset(options.data, data_seed)
+    path = options.out / "bench.json"
+    prepare(path)
+    data_flags = ["--data", options.data] if options.data else ["--data-seed", str(data_seed)]
+    work = options.updates, options.rounds, options.growth, options.whole
+    with BenchProgress(Console(stderr=True)) as progress:
+        results = measure(dataset, implementations, *work, data_flags, progress)
+    write_json(results, path)
+    draw_bench(results, path.with_suffix(".png"))
+    console = Console()
+    show_bench(results, console)
+    console.print(f"written: {path}, {path.with_suffix('.png')}", style="dim", markup=False, soft_wrap=True)
+    return EXIT["incomplete" if results["missing"] else "match"]
 
 
 def _dataset(path: str | None, seed: int) -> Any:

@@ -168,8 +168,26 @@ def check(task: dict, send: Send) -> None:
     check_port(Path(task["path"]), X, Y, _inputs(task), labels, parameters, hyper, task, send)
 
 
+def run_race(task: dict, send: Send) -> None:
+    """The speed of everything, side by side (see shared/bench/)."""
+    from shared.bench.race import race
+
+    X, Y, parameters, hyper = _problem(task)
+    names, updates, rounds = task["names"], task["updates"], task["rounds"]
+    send("raced", **race(X, Y, parameters, hyper, names, updates, rounds, lambda: send("progress")))
+
+
+def run_growth(task: dict, send: Send) -> None:
+    """How time and memory of one implementation grow with one size."""
+    from shared.bench.growth import grow
+
+    send("grown", result=grow(task["name"], task["grows"], lambda: send("progress")))
+
+
 TASKS = {
     "check": check,
+    "race": run_race,
+    "grow": run_growth,
     "mistakes": try_mistakes,
     "train": train,
     "reference": reference,
