@@ -58,6 +58,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     flags.add_variants(parser, tuple(VARIANTS), DEFAULT_VARIANTS)
     flags.add_hyperparameters(parser)
     flags.add_implementations(parser)
+    parser.add_argument("--fresh", action="store_true",
+                        help="run everything again, also what was proved before and has not changed")  # fmt: skip
     flags.add_output(parser, "results.json and the pictures")
     return parser.parse_args(arguments)
 
@@ -176,7 +178,7 @@ def run(options: argparse.Namespace) -> int:
     path = options.out / "results.json"
     prepare(path)
     with TrainingProgress(implementations, variants, hyper.num_iterations, Console(stderr=True)) as progress:
-        results = compare(dataset, hyper, variants, implementations, jobs, options.out, progress)
+        results = compare(dataset, hyper, variants, implementations, jobs, options.out, options.fresh, progress)
     write_json(results, path)
     console = Console()
     paths = [path, *draw_pictures(results, options.out)]

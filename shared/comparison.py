@@ -19,6 +19,7 @@ from shared.metrics import accuracy
 from shared.records import RunRecord
 from shared.report.failure import first_failures
 from shared.report.results import write_whole
+from shared.reuse import Store
 from shared.synthetic import make_dataset
 from shared.workers import Message, Task, Workers
 
@@ -39,18 +40,33 @@ def compare(
     implementations: list[str],
     jobs: int,
     out: Path | None = None,
+    fresh: bool = False,
     listen: Listener = lambda task, message: None,
 ) -> dict:
     """Run the whole comparison. Returns the content of results.json.
 
-    out: where reproductions of failures go. `listen` hears every message of every task.
+    out: where reproductions of failures go, and proved runs are kept; unless `fresh`, those that still hold are reused.
+    `listen` hears every message of every task.
     """
     m = dataset.X_train.shape[1]
     mask_bytes = sum(hyper.hidden) * m
     effective = {name: hyper.effective(VARIANTS[name]) for name in variants}
     lengths = {v: segment_lengths(hyper.num_iterations, mask_bytes if effective[v].dropout else 0) for v in variants}
     plan = Plan(list(effective.values()), implementations, lengths)
-    runs = {(v, i): {"implementation": i, "variant": v, "status": "not run"} for v in variants for i in implementations}
+    runs: dict[tuple[str, str], dict] = {
+        (v, i): {"implementation": i, "variant": v, "status": "not run", "reused": False}
+        for v in variants
+        for i in implementations
+    }
+
+    store = out and Store(out / "proved", dataset, hyper, describe(THREADS))
+    for v, i in runs if store and not fresh else ():
+        kept = store.load(effective[v], i, plan.of(v, i)) if store else None
+        if kept:
+            runs[v, i] = kept[0] | {"reused": True}
+            plan.fill(kept[1])
+            listen({"task": "train", "implementation": i}, {"event": "reused", "variant": v})
+    left = {i: [v for v in variants if runs[v, i]["status"] == "not run"] for i in implementations}
 
     diagnoses: list[dict] = []
     seconds = {"all": 0.0, "ports": 0.0, "reference": 0.0}
@@ -61,10 +77,12 @@ def compare(
         base = {"folder": str(folder), "hyperparameters": asdict(hyper), "lengths": lengths}
         with Workers(jobs, THREADS, folder) as workers:
             for implementation in implementations:
-                workers.submit(base | {"task": "train", "implementation": implementation, "variants": variants})
+                if left[implementation]:
+                    own = {"implementation": implementation, "variants": left[implementation]}
+                    workers.submit(base | {"task": "train"} | own)
             waiting: dict[str, list[Task]] = {}  # for the free run of the reference: {variant: verifications}
             for variant in variants:
-                if not effective[variant].dropout:
+                if not effective[variant].dropout and any(variant in left[i] for i in implementations):
                     workers.submit(base | {"task": "reference", "variant": variant})
                     waiting[variant] = []
 
@@ -93,9 +111,12 @@ def compare(
                     run = runs[message["variant"], message["implementation"]]
                     path = folder / message["implementation"] / message["variant"] / "verified.json"
                     verified = json.loads(path.read_text())
-                    plan.fill(verified.pop("checks"))
+                    checks = verified.pop("checks")
+                    plan.fill(checks)
                     diagnoses += verified.pop("diagnoses")
                     run |= verified
+                    if store:
+                        store.save(effective[run["variant"]], run["implementation"], run, checks)
                     bad = next((c for c in first_failures(plan.checks()) if _is_of(c, run)), None)
                     if bad and bad["stage"] == "trajectory" and bad["scope"] != FREE_RUN:
                         segment = _segment_of(bad["scope"], lengths[run["variant"]])

@@ -35,6 +35,10 @@ class Plan:
                 raise ValueError(f"a comparison made twice: {key}")
             self._checks[key] = check
 
+    def of(self, variant: str, implementation: str) -> set[tuple[str, str, str]]:
+        """Stage, scope and tensor of every comparison planned for a run."""
+        return {key[2:] for key in self._checks if key[:2] == (variant, implementation)}
+
     def skip(self, reason: str, variant: str, implementation: str | None = None) -> None:
         """Give the reason why what is still open of a variant (of one implementation, or of all) is not compared."""
         for key, check in self._checks.items():

@@ -85,6 +85,9 @@ class TrainingProgress:
         if message["event"] == "ended" and task["task"] == "train":
             row = self._rows[task["implementation"]]
             self._progress.update(row, doing=task.get("status", "crashed") if message["reason"] else "done")
+        elif message["event"] == "reused":
+            self._progress.update(self._rows[task["implementation"]], advance=self._iterations, doing="proved before")
+            self._progress.update(self._reference, advance=self._iterations)
         elif message["event"] != "progress":
             return
         elif task["task"] == "train":

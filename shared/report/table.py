@@ -36,6 +36,10 @@ def show(results: dict, console: Console) -> None:
     seconds = results["seconds"]
     times = f"ports {seconds['ports']:.0f} s, reference {seconds['reference']:.0f} s, side by side {seconds['all']:.0f} s"
     console.print(times, style="dim", highlight=False)
+    reused = sum(run["reused"] for run in results["runs"])
+    if reused:
+        said = f"{reused} of {len(results['runs'])} runs reused: proved before, and nothing changed since (--fresh: again)"
+        console.print(said, highlight=False)
     counts = results["counts"]
     word, style, meaning = VERDICTS[results["verdict"]]
     console.print(
