@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from numpy_impl.cost import cross_entropy, l2_penalty
 from numpy_impl.gradients import gradients_and_cache
 from numpy_impl.network import Network
 from numpy_impl.training import update_parameters
 from shared.alignment.floor import Nudge
 from shared.alignment.problem import Problem
 from shared.parameters import Parameters
+
+LOGITS = 2**18
+"""Numbers: logits of past updates that are kept before their costs are computed together."""
 
 Masks = tuple[NDArray, NDArray]
 
@@ -40,3 +44,15 @@ def replay(
         if nudge:
             nudge.replicates(network.parameters)
         yield cache[-4], network.parameters
+
+
+def costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Problem) -> NDArray:
+    """The costs of n updates, (n, ...), from the logits that `replay` yields and the parameters before each.
+
+    Not numpy_impl's `training_costs`: what is wrong there must differ from this.
+    """
+    costs = cross_entropy(np.stack(Z3s), problem.Y)
+    if problem.lambd:
+        weights = {name: np.stack([parameters[name] for parameters in before]) for name in ("W1", "W2", "W3")}
+        costs = costs + l2_penalty(Network(weights), problem.lambd, problem.X.shape[-1])
+    return costs

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from numpy_impl.training import LOGITS, training_costs
 from shared.alignment.checks import Check, allowance, judge
 from shared.alignment.floor import Nudge, spread
 from shared.alignment.plan import FREE_RUN, segment_scope
 from shared.alignment.problem import Problem
-from shared.alignment.replay import Masks, replay, replicate
+from shared.alignment.replay import LOGITS, Masks, costs_of, replay, replicate
 from shared.parameters import PARAMETER_NAMES, Parameters
 from shared.records import RunRecord
 
@@ -243,7 +242,7 @@ def repeat(
             before.append(parameters)
             parameters = after
             if len(Z3s) == stretch or step == length:
-                costs.append(training_costs(Z3s, problem.Y, before, problem.lambd))
+                costs.append(costs_of(Z3s, before, problem))
                 report(len(Z3s))
                 if enough(np.concatenate(costs)):
                     break
