@@ -27,7 +27,8 @@ class Workers:
         self.jobs = jobs
         self.time_limit = time_limit
         self.folder = folder
-        self._environment = _environment(threads)
+        # What a process leaves behind, because it is ended or by habit of its framework, goes with the folder.
+        self._environment = _environment(threads) | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
         self._waiting: deque[Task] = deque()
         self._running: dict[int, tuple[Task, subprocess.Popen]] = {}
         self._messages: queue.Queue[tuple[int, Message | None]] = queue.Queue()

@@ -102,6 +102,7 @@ def _show_whole(whole: dict, console: Console) -> None:
     inside, peak = whole["process_seconds"], whole["peak_bytes_of_the_largest_process"]
     console.print(
         f"compare.py, {whole['iterations']:,} iterations: {whole['seconds']:.1f} s"
+        f", again {whole['seconds_of_a_second_run']:.1f} s"
         f" ({_number(whole['ratio'], '.1f')} times the plain loop's three runs,"
         f" {_number(whole['plain_loop_seconds'], '.1f')} s); its processes: ports {_number(inside['ports'], '.0f')} s,"
         f" reference {_number(inside['reference'], '.0f')} s; the largest holds {_number(peak and peak / 1e6, ',.0f')} MB",
