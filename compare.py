@@ -60,7 +60,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     flags.add_implementations(parser)
     parser.add_argument("--fresh", action="store_true",
                         help="run everything again, also what was proved before and has not changed")  # fmt: skip
-    flags.add_output(parser, "results.json and the pictures")
+    flags.add_output(parser, "results.json, the pictures and index.html")
     return parser.parse_args(arguments)
 
 
@@ -168,6 +168,7 @@ def run(options: argparse.Namespace) -> int:
 
     # Imported only now: --help and a wrong flag answer at once.
     from shared.comparison import compare
+    from shared.page.build import write_page
     from shared.report.console import Console
     from shared.report.pictures import draw_pictures
     from shared.report.progress import TrainingProgress
@@ -181,7 +182,8 @@ def run(options: argparse.Namespace) -> int:
         results = compare(dataset, hyper, variants, implementations, jobs, options.out, options.fresh, progress)
     write_json(results, path)
     console = Console()
-    paths = [path, *draw_pictures(results, options.out)]
+    paths = [path, *draw_pictures(results, options.out), options.out / "index.html"]
+    write_page(results, paths[-1])
     show(results, console)
     console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
     return EXIT[results["verdict"]]

@@ -237,8 +237,13 @@ def _score(folder: Path, dataset: Dataset, hyper: Hyperparameters) -> dict:
         "costs": [[i, float(record.costs[i])] for i in recorded_iterations(hyper.num_iterations)],
         "train_accuracy": accuracy(np.load(folder / "predictions_X_train.npy"), dataset.Y_train),
         "test_accuracy": accuracy(np.load(folder / "predictions_X_test.npy"), dataset.Y_test),
+        "predictions": {part: _classes(folder / f"predictions_X_{part}.npy") for part in ("train", "test")},
         "grid": ["".join(map(str, row)) for row in on_grid.reshape(GRID, GRID)] if on_grid.size == GRID**2 else None,
     }
+
+
+def _classes(path: Path) -> str:
+    return "".join(map(str, np.load(path)[0, :MAX_POINTS]))
 
 
 def _results(

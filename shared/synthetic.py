@@ -9,6 +9,10 @@ LOWEST, HIGHEST = [[-0.6], [-0.7]], [[0.3], [0.6]]
 NOISE = 0.08
 
 
+BUILT_IN = "built-in, generated (synthetic)"
+"""The source of the built-in data."""
+
+
 def make_dataset(seed: int = 0) -> Dataset:
     """Uniform points on a field, two classes, a noisy diagonal between them. Generated, not measured.
 
@@ -29,6 +33,6 @@ def make_dataset(seed: int = 0) -> Dataset:
     Y_train, Y_test = np.split(Y, [TRAIN_EXAMPLES], axis=1)
     return dataset_from_arrays(
         f"built-in noisy diagonal, seed {seed}",
-        "built-in, generated (synthetic)",
+        BUILT_IN,
         (X_train, Y_train, X_test, Y_test),
     )

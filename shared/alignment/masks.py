@@ -62,7 +62,7 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, place:
         passed = probability >= FALSE_ALARM
         reason = "" if passed else f"a chance of less than {FALSE_ALARM:g} for masks with keep_prob {keep_prob:g}"
         # Shown as the normal deviate of the same probability, so that it can be held against a limit like the rest.
-        deviate = float(-special.ndtri(max(probability, 1e-300) / 2))
+        deviate = abs(float(special.ndtri(max(probability, 1e-300) / 2)))
         yield Check(**place, stage="forward", scope="masks", tensor=test, iteration=0, difference=deviate,
                     allowed=LIMIT, status="passed" if passed else "failed", reason=reason)  # fmt: skip
 
@@ -89,7 +89,7 @@ def run_mask_checks(record: RunRecord, keep_prob: float, frozen: bool, place: di
             # Frozen: apart from units that go off, all. Fresh: not more than chance lets through.
             likely = float(special.bdtrc(kept - 1, of, keep_prob))
             bad = kept / of < 1 - (1 - keep_prob) / 4 if frozen else likely < FALSE_ALARM
-            worst = max(worst, float(-special.ndtri(max(min(likely, 0.5), 1e-300))) if not frozen else 0.0)
+            worst = max(worst, abs(float(special.ndtri(max(min(likely, 0.5), 1e-300)))) if not frozen else 0.0)
             if bad and not reason:
                 what = "are drawn anew" if frozen else "repeat themselves"
                 reason = f"the masks {what} {where}: of the units kept before, {kept / of:.1%} are kept again"

@@ -32,7 +32,8 @@ def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, An
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _cost_curves(results: dict) -> Any:
+def cost_curves(results: dict) -> Any:
+    """The training cost of every run."""
     variants = results["hyperparameters"]["variants"]
     figure, axes = _grid(1, len(variants), 3.2, 3)
     for ax, variant in zip(axes[0], variants, strict=True):
@@ -49,7 +50,10 @@ def _cost_curves(results: dict) -> Any:
     return figure
 
 
-def _decision_boundaries(results: dict) -> Any:
+def decision_boundaries(results: dict) -> Any:
+    """The decision of every run over the plane, and the examples that the implementations dispute; two features only."""
+    from matplotlib import rcParams
+
     grid_axes = results["data"]["grid_axes"]
     if grid_axes is None:
         return None
@@ -70,12 +74,17 @@ def _decision_boundaries(results: dict) -> Any:
             for label, marker in ((0, "o"), (1, "^")):
                 chosen = [point for point in points if point[-1] == label]
                 ax.scatter(*list(zip(*chosen, strict=True))[:2], s=9, marker=marker, color=CLASSES[label], linewidths=0)
+            disputed = _disputed(results, variant)
+            if disputed:
+                places = list(zip(*disputed, strict=True))[:2]
+                ax.scatter(*places, s=26, marker="x", color=rcParams["text.color"], linewidths=0.9)
             ax.set_xticks([])
             ax.set_yticks([])
     return figure
 
 
-def _noise_floors(results: dict) -> Any:
+def noise_floors(results: dict) -> Any:
+    """How far every run's cost is from the reference, and how far rounding alone moves it."""
     variants = results["hyperparameters"]["variants"]
     figure, axes = _grid(2, len(variants), 3.2, 2.6)
     for row, curve, what in ((axes[0], "segments", "in segments"), (axes[1], "free_run", "free run")):
@@ -100,12 +109,18 @@ def _noise_floors(results: dict) -> Any:
     return figure
 
 
+def _disputed(results: dict, variant: str) -> list[list[float]]:
+    """The training examples that the implementations classify differently."""
+    predictions = [run["predictions"]["train"] for run in _finished(results, variant)]
+    return [point for point, *classes in zip(results["data"]["train"], *predictions, strict=True) if len(set(classes)) > 1]
+
+
 def _finished(results: dict, variant: str) -> list[dict]:
     return [run for run in results["runs"] if run["variant"] == variant and run["status"] == "completed"]
 
 
 PICTURES = {
-    "cost_curves.png": _cost_curves,
-    "decision_boundary.png": _decision_boundaries,
-    "noise_floor.png": _noise_floors,
+    "cost_curves.png": cost_curves,
+    "decision_boundary.png": decision_boundaries,
+    "noise_floor.png": noise_floors,
 }

@@ -1,0 +1,156 @@
+"""Everything that the page shows, computed from the content of results.json; the template only lays it out."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from shared.page.concepts import CONCEPTS, Concept, agreement, source_of
+from shared.page.svg import inline_svg
+from shared.report.failure import message
+from shared.report.pictures import cost_curves, decision_boundaries, noise_floors
+from shared.report.results import write_whole
+from shared.synthetic import BUILT_IN
+
+VERDICTS = {
+    "match": "The implementations are the same network: every update of every run agrees to rounding.",
+    "mismatch": "The implementations are not the same network.",
+    "incomplete": "The comparison is incomplete: not everything that was planned was compared.",
+}
+FAMILIES = ("data", "parameters", "forward", "masks", "cost", "gradients", "update", "trajectory", "predictions", "repeat")
+
+
+def write_page(results: dict, path: Path) -> None:
+    """Write the page, whole or not at all."""
+    write_whole(path, page(results).encode())
+
+
+def page(results: dict) -> str:
+    """The page as HTML. Whatever came from outside is escaped by the template."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"number": _number, "percent": lambda share: f"{share:.2%}"}
+    implementations = list(dict.fromkeys(run["implementation"] for run in results["runs"]))
+    pictures = [
+        ("Decision boundaries", "boundaries", lambda: decision_boundaries(results),
+         "Decision of each variant and implementation over the plane, with the training examples. Blue circles are class 0, "
+         "orange triangles class 1; crosses mark examples on which the implementations of a variant disagree."),
+        ("Cost curves", "costs", lambda: cost_curves(results), "Training cost over the iterations, one panel per variant."),
+        ("Difference and noise floor", "floors", lambda: noise_floors(results),
+         "The cost's difference from the reference (thin lines) and the noise floor, what rounding alone does (broad), in "
+         "segments and in the free run. Where a line stays within sixteen times its floor, the difference is rounding."),
+    ]  # fmt: skip
+    return environment.get_template("page.html.j2").render(
+        results=results,
+        verdict=VERDICTS[results["verdict"]],
+        implementations=implementations,
+        pictures=[
+            {"title": title, "about": about, "svg": Markup(svg)}
+            for title, name, draw, about in pictures
+            if (svg := inline_svg(draw, name, title))
+        ],
+        failures=[_failure(failure, results, implementations) for failure in results["failures"]],
+        heat=_heat(results),
+        concepts=_concepts(results, implementations),
+        masks=_masks(results),
+        css=Markup(_css()),
+        command=_command(results),
+    )
+
+
+def _failure(failure: dict, results: dict, implementations: list[str]) -> dict:
+    headline, *lines = message(failure, results["diagnoses"])
+    tensor = "D" if failure["tensor"].startswith("D") else failure["tensor"]
+    concept = next((c for c in CONCEPTS if c.stage == failure["stage"] and tensor in (c.tensors or (tensor,))), None)
+    columns = [_lines(concept, name) for name in implementations] if concept else []
+    return {"headline": headline, "lines": lines, "columns": columns}
+
+
+def _lines(concept: Concept, implementation: str) -> dict:
+    where, code = source_of(concept, implementation)
+    return {"implementation": implementation, "where": where, "code": _highlight(code)}
+
+
+def _heat(results: dict) -> dict:
+    """Rows of stage and tensor, columns of runs; in a cell the largest share used of what is allowed."""
+    columns = [(run["variant"], run["implementation"]) for run in results["runs"]]
+    cells: dict[tuple[str, str], dict[tuple[str, str], list[dict]]] = {}
+    for check in results["checks"]:
+        stage = "masks" if check["scope"] == "masks" else check["stage"]
+        row = cells.setdefault((stage, check["tensor"]), {})
+        row.setdefault((check["variant"], check["implementation"]), []).append(check)
+    order = sorted(cells, key=lambda key: FAMILIES.index(key[0]))
+    return {"columns": columns, "rows": [(key, [_cell(cells[key].get(column, [])) for column in columns]) for key in order]}
+
+
+def _cell(checks: list[dict]) -> dict:
+    used = [check["budget_used"] for check in checks if check.get("budget_used") is not None]
+    statuses = [check["status"] for check in checks]
+    status = next((s for s in ("failed", "skipped", "passed") if s in statuses), "none")
+    share = max(used, default=None)
+    # Five steps of the share used; what is exact is apart from what is nearly so.
+    level = 0 if not share else min(5, 1 + int(5 * share))
+    return {"status": status, "used": share, "level": level, "compared": len(checks) - statuses.count("skipped")}
+
+
+def _concepts(results: dict, implementations: list[str]) -> list[dict]:
+    shown = []
+    for concept in CONCEPTS:
+        columns = []
+        for name in implementations:
+            columns.append(_lines(concept, name) | {"agreement": agreement(concept, results["checks"], name)})
+        shown.append({"name": concept.name, "stage": concept.stage, "columns": columns})
+    return shown
+
+
+def _masks(results: dict) -> list[dict]:
+    """The tests of the masks, by run: how many passed, and what failed."""
+    shown = []
+    for run in results["runs"]:
+        own = [check for check in results["checks"] if check["scope"] == "masks"
+               and (check["variant"], check["implementation"]) == (run["variant"], run["implementation"])]  # fmt: skip
+        if own:
+            failed = [f"{check['tensor']}: {check['reason']}" for check in own if check["status"] == "failed"]
+            passed = sum(check["status"] == "passed" for check in own)
+            shown.append({"run": run, "tests": len(own), "passed": passed, "failed": failed})
+    return shown
+
+
+def _command(results: dict) -> str:
+    """The command that runs this again."""
+    hyper, data = results["hyperparameters"], results["data"]
+    seed = re.search(r"seed (\d+)$", data["name"])
+    flags = ["--data-seed", seed[1]] if seed and data["source"] == BUILT_IN else ["--data", data["source"]]
+    flags += ["--variants", *hyper["variants"], "--iterations", str(hyper["num_iterations"])]
+    for name in ("learning_rate", "lambd", "keep_prob", "dtype", "seed", "init_seed"):
+        flags += [f"--{name.replace('_', '-')}", str(hyper[name])]
+    flags += ["--hidden", *map(str, hyper["hidden"]), "--implementations"]
+    flags += dict.fromkeys(run["implementation"] for run in results["runs"])
+    return shlex.join(["python", "compare.py", *flags])
+
+
+def _highlight(code: str) -> Any:
+    from markupsafe import Markup
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    return Markup(highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)))
+
+
+def _css() -> str:
+    from pygments.formatters import HtmlFormatter
+
+    light, dark = (HtmlFormatter(style=style).get_style_defs("code") for style in ("default", "github-dark"))
+    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "0" if value == 0 else f"{value:.1e}"
