@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 def is_compiled(lengths):
     """Whether a run in segments of these lengths is compiled; the same for a run and for any of its longest segments."""
-    return COMPILE_FROM is not None and max(lengths) >= COMPILE_FROM
+    return COMPILE_FROM is not None and max(lengths, default=0) >= COMPILE_FROM
 
 
 def compile_step(step, network):
