@@ -20,6 +20,7 @@ BY_HAND = "by hand in NumPy; in the frameworks by autograd or tape, nn.Linear or
 DIFFERENCES = {
     # where: ((NumPy, PyTorch, TensorFlow), the reason); None where it is not there
     "course.py": (("file", None, None), "the notebook's functions, for its readers"),
+    "compiling.py": ((None, "file", None), "NumPy needs no compiler, and tf.function is one"),
     **{
         f"__init__.py: {name}": (("exported", None, None), EXPORTS_COURSE)
         for name in (

@@ -3,6 +3,7 @@
 import torch
 
 from shared.contract import Segment, join, segment_lengths
+from torch_impl.compiling import compile_step, is_compiled
 from torch_impl.cost import l2_penalty
 from torch_impl.gradients import cost_and_gradients
 from torch_impl.network import Network, read_parameters, to_rows
@@ -16,7 +17,7 @@ def make_optimizer(network, learning_rate, lambd, m):
     weights = [linear.weight for linear in network.linears()]
     biases = [linear.bias for linear in network.linears()]
     groups = [{"params": weights, "weight_decay": lambd / m}, {"params": biases, "weight_decay": 0.0}]
-    # For six small tensors, one after the other is faster than all at once (foreach), which is the default.
+    # For six small tensors, one after the other is faster than all at once (foreach).
     return torch.optim.SGD(groups, lr=learning_rate, foreach=False)
 
 
@@ -31,6 +32,14 @@ def train_segments(X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_
     X, Y = to_rows(X), to_rows(Y)  # (m, n_x), (m, 1)
     dropout_state = torch.Generator().manual_seed(seed).get_state()
 
+    def step():  # one update; A1 and A2 tell which units the dropout layers let through
+        cost, _, cache = cost_and_gradients(network, X, Y)
+        if lambd:
+            cost = cost + l2_penalty(network, lambd, m)
+        optimizer.step()
+        return cost, *((cache["A1"], cache["A2"]) if keep_prob < 1 else ())
+
+    run = compile_step(step, network) if is_compiled(lengths) else step
     for length in lengths:
         costs, D1s, D2s = [], [], []
         with torch.random.fork_rng(devices=[]):  # leave the caller's generator as it was
@@ -38,12 +47,12 @@ def train_segments(X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_
             for _ in range(length):
                 if frozen:
                     network.reset_dropout()
-                cost, _, cache = cost_and_gradients(network, X, Y)
-                costs.append(cost + l2_penalty(network, lambd, m) if lambd else cost)
+                cost, *dropped = run()
+                costs.append(cost)
                 if keep_prob < 1:
-                    D1s.append(cache["D1"])
-                    D2s.append(cache["D2"])
-                optimizer.step()
+                    A1, A2 = dropped
+                    D1s.append(A1.bool())  # != 0, and three times as fast
+                    D2s.append(A2.bool())
             dropout_state = torch.get_rng_state()
         masks = tuple(torch.stack(Ds).mT.numpy() for Ds in (D1s, D2s)) if keep_prob < 1 else None
         yield Segment(torch.stack(costs).numpy(), read_parameters(network), masks)

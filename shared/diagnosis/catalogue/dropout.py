@@ -151,7 +151,7 @@ MISTAKES = (
         plants=(
             Plant("tensorflow", "dropout", (("gradients.py", "network(X, training=True)", "network(X, training=False)"),
                                             ("network.py", "if training and self.keep_prob", "if self.keep_prob"))),
-            Plant("torch", "dropout", (("gradients.py", "network.train()", "network.eval()"),
+            Plant("torch", "dropout", (("gradients.py", "network.zero_grad()", "network.eval().zero_grad()"),
                                        ("network.py", "if self.training and self.keep_prob", "if self.keep_prob"))),
         ),
     ),

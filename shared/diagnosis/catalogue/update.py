@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from shared.alignment.step import Step, added
 from shared.diagnosis.mistake import Mistake, Plant
 
-TORCH_SGD = "torch.optim.SGD(groups, lr=learning_rate)"
+TORCH_SGD = "torch.optim.SGD(groups, lr=learning_rate, foreach=False)"
 KERAS_SGD = "keras.optimizers.SGD(learning_rate, "
 
 
@@ -139,7 +139,7 @@ MISTAKES = (
         source="PyTorch documentation of Optimizer.zero_grad",
         plants=(Plant("torch", "none", (
             ("gradients.py", "network.zero_grad()", "pass"),
-            ("gradients.py", "[parameter.grad for", "[parameter.grad.clone() for"),
+            ("gradients.py", "[gradient for", "[gradient.clone() for"),
         )),),
     ),
     Mistake(
@@ -154,10 +154,10 @@ MISTAKES = (
         source="Keras documentation of Model.fit",
         plants=(
             Plant("torch", "none", (
-                ("training.py", "                optimizer.step()\n",
-                 "                for batch in torch.randperm(m).split(32):\n"
-                 "                    cost_and_gradients(network, X[batch], Y[batch])\n"
-                 "                    optimizer.step()\n"),
+                ("training.py", "        optimizer.step()\n",
+                 "        for batch in torch.randperm(m).split(32):\n"
+                 "            cost_and_gradients(network, X[batch], Y[batch])\n"
+                 "            optimizer.step()\n"),
             ), iterations=3000),
         ),
     ),
