@@ -6,6 +6,7 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -109,6 +110,9 @@ def _environment(threads: int) -> dict[str, str]:
     # Threads per process; the frameworks read these when they are imported.
     for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM"):
         environment[f"{name}_NUM_THREADS"] = str(threads)
+    # What PyTorch compiles is kept from run to run, where it would be by itself.
+    kept = Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    environment.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kept))
     environment["TF_NUM_INTRAOP_THREADS"] = environment["TF_NUM_INTEROP_THREADS"] = str(threads)
     return environment
 
