@@ -60,7 +60,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     flags.add_implementations(parser)
     parser.add_argument("--fresh", action="store_true",
                         help="run everything again, also what was proved before and has not changed")  # fmt: skip
-    flags.add_output(parser, "results.json, the pictures and index.html")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--quiet", action="store_true", help="show the verdict alone")
+    shown.add_argument("--json", action="store_true", help="show results.json instead of the table")
+    flags.add_output(parser, "index.html, results.json, summary.md and the pictures")
     return parser.parse_args(arguments)
 
 
@@ -170,22 +173,31 @@ def run(options: argparse.Namespace) -> int:
     from shared.comparison import compare
     from shared.page.build import write_page
     from shared.report.console import Console
+    from shared.report.markdown import markdown
     from shared.report.pictures import draw_pictures
     from shared.report.progress import TrainingProgress
-    from shared.report.results import prepare, write_json
-    from shared.report.table import show
+    from shared.report.results import prepare, write_json, write_whole
+    from shared.report.table import show, show_verdict
 
     dataset = _dataset(options.data, data_seed)
     path = options.out / "results.json"
     prepare(path)
-    with TrainingProgress(implementations, variants, hyper.num_iterations, Console(stderr=True)) as progress:
+    errors = Console(stderr=True, quiet=options.quiet)
+    with TrainingProgress(implementations, variants, hyper.num_iterations, errors) as progress:
         results = compare(dataset, hyper, variants, implementations, jobs, options.out, options.fresh, progress)
     write_json(results, path)
     console = Console()
-    paths = [path, *draw_pictures(results, options.out), options.out / "index.html"]
-    write_page(results, paths[-1])
-    show(results, console)
-    console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
+    summary, index = options.out / "summary.md", options.out / "index.html"
+    write_whole(summary, markdown(results).encode())
+    write_page(results, index)
+    paths = [path, summary, *draw_pictures(results, options.out), index]
+    if options.json:
+        console.print(path.read_text(encoding="utf-8"), end="", markup=False, highlight=False, soft_wrap=True)
+    elif options.quiet:
+        show_verdict(results, console)
+    else:
+        show(results, console)
+        console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
     return EXIT[results["verdict"]]
 
 

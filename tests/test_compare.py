@@ -132,8 +132,9 @@ def test_every_planned_comparison_is_in_results_json_and_counted(everything):
 
 def test_pictures_are_written_beside_the_results_and_nothing_unfinished(everything):
     names = {path.name for path in everything.out.iterdir()} - {"proved"}
-    assert names == {"results.json", "index.html", "cost_curves.png", "decision_boundary.png", "noise_floor.png"}
-    for name in names - {"results.json", "index.html"}:
+    pictures = {"cost_curves.png", "decision_boundary.png", "noise_floor.png"}
+    assert names == {"results.json", "index.html", "summary.md"} | pictures
+    for name in pictures:
         assert (everything.out / name).read_bytes().startswith(b"\x89PNG")
     assert all(f"out/{name}" in everything.stdout for name in names)  # and all are named
 

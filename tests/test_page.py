@@ -9,6 +9,7 @@ import pytest
 
 from shared.page.build import page, write_page
 from shared.page.concepts import CONCEPTS, agreement, source_of
+from shared.report.markdown import markdown
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 HOSTILE = "<script>alert(1)</script>\"onload=x' {{ 7 * 7 }} &amp; <!--"
@@ -166,3 +167,41 @@ def test_a_run_that_is_missing_or_diverged_is_shown(changed):
 def test_the_page_is_written_whole(results, tmp_path):
     write_page(results, tmp_path / "index.html")
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+# The summary in Markdown, and what scripts are given
+
+
+def test_the_markdown_has_every_run_and_the_verdict(results):
+    text = markdown(results)
+    assert text.startswith("## samenet: MATCH\n")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + len(results["runs"])
+    assert {row.count("|") for row in rows} == {10}
+    assert f"{results['counts']['planned']:,} comparisons planned" in text
+
+
+def test_markdown_from_outside_stays_text(changed):
+    failed = failing(changed)
+    failed["data"]["name"] = "a | b\n# c <b> [x](y) `d`"
+    failed["runs"][0] |= {"reason": "one | two\n``` three"}
+    failed["failures"][0]["reason"] = "``````\n<script>"
+    lines = markdown(failed).splitlines()
+    assert any(
+        line.startswith(r"some updates differ by more than rounding explains. a \| b \# c \<b\> \[x\]\(y\) \`d\`")
+        for line in lines
+    )
+    rows = [re.sub(r"\\.", "", line) for line in lines if line.startswith("|")]
+    assert {row.count("|") for row in rows} == {10}
+    assert sum(line.startswith("``````") for line in lines) == 2
+
+
+def test_scripts_get_the_json_or_the_verdict_alone(run_compare):
+    quiet = run_compare("--implementations", "numpy", "--iterations", 5, "--quiet")
+    assert (quiet.code, quiet.stderr) == (0, "")
+    assert quiet.stdout == "MATCH: every update of every run agrees to rounding\n"
+    done = run_compare("--implementations", "numpy", "--iterations", 5, "--json")
+    assert json.loads(done.stdout) == done.results
+    both = run_compare("--quiet", "--json")
+    assert both.code == 2
+    assert len(both.stderr.splitlines()) == 1

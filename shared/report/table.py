@@ -41,7 +41,6 @@ def show(results: dict, console: Console) -> None:
         said = f"{reused} of {len(results['runs'])} runs reused: proved before, and nothing changed since (--fresh: again)"
         console.print(said, highlight=False)
     counts = results["counts"]
-    word, style, meaning = VERDICTS[results["verdict"]]
     console.print(
         Text(f"{counts['planned']:,} planned, {counts['compared']:,} compared, ")
         + Text(f"{counts['failed']:,} failed, {counts['skipped']:,} skipped")
@@ -51,6 +50,12 @@ def show(results: dict, console: Console) -> None:
             f"{results['beyond_horizon']:,} of them beyond the horizon, where rounding alone hides any difference",
             style="yellow",
         )
+    show_verdict(results, console)
+
+
+def show_verdict(results: dict, console: Console) -> None:
+    """The verdict, in one line."""
+    word, style, meaning = VERDICTS[results["verdict"]]
     console.print(Text(word, style) + Text(f": {meaning}"))
 
 
