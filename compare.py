@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import json
 import signal
 import sys
 import traceback
@@ -189,7 +190,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console()
     summary, index = options.out / "summary.md", options.out / "index.html"
     write_whole(summary, markdown(results).encode())
-    write_page(results, index)
+    write_page(json.loads(path.read_text(encoding="utf-8")), index)  # so that the page can be made again from it
     paths = [path, summary, *draw_pictures(results, options.out), index]
     if options.json:
         console.print(path.read_text(encoding="utf-8"), end="", markup=False, highlight=False, soft_wrap=True)

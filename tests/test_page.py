@@ -164,6 +164,13 @@ def test_a_run_that_is_missing_or_diverged_is_shown(changed):
     assert "not finite" in text
 
 
+@pytest.mark.parametrize("used", [None, float("inf"), float("nan")])
+def test_a_difference_beyond_all_numbers_is_shown(changed, used):
+    failed = failing(changed)
+    next(check for check in failed["checks"] if check["status"] == "failed")["budget_used"] = used
+    assert 'class="failed' in page(failed)
+
+
 def test_the_page_is_written_whole(results, tmp_path):
     write_page(results, tmp_path / "index.html")
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]

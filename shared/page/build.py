@@ -94,7 +94,7 @@ def _cell(checks: list[dict]) -> dict:
     status = next((s for s in ("failed", "skipped", "passed") if s in statuses), "none")
     share = max(used, default=None)
     # Five steps of the share used; what is exact is apart from what is nearly so.
-    level = 0 if not share else min(5, 1 + int(5 * share))
+    level = 0 if not share else 1 + int(5 * share) if share < 1 else 5
     return {"status": status, "used": share, "level": level, "compared": len(checks) - statuses.count("skipped")}
 
 
