@@ -5,7 +5,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from shared.page.concepts import CONCEPTS, Concept, agreement, source_of
+from shared.config import IMPLEMENTATIONS
+from shared.page.concepts import CONCEPTS, Concept, agreement, concept_of, source_of
 from shared.page.svg import inline_svg
 from shared.report.failure import message
 from shared.report.pictures import cost_curves, decision_boundaries, noise_floors
@@ -54,7 +55,7 @@ def page(results: dict) -> str:
             for title, name, draw, about in pictures
             if (svg := inline_svg(draw, name, title))
         ],
-        failures=[_failure(failure, results, implementations) for failure in results["failures"]],
+        failures=[_failure(failure, results) for failure in results["failures"]],
         heat=_heat(results),
         concepts=_concepts(results, implementations),
         masks=_masks(results),
@@ -63,11 +64,10 @@ def page(results: dict) -> str:
     )
 
 
-def _failure(failure: dict, results: dict, implementations: list[str]) -> dict:
+def _failure(failure: dict, results: dict) -> dict:
     headline, *lines = message(failure, results["diagnoses"])
-    tensor = "D" if failure["tensor"].startswith("D") else failure["tensor"]
-    concept = next((c for c in CONCEPTS if c.stage == failure["stage"] and tensor in (c.tensors or (tensor,))), None)
-    columns = [_lines(concept, name) for name in implementations] if concept else []
+    concept = concept_of(failure)
+    columns = [_lines(concept, name) for name in IMPLEMENTATIONS] if concept else []
     return {"headline": headline, "lines": lines, "columns": columns}
 
 
@@ -146,7 +146,7 @@ def _highlight(code: str) -> Any:
 def _css() -> str:
     from pygments.formatters import HtmlFormatter
 
-    light, dark = (HtmlFormatter(style=style).get_style_defs("code") for style in ("default", "github-dark"))
+    light, dark = (HtmlFormatter(style=style).get_style_defs("code") for style in ("xcode", "github-dark"))
     return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}"
 
 

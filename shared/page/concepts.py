@@ -68,6 +68,15 @@ CONCEPTS = (
 )
 
 
+def concept_of(check: dict) -> Concept | None:
+    """The lines to look at first where a comparison fails."""
+    if check["tensor"].startswith("decay"):  # no line of the gradients adds it in a framework: its optimizer does
+        return next(concept for concept in CONCEPTS if concept.stage == "update")
+    return next(
+        (c for c in CONCEPTS if c.stage == check["stage"] and _tensor(check) in (c.tensors or (_tensor(check),))), None
+    )
+
+
 def source_of(concept: Concept, implementation: str) -> tuple[str, str]:
     """Where the lines stand (file:first line), and the lines; ValueError where there are none."""
     file, functions = concept.lines[implementation]
