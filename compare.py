@@ -7,11 +7,14 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared import flags
 from shared.config import DEFAULT_VARIANTS, VARIANTS, Hyperparameters, choose
 from shared.errors import DataError, SamenetError, UsageError
+
+if TYPE_CHECKING:
+    from shared.notebook import Comparison
 
 CHECKED_VARIANTS = ("none", "l2", "dropout", "l2-dropout")
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
@@ -164,6 +167,37 @@ def run_check(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """The comparison; returns the exit code."""
+    results, paths = _compared(options)
+
+    from shared.report.console import Console
+    from shared.report.table import show, show_verdict
+
+    console = Console()
+    if options.json:
+        console.print(paths[0].read_text(encoding="utf-8"), end="", markup=False, highlight=False, soft_wrap=True)
+    elif options.quiet:
+        show_verdict(results, console)
+    else:
+        show(results, console)
+        console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
+    return EXIT[results["verdict"]]
+
+
+def comparison(**settings: Any) -> "Comparison":
+    """The comparison for notebooks and scripts: a Comparison, which a notebook shows as the page.
+
+    settings: the flags of `compare.py` by their names, with _ for -, such as variants=["none", "l2"], iterations=2000;
+    a list where several values follow. UsageError and DataError say what is wrong with them.
+    """
+    from shared.notebook import Comparison
+
+    options = parse(flags.spelled(settings))
+    _compared(options)
+    return Comparison(options.out)
+
+
+def _compared(options: argparse.Namespace) -> tuple[dict, list[Path]]:
+    """Run the comparison and write everything; returns the results and the paths, results.json first."""
     hyper = flags.hyperparameters(options)
     variants = flags.variants(options)
     implementations = flags.implementations(options)
@@ -178,7 +212,6 @@ def run(options: argparse.Namespace) -> int:
     from shared.report.pictures import draw_pictures
     from shared.report.progress import TrainingProgress
     from shared.report.results import prepare, write_json, write_whole
-    from shared.report.table import show, show_verdict
 
     dataset = _dataset(options.data, data_seed)
     path = options.out / "results.json"
@@ -187,19 +220,10 @@ def run(options: argparse.Namespace) -> int:
     with TrainingProgress(implementations, variants, hyper.num_iterations, errors) as progress:
         results = compare(dataset, hyper, variants, implementations, jobs, options.out, options.fresh, progress)
     write_json(results, path)
-    console = Console()
     summary, index = options.out / "summary.md", options.out / "index.html"
     write_whole(summary, markdown(results).encode())
     write_page(json.loads(path.read_text(encoding="utf-8")), index)  # so that the page can be made again from it
-    paths = [path, summary, *draw_pictures(results, options.out), index]
-    if options.json:
-        console.print(path.read_text(encoding="utf-8"), end="", markup=False, highlight=False, soft_wrap=True)
-    elif options.quiet:
-        show_verdict(results, console)
-    else:
-        show(results, console)
-        console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
-    return EXIT[results["verdict"]]
+    return results, [path, summary, *draw_pictures(results, options.out), index]
 
 
 def run_mistakes(options: argparse.Namespace) -> int:

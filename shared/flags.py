@@ -116,3 +116,17 @@ def data_seed(options: argparse.Namespace) -> int:
     if not 0 <= data_seed < 2**31:
         raise UsageError(f"--data-seed: expected a number >= 0 and < 2**31, got {data_seed}")
     return data_seed
+
+
+def spelled(settings: dict[str, Any]) -> list[str]:
+    """Settings by name, as a command line: keep_prob=0.8, fresh=True -> --keep-prob=0.8 --fresh; without None and False."""
+    words: list[str] = []
+    for name, value in settings.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is None or isinstance(value, bool):
+            words += [flag] if value else []
+        elif isinstance(value, list | tuple):
+            words += [flag, *map(str, value)]
+        else:
+            words.append(f"{flag}={value}")
+    return words

@@ -95,12 +95,13 @@ class Workers:
                         _end(process)
 
     def _read(self, number: int, pipe: IO[bytes]) -> None:
-        for line in pipe:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue  # a process killed in the middle of a line
-            self._messages.put((number, message))
+        with pipe:
+            for line in pipe:
+                try:
+                    message = json.loads(line)
+                except ValueError:
+                    continue  # a process killed in the middle of a line
+                self._messages.put((number, message))
         self._messages.put((number, None))
 
 
