@@ -27,7 +27,7 @@ def test_readme_s_lines_for_a_notebook(tmp_path, monkeypatch):
     assert {run["implementation"] for run in done.results["runs"]} == {"numpy", "torch", "tensorflow"}
     assert done.results["hyperparameters"]["num_iterations"] == 2000
     assert "match" in repr(done)
-    assert "samenet: match" in done._repr_markdown_()
+    assert "samenet: MATCH" in done._repr_markdown_()
 
 
 def test_a_notebook_shows_the_page_in_a_frame_of_its_own(tmp_path):

@@ -1,6 +1,7 @@
 """The summary on the terminal, made from the content of results.json."""
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -11,6 +12,9 @@ VERDICTS = {
     "mismatch": ("MISMATCH", "bold red", "some updates differ by more than rounding explains"),
     "incomplete": ("INCOMPLETE", "bold yellow", "not everything planned could be compared"),
 }
+HEADINGS = ("cost", "train", "test", "us/iter", "in segments", "free run", "verdict")
+EXPENDABLE = ("us/iter", "free run", "train", "in segments", "cost")
+"""What a narrow terminal leaves out, in this order, rather than cut figures off."""
 
 
 def show(results: dict, console: Console) -> None:
@@ -22,7 +26,7 @@ def show(results: dict, console: Console) -> None:
             f"{hyper['num_iterations']:,} iterations, {hyper['dtype']}"
         )
     )
-    console.print(_runs(results))
+    console.print(_fitting(results, console))
     console.print("in segments, free run: largest cost difference from the reference (see README)", style="dim")
     if "frozen-dropout" in hyper["variants"]:
         console.print(
@@ -59,10 +63,21 @@ def show_verdict(results: dict, console: Console) -> None:
     console.print(Text(word, style) + Text(f": {meaning}"))
 
 
-def _runs(results: dict) -> Table:
+def _fitting(results: dict, console: Console) -> Table:
+    """The table with as many columns as the terminal is wide enough for."""
+    unbounded = console.options.update(width=1000)
+    for count in range(len(EXPENDABLE) + 1):
+        table = _runs(results, EXPENDABLE[:count])
+        if Measurement.get(console, unbounded, table).maximum <= console.width:
+            break
+    return table
+
+
+def _runs(results: dict, left_out: tuple[str, ...]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("", no_wrap=True)
-    for heading in ("cost", "train", "test", "us/iter", "in segments", "free run", "verdict"):
+    shown = [heading for heading in HEADINGS if heading not in left_out]
+    for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     variant = None
     for run in results["runs"]:
@@ -70,16 +85,18 @@ def _runs(results: dict) -> Table:
             variant = run["variant"]
             table.add_row(Text(variant, "bold"))
         status, style = _status(results["checks"], run)
-        cells = ["-"] * 4
+        cells = dict.fromkeys(HEADINGS, "-")
         if "costs" in run:
-            cells = [
-                f"{run['costs'][-1][1]:.6f}",
-                f"{run['train_accuracy']:.2%}",
-                f"{run['test_accuracy']:.2%}",
-                f"{run['microseconds_per_iteration']:.0f}",
-            ]
-        differences = [_scientific(run.get(key)) for key in ("segment_difference", "free_run_difference")]
-        table.add_row(f"  {run['implementation']}", *cells, *differences, Text(status, style))
+            cells |= {
+                "cost": f"{run['costs'][-1][1]:.6f}",
+                "train": f"{run['train_accuracy']:.2%}",
+                "test": f"{run['test_accuracy']:.2%}",
+                "us/iter": f"{run['microseconds_per_iteration']:.0f}",
+            }
+        cells |= {"in segments": _scientific(run.get("segment_difference"))}
+        cells |= {"free run": _scientific(run.get("free_run_difference"))}
+        words = {heading: Text(cell) for heading, cell in cells.items()} | {"verdict": Text(status, style)}
+        table.add_row(f"  {run['implementation']}", *(words[heading] for heading in shown))
     return table
 
 
