@@ -38,12 +38,19 @@ The file is executed, in a process of its own, with your rights: check only what
 Of a notebook only the imports and the function definitions are."""
 BENCH = """Measure how fast the implementations are, beside the course's plain NumPy loop, the matrix products alone,
 scikit-learn and Keras fit; how time and memory grow; and what the whole command takes. It measures, and asserts nothing."""
+STUDY = """Train every combination of the values given, over many seeds, and say what is luck (mean and interval over seeds),
+which lambd and keep_prob do best on a dev part split off the training examples (one-standard-error rule), and whether the
+implementations are equivalent where each draws its own masks (TOST). Lists of seeds go side by side: the first runs take the
+first of each. What is finished is kept in DIR/study.sqlite; given again, the command goes on where it was.
+
+Exit code 1: implementations differ; 3: runs are missing, or too few to tell."""
 EXIT_CODES = """other commands (each has its own --help):
   check FILE  hold your own port, or your functions of the course, against the reference
   mistakes    plant every known mistake in a port: each must be found and named
   limits      measure what the comparison can see: false alarms and smallest faults
   optimizers  measure where weight_decay means the same in PyTorch and in Keras, and where not
   bench       measure speed and memory
+  study       many seeds: what is luck, which lambd and keep_prob, is dropout equivalent
 
 exit codes:
   0  everything planned was compared and matches
@@ -130,12 +137,52 @@ def _bench_parser() -> flags.Parser:
     return parser
 
 
+def _study_parser() -> flags.Parser:
+    parser = flags.Parser(prog="compare.py study", description=STUDY)
+    parser.set_defaults(command=run_study)
+    parser.add_argument("--data", metavar="PATH", help="data set, as of compare.py; default: the built-in one")
+    flags.add_variants(parser, tuple(VARIANTS), DEFAULT_VARIANTS)
+    flags.add_implementations(parser)
+    default = Hyperparameters()
+    several: dict[str, Any] = {"nargs": "+", "metavar": "V"}
+    for flag, kind, value, about in (
+        ("--lambd", flags.number, default.lambd, "strengths of the L2 penalty"),
+        ("--keep-prob", flags.number, default.keep_prob, "shares of hidden units kept"),
+        ("--learning-rate", flags.number, default.learning_rate, "step sizes"),
+        ("--hidden", flags.sizes, default.hidden, "units of the hidden layers, such as 20,3 40,5"),
+    ):
+        shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+        parser.add_argument(flag, type=kind, default=[value], help=f"{about} (default: {shown})", **several)
+    for flag, shown, about in (
+        ("--init-seeds", "1-30", "of the initial weights; 1-30: from 1 to 30"),
+        ("--seeds", "1-30", "of the dropout masks"),
+        ("--data-seeds", "0", "of the built-in data"),
+        ("--split-seeds", "0", "of the dev part"),
+    ):
+        parser.add_argument(flag, type=flags.seeds, nargs="+", metavar="S", help=f"{about} (default: {shown})")
+    parser.add_argument("--crossed", action="store_true", help="every combination of the seeds, instead of side by side")
+    parser.add_argument("--dev-share", type=flags.number, metavar="S",
+                        help="of the training examples that go into the dev part (default: 0.2 where there is something to "
+                        "choose, else none)")  # fmt: skip
+    parser.add_argument("--iterations", dest="num_iterations", type=flags.integer, default=default.num_iterations,
+                        metavar="N", help=f"updates per run (default: {default.num_iterations})")  # fmt: skip
+    parser.add_argument("--dtype", default=default.dtype, metavar="float64|float32", help="precision (default: float64)")
+    for metric, margin in (("cost", 0.01), ("accuracy", 0.01)):
+        of = "final cost on the training examples" if metric == "cost" else "accuracy on the test examples"
+        parser.add_argument(f"--margin-{metric}", type=flags.number, default=margin, metavar="M",
+                            help=f"largest mean difference of the {of} that is equivalent (default: {margin})")  # fmt: skip
+    parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on the workers of this Dask scheduler")
+    flags.add_output(parser, "study.sqlite, study.csv, study.json and the pictures")
+    return parser
+
+
 COMMANDS = {
     "check": _check_parser,
     "mistakes": _mistakes_parser,
     "limits": _limits_parser,
     "optimizers": _optimizers_parser,
     "bench": _bench_parser,
+    "study": _study_parser,
 }
 
 
@@ -320,6 +367,34 @@ def run_bench(options: argparse.Namespace) -> int:
     show_bench(results, console)
     console.print(f"written: {path}, {path.with_suffix('.png')}", style="dim", markup=False, soft_wrap=True)
     return EXIT["incomplete" if results["missing"] else "match"]
+
+
+def run_study(options: argparse.Namespace) -> int:
+    """Run a study; 1 where implementations differ, 3 where runs are missing or too few to tell."""
+    jobs = flags.jobs(options)
+    grid = flags.grid(options)
+    margins = {"train_cost": options.margin_cost, "test_accuracy": options.margin_accuracy}
+    for metric, margin in margins.items():
+        if not 0 < margin < float("inf"):
+            raise UsageError(f"--margin-{metric.split('_')[1]}: expected a number > 0, got {margin}")
+
+    from shared.report.console import Console
+    from shared.report.results import prepare, write_json, write_whole
+    from shared.report.study import StudyProgress, draw_study, show_study
+    from shared.study.study import study
+
+    dataset = _dataset(options.data, 0) if options.data else None
+    path = options.out / "study.json"
+    prepare(path)
+    with StudyProgress(Console(stderr=True)) as progress:
+        results, table = study(grid, dataset, margins, options.out, jobs, options.scheduler, progress)
+    write_whole(path.with_suffix(".csv"), table)
+    write_json(results, path)
+    paths = [path.with_suffix(".sqlite"), path.with_suffix(".csv"), path, *draw_study(results, options.out)]
+    console = Console()
+    show_study(results, console)
+    console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
+    return EXIT[results["verdict"]]
 
 
 def _dataset(path: str | None, seed: int) -> Any:

@@ -1,8 +1,9 @@
 """Flags that several commands share, and how the command line reads them: errors in one line, limits from the dataclass."""
 
 import argparse
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -84,6 +85,27 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
 
 
+def seeds(text: str) -> list[int]:
+    """For argparse's `type`: a seed, or a range of them such as 1-30, both ends included."""
+    ends = text.split("-") if "-" in text[1:] else [text, text]
+    try:
+        first, last = map(int, ends)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a seed or a range such as 1-30, got {text!r}") from None
+    if not 0 <= first <= last < 2**31 or last - first >= 1_000_000:
+        raise argparse.ArgumentTypeError(f"expected seeds >= 0 and < 2**31, lowest first, at most a million, got {text!r}")
+    return list(range(first, last + 1))
+
+
+def sizes(text: str) -> tuple[int, int]:
+    """For argparse's `type`: the units of the two hidden layers, such as 20,3."""
+    try:
+        first, second = map(int, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected the units of two hidden layers such as 20,3, got {text!r}") from None
+    return first, second
+
+
 def hyperparameters(options: argparse.Namespace) -> Hyperparameters:
     """The hyperparameters given; UsageError where one is out of range."""
     settings: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(Hyperparameters)}
@@ -116,6 +138,43 @@ def data_seed(options: argparse.Namespace) -> int:
     if not 0 <= data_seed < 2**31:
         raise UsageError(f"--data-seed: expected a number >= 0 and < 2**31, got {data_seed}")
     return data_seed
+
+
+def grid(options: argparse.Namespace) -> Any:
+    """The grid of a study; UsageError where it makes no sense."""
+    from shared.study.grid import Grid
+
+    def listed(given: list[list[int]] | None, default: list[int]) -> list[int]:
+        return list(dict.fromkeys(seed for part in given for seed in part)) if given else default
+
+    if options.data is not None and options.data_seeds is not None:
+        raise UsageError("--data-seeds are of the built-in data: expected them without --data")
+    grid = Grid(
+        implementations=implementations(options),
+        variants=variants(options),
+        lambds=options.lambd,
+        keep_probs=options.keep_prob,
+        learning_rates=options.learning_rate,
+        hiddens=options.hidden,
+        data_seeds=[None] if options.data is not None else listed(options.data_seeds, [0]),
+        split_seeds=[None],
+        init_seeds=listed(options.init_seeds, list(range(1, 31))),
+        seeds=listed(options.seeds, list(range(1, 31))),
+        crossed=options.crossed,
+        num_iterations=options.num_iterations,
+        dtype=options.dtype,
+        dev_share=options.dev_share,
+    )
+    chosen_from = max(Counter(setting.variant for setting in grid.settings()).values())
+    share = options.dev_share if options.dev_share is not None else 0.2 if chosen_from > 1 else None
+    if share is None and options.split_seeds:
+        raise UsageError("--split-seeds are of the dev part, and nothing is chosen here: give --dev-share too")
+    if share is not None:
+        if not 0 < share < 1:
+            raise UsageError(f"--dev-share: expected a share > 0 and < 1, got {share}")
+        grid = replace(grid, dev_share=share, split_seeds=listed(options.split_seeds, [0]))
+    grid.runs()  # complains where a value is out of range
+    return grid
 
 
 def spelled(settings: dict[str, Any]) -> list[str]:

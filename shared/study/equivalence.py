@@ -1,0 +1,95 @@
+"""Are the runs of two implementations equivalent? Dropout draws other masks in each, so single runs cannot tell.
+
+Two one-sided t-tests (TOST; Schuirmann 1987) of the differences between runs of equal initial weights: equivalent, where the
+mean difference is shown to lie within a margin that was declared before; different, where it is shown not to be 0; else
+there are not enough runs. All tests are SciPy's.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+ALPHA = 0.05
+POWER = 0.9
+PILOT = 10
+"""Runs from which the spread is estimated, and hence how many are needed; fewer decide nothing."""
+MOST = 100_000
+EQUIVALENT, DIFFERENT, NOT_ENOUGH = "equivalent", "different", "not enough runs"
+
+
+def tost_power(n: int, spread: float, margin: float, alpha: float = ALPHA) -> float:
+    """Probability that n differences of mean 0 and standard deviation `spread` are shown to be within the margin.
+
+    By the noncentral t-distribution (Phillips 1990): P(T1 >= t and T2 <= -t) with noncentralities +-margin sqrt(n) / spread.
+    """
+    if n < 2:
+        return 0.0
+    if spread == 0:
+        return 1.0
+    critical, shift = stats.t.ppf(1 - alpha, n - 1), margin * math.sqrt(n) / spread
+    power = stats.nct.cdf(-critical, n - 1, -shift) - stats.nct.cdf(critical, n - 1, shift)
+    # Far out, nct gives NaN; the t-distribution moved by the shift is as good there.
+    if not math.isfinite(power):
+        power = 2 * stats.t.cdf(shift - critical, n - 1) - 1
+    return float(max(0.0, power))
+
+
+def runs_needed(pilot: NDArray, margin: float, alpha: float = ALPHA, power: float = POWER) -> int:
+    """The smallest number of runs for that power, from the differences (n,) of a pilot.
+
+    A pilot's own spread is too small about half of the time: its upper 80 % bound is taken (Browne 1995).
+    """
+    spread = spread_bound(pilot)
+    low, high = 2, MOST
+    if tost_power(high, spread, margin, alpha) < power:
+        return MOST
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tost_power(middle, spread, margin, alpha) >= power else (middle + 1, high)
+    return max(low, PILOT)
+
+
+def spread_bound(pilot: NDArray) -> float:
+    """The upper 80 % confidence bound of the standard deviation of normal values (n,)."""
+    n = len(pilot)
+    return float(np.std(pilot, ddof=1) * math.sqrt((n - 1) / stats.chi2.ppf(0.2, n - 1)))
+
+
+def equivalence(a: NDArray, b: NDArray, margin: float, *, alpha: float = ALPHA, tests: int = 1) -> dict:
+    """The verdict on a[i] against b[i], runs of equal seeds, (n,) each, and everything it rests on.
+
+    margin: the largest mean difference that is called equivalent. tests: how many such questions are asked, so that alpha is
+    the probability that any of them calls equal ones different (Bonferroni).
+    """
+    difference = a - b
+    n = len(difference)
+    result: dict[str, Any] = {
+        "n": n, "margin": margin, "mean": None, "interval": None, "p_tost": None, "p_difference": None,
+        "p_kolmogorov_smirnov": None, "needed": None, "power": None, "verdict": NOT_ENOUGH,
+    }  # fmt: skip
+    if n < 2:
+        return result
+    mean = float(np.mean(difference))
+    result |= {"mean": mean, "p_kolmogorov_smirnov": float(stats.ks_2samp(a, b).pvalue)}
+    if np.std(difference) <= 1e-9 * margin:  # the same up to rounding: nothing is left to test
+        p_tost, p_difference = float(abs(mean) >= margin), float(abs(mean) < margin)
+        result |= {"interval": [mean, mean], "p_tost": p_tost, "p_difference": p_difference}
+    else:
+        # 1 - 2 alpha, the interval that belongs to two one-sided tests
+        interval = stats.ttest_1samp(difference, 0).confidence_interval(1 - 2 * alpha)
+        above = stats.ttest_1samp(difference, -margin, alternative="greater").pvalue
+        below = stats.ttest_1samp(difference, margin, alternative="less").pvalue
+        result |= {"interval": [float(interval.low), float(interval.high)], "p_tost": float(max(above, below))}
+        result |= {"p_difference": float(stats.ttest_1samp(difference, 0).pvalue)}
+    if n < PILOT:
+        return result
+    result |= {"needed": runs_needed(difference[:PILOT], margin, alpha)}
+    result |= {"power": tost_power(n, spread_bound(difference[:PILOT]), margin, alpha)}
+    if result["p_tost"] < alpha:
+        return result | {"verdict": EQUIVALENT}
+    if result["p_difference"] < alpha / tests:
+        return result | {"verdict": DIFFERENT}
+    return result

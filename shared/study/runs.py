@@ -1,0 +1,183 @@
+"""The runs of a study, in a worker: train, score on all parts of the data, time. One row for each."""
+
+import hashlib
+import importlib
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.config import IMPLEMENTATIONS, VARIANTS
+from shared.contract import join, segment_lengths
+from shared.environment import describe
+from shared.metrics import accuracy
+from shared.parameters import Parameters, initialize_parameters
+from shared.reuse import PACKAGES
+from shared.study.grid import Run
+from shared.synthetic import make_dataset
+from shared.workers import ROOT
+
+ONE_AT_A_TIME = threading.Lock()
+"""A process has one generator of PyTorch: a worker of several threads would mix the runs' masks."""
+
+SOURCES = ("shared/contract.py", "shared/parameters.py", "shared/synthetic.py", "shared/study/runs.py")
+"""What decides a run's result, beside the implementation."""
+
+Part = tuple[NDArray, NDArray]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data of a study: the arrays of a file, or None for the built-in data, made in the worker by its seed."""
+
+    train: Part | None
+    test: Part | None
+
+    def parts(self, run: Run) -> dict[str, Part]:
+        """train, test and, where one is split off the training examples, dev: X (n_x, m), Y (1, m), in the run's dtype."""
+        if self.train is None or self.test is None:
+            made = make_dataset(run.seeds.data_seed or 0)
+            train, test = (made.X_train, made.Y_train), (made.X_test, made.Y_test)
+        else:
+            train, test = self.train, self.test
+        parts = {"train": train, "test": test}
+        if run.dev_share is not None:
+            parts |= split(*train, run.dev_share, run.seeds.split_seed or 0)
+        return {name: (X.astype(run.dtype), Y.astype(run.dtype)) for name, (X, Y) in parts.items()}
+
+
+def split(X: NDArray, Y: NDArray, share: float, seed: int) -> dict[str, Part]:
+    """Split the dev part off the training examples, at random, with the same share of each class (at least one of each)."""
+    rng = np.random.default_rng(seed)
+    dev = np.zeros(Y.shape[-1], dtype=bool)
+    for label in (0, 1):
+        own = rng.permutation(np.flatnonzero(Y[0] == label))
+        dev[own[: min(len(own) - 1, max(1, round(share * len(own))))]] = True
+    return {"train": (X[:, ~dev], Y[:, ~dev]), "dev": (X[:, dev], Y[:, dev])}
+
+
+def version_of(implementation: str) -> str:
+    """A digest of the sources and the packages that a run's result depends on."""
+    versions = describe(1)
+    digest = hashlib.sha256(json.dumps({name: versions[name] for name in ("numpy", *PACKAGES[implementation])}).encode())
+    folders = sorted({IMPLEMENTATIONS[implementation], IMPLEMENTATIONS["numpy"]})
+    for path in [
+        *(file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))),
+        *map(ROOT.joinpath, SOURCES),
+    ]:
+        digest.update(path.relative_to(ROOT).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def work(number: int, runs: Sequence[Run], source: Source) -> tuple[int, list[dict]]:
+    """Train the runs, which differ in their seeds alone: the number, and for each its row, or `error`, what went wrong."""
+    # Read by the frameworks when they are imported.
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    ):
+        os.environ[name] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # every run is traced anew, which it warns of
+    with ONE_AT_A_TIME:
+        try:
+            return number, _rows(runs, source)
+        except ImportError as error:
+            reason = f"Python package {error.name} is not installed"
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+    return number, [{"error": reason} for _ in runs]
+
+
+def _rows(runs: Sequence[Run], source: Source) -> list[dict]:
+    started = time.perf_counter()
+    parts = [source.parts(run) for run in runs]
+    if runs[0].implementation == "numpy":
+        trained = train_together(runs, [each["train"] for each in parts])
+    else:
+        trained = [_train(run, *each["train"]) for run, each in zip(runs, parts, strict=True)]
+    seconds = (time.perf_counter() - started) / len(runs)
+    version = version_of(runs[0].implementation)
+    return [
+        _score(parameters, each) | {"training_cost": cost, "seconds": seconds, "version": version}
+        for (parameters, cost), each in zip(trained, parts, strict=True)
+    ]
+
+
+def _train(run: Run, X: NDArray, Y: NDArray) -> tuple[Parameters, float]:
+    training = importlib.import_module(f"{IMPLEMENTATIONS[run.implementation]}.training")
+    if run.implementation == "torch":
+        importlib.import_module("torch").set_num_threads(1)
+    hyper, variant = run.hyperparameters(), VARIANTS[run.setting.variant]
+    effective = hyper.effective(variant)
+    lengths = segment_lengths(run.num_iterations, sum(hyper.hidden) * X.shape[1] if effective.dropout else 0)
+    parameters, costs = join(
+        training.train_segments(
+            X, Y, _initial(run, X), **hyper.of(variant), lengths=lengths, seed=hyper.seed, frozen=effective.frozen
+        )
+    )
+    return parameters, float(costs[-1])
+
+
+def _initial(run: Run, X: NDArray) -> Parameters:
+    return initialize_parameters([X.shape[0], *run.setting.hidden, 1], run.seeds.init_seed, run.dtype)
+
+
+def train_together(runs: Sequence[Run], parts: Sequence[Part]) -> list[tuple[Parameters, float]]:
+    """What numpy_impl's train_segments computes for each run, bit for bit, with a leading axis of replicates.
+
+    Each run has its own examples, initial parameters and masks. Returns the final parameters and the last training cost.
+    """
+    from numpy_impl.gradients import gradients_and_cache
+    from numpy_impl.network import Network
+    from numpy_impl.training import training_costs, update_parameters
+
+    hyper, variant = runs[0].hyperparameters(), VARIANTS[runs[0].setting.variant]
+    effective, settings = hyper.effective(variant), hyper.of(variant)
+    X, Y = (np.stack(arrays) for arrays in zip(*parts, strict=True))
+    networks = [
+        Network(_initial(run, part[0]), settings["keep_prob"], run.hyperparameters().seed)
+        for run, part in zip(runs, parts, strict=True)
+    ]
+    stacked = {name: np.stack([each.parameters[name] for each in networks]) for name in networks[0].parameters}
+    network = Network(stacked, settings["keep_prob"])
+    if effective.frozen:
+        for each in networks:
+            each.reset_dropout()
+
+    masks = None
+    before, logits = stacked, X
+    for iteration in range(runs[0].num_iterations):
+        if effective.dropout and (iteration == 0 or not effective.frozen):
+            # As each network would draw them: D1, then D2, from its own generator.
+            drawn = [[each.rng.random((h, X.shape[-1])) for h in hyper.hidden] for each in networks]
+            masks = tuple(np.stack(layer) < hyper.keep_prob for layer in zip(*drawn, strict=True))
+        gradients, cache = gradients_and_cache(network, X, Y, settings["lambd"], masks)
+        before, logits = network.parameters, cache[-4]
+        network.parameters = update_parameters(before, gradients, settings["learning_rate"])
+    costs = training_costs([logits], Y, [before], settings["lambd"])[0]
+    return [({name: value[r] for name, value in network.parameters.items()}, float(costs[r])) for r in range(len(runs))]
+
+
+def _score(parameters: Parameters, parts: dict[str, Part]) -> dict:
+    """Cost (cross-entropy, without dropout and penalty) and accuracy on each part, by numpy_impl for all alike."""
+    from numpy_impl.cost import cross_entropy
+    from numpy_impl.network import forward_propagation, predict
+
+    row: dict = {}
+    for name, (X, Y) in parts.items():
+        cache = forward_propagation(X, parameters)[1]
+        row[f"{name}_cost"] = float(cross_entropy(cache[-4], Y))
+        row[f"{name}_accuracy"] = accuracy(predict(X, parameters), Y)
+    finite = all(np.isfinite(value).all() for value in parameters.values())
+    return row | {"status": "completed" if finite else "diverged"}

@@ -1,0 +1,123 @@
+"""The store of a study: one SQLite file, a row for every finished run, written as soon as it is finished.
+
+SQLite, because a transaction is whole or not at all, whatever ends the process; a run's key is unique, so that it is never
+counted twice; Python brings it; and every tool reads it.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shared.errors import SamenetError
+from shared.study.grid import Run
+
+APPLICATION = 0x53414D45
+SCHEMA = 1
+COLUMNS = {
+    "key": "TEXT PRIMARY KEY",
+    "implementation": "TEXT NOT NULL",
+    "variant": "TEXT NOT NULL",
+    "lambd": "REAL",
+    "keep_prob": "REAL",
+    "learning_rate": "REAL NOT NULL",
+    "hidden": "TEXT NOT NULL",
+    "num_iterations": "INTEGER NOT NULL",
+    "dtype": "TEXT NOT NULL",
+    "data": "TEXT NOT NULL",
+    "dev_share": "REAL",
+    "data_seed": "INTEGER",
+    "split_seed": "INTEGER",
+    "init_seed": "INTEGER NOT NULL",
+    "seed": "INTEGER",
+    "status": "TEXT NOT NULL",
+    "train_cost": "REAL",
+    "train_accuracy": "REAL",
+    "dev_cost": "REAL",
+    "dev_accuracy": "REAL",
+    "test_cost": "REAL",
+    "test_accuracy": "REAL",
+    "training_cost": "REAL",
+    "seconds": "REAL NOT NULL",
+    "version": "TEXT NOT NULL",
+    "finished": "TEXT NOT NULL",
+}
+"""Costs are cross-entropies without dropout and penalty; training_cost is the last one that the run itself recorded."""
+
+
+class StoreError(SamenetError):
+    """The store cannot be used: of another version, damaged, or there is no room."""
+
+
+def key_of(run: Run, data: str, version: str) -> str:
+    """What makes two runs the same run. data: SHA-256 of the data file, or the recipe of the built-in data."""
+    return hashlib.sha256(json.dumps([run.flat(), data, version], sort_keys=True).encode()).hexdigest()
+
+
+class Store:
+    """The finished runs in a file; a context manager."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        with self._errors("opened"):
+            self._connection = sqlite3.connect(path, timeout=60)
+            application = self._connection.execute("PRAGMA application_id").fetchone()[0]
+            schema = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and application != APPLICATION:
+            raise StoreError(f"{path}: expected a study of samenet, found another database: give another --out")
+        if tables and schema != SCHEMA:
+            raise StoreError(
+                f"{path}: expected a store of version {SCHEMA}, found version {schema}, written by another samenet: "
+                "give another --out, or go on with that samenet"
+            )
+        with self._errors("written"), self._connection:
+            columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS runs ({columns}) STRICT")
+            self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._connection.close()
+
+    def load(self, keys: Iterable[str]) -> dict[str, dict]:
+        """The rows of those of the keys that are kept."""
+        wanted = set(keys)
+        with self._errors("read"):
+            rows = self._connection.execute(f"SELECT {', '.join(COLUMNS)} FROM runs").fetchall()
+        return {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in rows if row[0] in wanted}
+
+    def save(self, rows: Sequence[dict]) -> None:
+        """Keep rows, all or none. One that is kept already, by another process, stays as it is."""
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        values = [[(row | {"finished": finished}).get(name) for name in COLUMNS] for row in rows]
+        places = ", ".join("?" * len(COLUMNS))
+        with self._errors("written"), self._connection:
+            self._connection.executemany(f"INSERT OR IGNORE INTO runs VALUES ({places})", values)
+
+    @contextmanager
+    def _errors(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self.path} cannot be {what} ({error}); every run kept before is still in it: "
+                "mend that and give the same command again"
+            ) from error
+
+
+def as_csv(rows: Iterable[dict]) -> bytes:
+    """The rows as CSV, with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
