@@ -1,68 +1,62 @@
-"""Where the runs of a study go: processes of this machine, or a Dask cluster; joblib for both."""
+"""Where the runs of a study go: processes of this machine (joblib), or the workers of a Dask cluster."""
 
 import itertools
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import joblib
 
-from shared.errors import UsageError
+from shared.errors import SamenetError, UsageError
 from shared.study.grid import Run
-from shared.study.runs import Source, work
+from shared.study.runs import Source, version_of, work
 
 ATTEMPTS = 3
 """How often in a row processes may die without finishing anything before what is left is given up."""
-ROUND = 4
-"""On a cluster, groups per core that are sent off before the next ones: what is finished is kept after each such round."""
+PATIENCE = 30
+"""Seconds for a scheduler or a worker to answer a question."""
+
+Finished = Iterator[tuple[list[Run], list[dict]]]
 
 
-def finished(
-    groups: list[list[Run]], source: Source, jobs: int, scheduler: str | None
-) -> Iterator[tuple[list[Run], list[dict]]]:
+class ClusterError(SamenetError):
+    """The cluster went away."""
+
+
+def finished(groups: list[list[Run]], source: Source, jobs: int, scheduler: str | None) -> Finished:
     """Train the groups; yield each with its rows as soon as it is finished, in no order.
 
     A process that dies takes nothing down but what it was at; that is tried again. UsageError where there is no cluster.
     """
-    with _cluster(scheduler) as cores:
-        for _, same in itertools.groupby(groups, key=lambda group: group[0].implementation):
-            # Two frameworks in one process can clash; here, each implementation gets processes of its own.
-            yield from _persistent(list(same), source, jobs, cores)
-            if cores is None:
-                _end_processes()
+    if scheduler is not None:
+        yield from _on_cluster(groups, source, scheduler)
+        return
+    for _, same in itertools.groupby(groups, key=lambda group: group[0].implementation):
+        # Two frameworks in one process can clash; each implementation gets processes of its own.
+        yield from _on_processes(list(same), source, jobs)
+        _end_processes()
 
 
-def _persistent(
-    groups: list[list[Run]], source: Source, jobs: int, cores: int | None
-) -> Iterator[tuple[list[Run], list[dict]]]:
+def _on_processes(groups: list[list[Run]], source: Source, jobs: int) -> Finished:
+    from joblib.externals.loky.process_executor import BrokenProcessPool  # which TerminatedWorkerError is
+
     waiting = dict(enumerate(groups))
-    attempts, reason = 0, ""
+    attempts = 0
     while waiting and attempts < ATTEMPTS:
         attempts += 1
         try:
-            for number, rows in _parallel(waiting, source, jobs, cores):
+            for number, rows in _parallel(waiting, source, jobs):
                 attempts = 0
                 yield waiting.pop(number), rows
-        except Exception as error:
-            if type(error).__name__ not in ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker"):
-                raise
-            reason = f"its process was killed ({type(error).__name__}), {attempts + 1} times in a row"
+        except BrokenProcessPool:
+            continue
     for group in waiting.values():
-        yield group, [{"error": reason} for _ in group]
+        yield group, [{"error": f"its process was killed, {ATTEMPTS} times in a row"} for _ in group]
 
 
-def _parallel(
-    waiting: dict[int, list[Run]], source: Source, jobs: int, cores: int | None
-) -> Iterable[tuple[int, list[dict]]]:
-    tasks = [joblib.delayed(work)(number, runs, source) for number, runs in waiting.items()]
-    if cores is None:
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
-            parallel = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
-            yield from parallel(tasks)
-        return
-    # joblib's Dask backend hands its results over all at once; in rounds, so that they can be kept meanwhile.
-    for start in range(0, len(tasks), ROUND * cores):
-        yield from joblib.Parallel(n_jobs=-1, batch_size=1)(tasks[start : start + ROUND * cores])
+def _parallel(waiting: dict[int, list[Run]], source: Source, jobs: int) -> Iterable[tuple[int, list[dict]]]:
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        parallel = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
+        return parallel([joblib.delayed(work)(number, runs, source) for number, runs in waiting.items()])
 
 
 def _end_processes() -> None:
@@ -71,27 +65,57 @@ def _end_processes() -> None:
     get_reusable_executor().shutdown(wait=True)
 
 
-@contextmanager
-def _cluster(address: str | None) -> Iterator[int | None]:
-    """Connected to the cluster: its cores; None where there is no address."""
-    if address is None:
-        yield None
-        return
+def _on_cluster(groups: list[list[Run]], source: Source, address: str) -> Finished:
+    # Dask's own futures, not joblib's backend for them: that one hands results over all at once, and where a worker cannot
+    # read what it is sent, waits for ever.
     try:
-        from distributed import Client
+        from distributed import Client, as_completed
+        from distributed.scheduler import KilledWorker
     except ImportError as error:
-        raise UsageError(
-            f"--scheduler: Python package {error.name} is not installed: pip install -r requirements-dask.txt"
-        ) from error
-    client: Any
+        missing = f"Python package {error.name} is not installed: pip install -r requirements-dask.txt"
+        raise UsageError(f"--scheduler: {missing}") from error
     try:
-        client = Client(address, timeout=10, set_as_default=True)
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--scheduler: no Dask scheduler answers at {address!r}: {error or type(error).__name__}"
+            f"--scheduler: expected a Dask scheduler at {address!r}, none answers; check the address"
         ) from error
-    with client, joblib.parallel_config("dask", client=client):
-        cores = sum(client.nthreads().values())
-        if cores == 0:
-            raise UsageError(f"--scheduler: {address!r} has no workers; start some: dask worker {address} --nthreads 1")
-        yield cores
+    with client:
+        _check_workers(client, address, sorted({group[0].implementation for group in groups}))
+        [sent] = client.scatter([source], broadcast=True)
+        futures = {client.submit(work, n, group, sent, pure=False): group for n, group in enumerate(groups)}
+        for future in as_completed(futures, loop=client.loop):
+            if future.status == "cancelled" or client.status != "running":
+                raise ClusterError(
+                    f"the scheduler at {address} went away; what is finished is kept: give the same command again"
+                )
+            group = futures.pop(future)
+            try:
+                yield group, future.result()[1]
+            except KilledWorker as error:
+                reason = f"its workers were killed, the last at {error.last_worker.address}"
+                yield group, [{"error": reason} for _ in group]
+
+
+def _check_workers(client: Any, address: str, implementations: list[str]) -> None:
+    """Every worker and the scheduler have this machine's sources and packages; UsageError otherwise."""
+    started = f"start the scheduler and the workers with PYTHONPATH at this checkout: dask worker {address} --nthreads 1"
+    workers = client.scheduler_info()["workers"]
+    if not workers:
+        raise UsageError(f"--scheduler: expected workers at {address!r}, found none; {started}")
+    own = [version_of(name) for name in implementations]
+    try:
+        client.submit(version_of, "numpy", pure=False).result(timeout=PATIENCE)  # the scheduler reads it too
+        theirs = client.run(_versions, implementations)
+    except Exception as error:  # whatever another machine may raise
+        said = " ".join(str(error).split())[:200]
+        raise UsageError(f"--scheduler: the cluster cannot run this study ({said}); {started}") from error
+    for worker, versions in theirs.items():
+        if versions != own:
+            raise UsageError(
+                f"--scheduler: expected this machine's sources and packages at {worker}, found others; {started}"
+            )
+
+
+def _versions(implementations: list[str]) -> list[str]:
+    return [version_of(name) for name in implementations]
