@@ -168,7 +168,7 @@ def _study_parser() -> flags.Parser:
                         metavar="N", help=f"updates per run (default: {default.num_iterations})")  # fmt: skip
     parser.add_argument("--dtype", default=default.dtype, metavar="float64|float32", help="precision (default: float64)")
     for metric, margin in (("cost", 0.01), ("accuracy", 0.01)):
-        of = "final cost on the training examples" if metric == "cost" else "accuracy on the test examples"
+        of = "training cost at the end of the runs" if metric == "cost" else "accuracy on the test examples"
         parser.add_argument(f"--margin-{metric}", type=flags.number, default=margin, metavar="M",
                             help=f"largest mean difference of the {of} that is equivalent (default: {margin})")  # fmt: skip
     parser.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on the workers of this Dask scheduler")
@@ -373,7 +373,7 @@ def run_study(options: argparse.Namespace) -> int:
     """Run a study; 1 where implementations differ, 3 where runs are missing or too few to tell."""
     jobs = flags.jobs(options)
     grid = flags.grid(options)
-    margins = {"train_cost": options.margin_cost, "test_accuracy": options.margin_accuracy}
+    margins = {"training_cost": options.margin_cost, "test_accuracy": options.margin_accuracy}
     for metric, margin in margins.items():
         if not 0 < margin < float("inf"):
             raise UsageError(f"--margin-{metric.split('_')[1]}: expected a number > 0, got {margin}")

@@ -3,11 +3,11 @@
 import hashlib
 import importlib
 import json
-import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,9 @@ ONE_AT_A_TIME = threading.Lock()
 
 SOURCES = ("shared/contract.py", "shared/parameters.py", "shared/synthetic.py", "shared/study/runs.py")
 """What decides a run's result, beside the implementation."""
+
+LAST = 1000
+"""Updates at the end of a run over whose training costs the mean is taken: with dropout, a single one says little."""
 
 Part = tuple[NDArray, NDArray]
 
@@ -87,9 +90,7 @@ def work(number: int, runs: Sequence[Run], source: Source) -> tuple[int, list[di
         "TF_NUM_INTEROP_THREADS",
     ):
         os.environ[name] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # every run is traced anew, which it warns of
-    with ONE_AT_A_TIME:
+    with ONE_AT_A_TIME, _quiet():
         try:
             return number, _rows(runs, source)
         except ImportError as error:
@@ -97,6 +98,19 @@ def work(number: int, runs: Sequence[Run], source: Source) -> tuple[int, list[di
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
     return number, [{"error": reason} for _ in runs]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without standard error: whatever a framework has to say of processors and of retracing, it says for every run."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _rows(runs: Sequence[Run], source: Source) -> list[dict]:
@@ -126,7 +140,7 @@ def _train(run: Run, X: NDArray, Y: NDArray) -> tuple[Parameters, float]:
             X, Y, _initial(run, X), **hyper.of(variant), lengths=lengths, seed=hyper.seed, frozen=effective.frozen
         )
     )
-    return parameters, float(costs[-1])
+    return parameters, float(np.mean(costs[-LAST:]))
 
 
 def _initial(run: Run, X: NDArray) -> Parameters:
@@ -136,7 +150,7 @@ def _initial(run: Run, X: NDArray) -> Parameters:
 def train_together(runs: Sequence[Run], parts: Sequence[Part]) -> list[tuple[Parameters, float]]:
     """What numpy_impl's train_segments computes for each run, bit for bit, with a leading axis of replicates.
 
-    Each run has its own examples, initial parameters and masks. Returns the final parameters and the last training cost.
+    Each run has its own examples, initial parameters and masks. Returns parameters and the mean of the last costs.
     """
     from numpy_impl.gradients import gradients_and_cache
     from numpy_impl.network import Network
@@ -155,18 +169,18 @@ def train_together(runs: Sequence[Run], parts: Sequence[Part]) -> list[tuple[Par
         for each in networks:
             each.reset_dropout()
 
-    masks = None
-    before, logits = stacked, X
+    masks, costs = None, []
     for iteration in range(runs[0].num_iterations):
         if effective.dropout and (iteration == 0 or not effective.frozen):
             # As each network would draw them: D1, then D2, from its own generator.
             drawn = [[each.rng.random((h, X.shape[-1])) for h in hyper.hidden] for each in networks]
             masks = tuple(np.stack(layer) < hyper.keep_prob for layer in zip(*drawn, strict=True))
         gradients, cache = gradients_and_cache(network, X, Y, settings["lambd"], masks)
-        before, logits = network.parameters, cache[-4]
-        network.parameters = update_parameters(before, gradients, settings["learning_rate"])
-    costs = training_costs([logits], Y, [before], settings["lambd"])[0]
-    return [({name: value[r] for name, value in network.parameters.items()}, float(costs[r])) for r in range(len(runs))]
+        if iteration >= runs[0].num_iterations - LAST:
+            costs.append(training_costs([cache[-4]], Y, [network.parameters], settings["lambd"])[0])
+        network.parameters = update_parameters(network.parameters, gradients, settings["learning_rate"])
+    means = np.stack(costs, axis=-1).mean(axis=-1)  # (R,)
+    return [({name: value[r] for name, value in network.parameters.items()}, float(means[r])) for r in range(len(runs))]
 
 
 def _score(parameters: Parameters, parts: dict[str, Part]) -> dict:

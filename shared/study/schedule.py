@@ -1,6 +1,7 @@
 """Where the runs of a study go: processes of this machine (joblib), or the workers of a Dask cluster."""
 
 import itertools
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -39,6 +40,8 @@ def finished(groups: list[list[Run]], source: Source, jobs: int, scheduler: str 
 def _on_processes(groups: list[list[Run]], source: Source, jobs: int) -> Finished:
     from joblib.externals.loky.process_executor import BrokenProcessPool  # which TerminatedWorkerError is
 
+    # A process that has grown too large is replaced, which is as it should be.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     waiting = dict(enumerate(groups))
     attempts = 0
     while waiting and attempts < ATTEMPTS:

@@ -47,7 +47,7 @@ COLUMNS = {
     "version": "TEXT NOT NULL",
     "finished": "TEXT NOT NULL",
 }
-"""Costs are cross-entropies without dropout and penalty; training_cost is the last one that the run itself recorded."""
+"""Costs are cross-entropies without dropout and penalty; training_cost is the mean of the last that the run recorded."""
 
 
 class StoreError(SamenetError):

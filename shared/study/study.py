@@ -19,7 +19,7 @@ from shared.study.schedule import finished
 from shared.study.store import Store, as_csv, key_of
 
 SCHEMA = 1
-METRICS = tuple(f"{part}_{what}" for what in ("cost", "accuracy") for part in ("train", "dev", "test"))
+METRICS = ("training_cost", *(f"{part}_{what}" for what in ("cost", "accuracy") for part in ("train", "dev", "test")))
 Listener = Callable[[int, int, float | None], None]
 
 
@@ -34,8 +34,8 @@ def study(
 ) -> tuple[dict, bytes]:
     """Run the grid; (content of study.json, of study.csv).
 
-    dataset: None for the built-in data. margins: of train_cost and test_accuracy, the largest mean difference that is called
-    equivalent. `listen` hears how many runs are done, of how many, and how long the last took.
+    dataset: None for the built-in data. margins: of training_cost and test_accuracy, the largest mean difference that is
+    called equivalent. `listen` hears how many runs are done, of how many, and how long the last took.
     """
     runs = grid.runs()
     source = Source(None, None)
