@@ -1,7 +1,7 @@
 """Choosing a setting on the dev part, never on the test part: the one-standard-error rule."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,7 +26,7 @@ def simplicity(setting: Setting) -> tuple:
     return math.prod(setting.hidden), -(setting.lambd or 0.0), setting.keep_prob or 1.0, setting.learning_rate
 
 
-def one_standard_error(dev_costs: dict[Setting, Sequence[float]]) -> tuple[Setting, Setting, float]:
+def one_standard_error(dev_costs: Mapping[Setting, Sequence[float]]) -> tuple[Setting, Setting, float]:
     """(chosen, best, limit): the simplest setting whose mean dev cost is within one standard error of the best's.
 
     (Breiman et al. 1984; Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.10.) A run that diverged

@@ -1,6 +1,7 @@
 """What a study runs: every combination of settings, each with a list of seeds."""
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -115,13 +116,14 @@ class Grid:
 
     def runs(self) -> list[Run]:
         """Every run once. UsageError where a value is out of range, or they are too many."""
-        settings, seeds = self.settings(), self.all_seeds()
-        count = len(settings) * len(seeds) * len(self.implementations)
-        if count > MAX_RUNS:
-            raise UsageError(f"the grid: expected at most {MAX_RUNS:,} runs, got {count:,}")
+        axes = (len(self.data_seeds), len(self.split_seeds), len(self.init_seeds), len(self.seeds))
+        settings = math.prod(map(len, (self.variants, self.lambds, self.keep_probs, self.learning_rates, self.hiddens)))
+        count = len(self.implementations) * settings * (math.prod(axes) if self.crossed else max(axes))
+        if count > MAX_RUNS:  # before anything is listed
+            raise UsageError(f"the grid: expected at most {MAX_RUNS:,} runs, got up to {count:,}")
         found: dict[Run, None] = {}
         for implementation, setting, (data_seed, split_seed, init_seed, seed) in itertools.product(
-            self.implementations, settings, seeds
+            self.implementations, self.settings(), self.all_seeds()
         ):
             drawn = seed if setting.keep_prob not in (None, 1.0) else None
             luck = Seeds(data_seed, split_seed, init_seed, drawn)

@@ -1,0 +1,454 @@
+"""Studies: the grid, the runs, the choice, and how a study goes on where it was."""
+
+import csv
+import json
+import math
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.config import VARIANTS
+from shared.contract import join, segment_lengths
+from shared.errors import UsageError
+from shared.parameters import initialize_parameters
+from shared.study.choose import interval, one_standard_error, simplicity
+from shared.study.grid import MAX_RUNS, Grid, Setting, groups
+from shared.study.runs import LAST, Source, split, train_together, version_of, work
+from shared.study.store import Store, StoreError, key_of
+from shared.synthetic import make_dataset
+
+ROOT = Path(__file__).resolve().parents[1]
+GRID = Grid(
+    implementations=["numpy"], variants=["none", "l2", "dropout"], lambds=[0.7], keep_probs=[0.86], learning_rates=[0.3],
+    hiddens=[(20, 3)], data_seeds=[0], split_seeds=[None], init_seeds=[1, 2, 3], seeds=[4, 5, 6], crossed=False,
+    num_iterations=20, dtype="float64", dev_share=None,
+)  # fmt: skip
+SMALL = ("study", "--implementations", "numpy", "--iterations", "30")
+
+
+@pytest.fixture
+def run_study(run_compare, tmp_path, clean_environment):
+    """A function that runs `compare.py study`, always in the same folder: (exit code, output, errors, study.json)."""
+
+    def run(*flags):
+        command = [sys.executable, str(ROOT / "compare.py"), *SMALL, "--out", str(tmp_path), *map(str, flags)]
+        done = subprocess.run(command, env=clean_environment, capture_output=True, text=True, check=False)
+        path = tmp_path / "study.json"
+        return done.returncode, done.stdout, done.stderr, json.loads(path.read_text()) if path.exists() else None
+
+    return run
+
+
+def rows_in(folder):
+    with sqlite3.connect(folder / "study.sqlite") as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute("SELECT * FROM runs")]
+
+
+# The grid
+
+
+def test_seeds_go_side_by_side_and_a_variant_is_not_repeated_over_what_it_does_not_have():
+    runs = replace(GRID, lambds=[0.1, 0.7], keep_probs=[0.5, 0.86]).runs()
+    count = {name: sum(run.setting.variant == name for run in runs) for name in GRID.variants}
+    assert count == {"none": 3, "l2": 6, "dropout": 6}
+    assert len(set(runs)) == len(runs)
+    assert {(run.seeds.init_seed, run.seeds.seed) for run in runs if run.setting.variant == "dropout"} == {
+        (1, 4),
+        (2, 5),
+        (3, 6),
+    }
+    assert all(run.seeds.seed is None for run in runs if run.setting.variant != "dropout")
+    assert all(run.setting.lambd is None for run in runs if run.setting.variant != "l2")
+
+
+def test_crossed_seeds_are_every_combination_once():
+    runs = replace(GRID, crossed=True).runs()
+    count = {name: sum(run.setting.variant == name for run in runs) for name in GRID.variants}
+    assert count == {"none": 3, "l2": 3, "dropout": 9}  # masks make no difference without dropout
+
+
+def test_one_seed_goes_beside_many_and_other_lengths_are_refused():
+    assert len(replace(GRID, seeds=[4]).runs()) == 9
+    with pytest.raises(UsageError, match="--seeds: expected 1 or 3 seeds, as --init-seeds has, got 2"):
+        replace(GRID, seeds=[4, 5]).runs()
+
+
+def test_too_many_runs_are_refused_before_any_is_listed():
+    with pytest.raises(UsageError, match=f"at most {MAX_RUNS:,} runs, got up to 3,000,000,000"):
+        replace(GRID, crossed=True, init_seeds=range(100_000), seeds=range(10_000)).runs()
+
+
+def test_only_numpy_s_runs_of_one_setting_are_trained_together():
+    runs = replace(GRID, implementations=["numpy", "torch"], init_seeds=range(7), seeds=range(7)).runs()
+    sizes = [(group[0].implementation, len(group)) for group in groups(runs, 211)]
+    assert sizes == [("numpy", 5), ("numpy", 2)] * 3 + [("torch", 1)] * 21
+    assert [run for group in groups(runs, 211) for run in group] == runs
+    assert all(len({run.setting for run in group}) == 1 for group in groups(runs, 211))
+    assert {len(group) for group in groups(runs, 10**6)} == {1}  # large data gain nothing by it
+
+
+# The runs
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_runs_trained_together_are_bit_for_bit_those_trained_alone(variant, dtype, reference):
+    grid = replace(GRID, variants=[variant], dtype=dtype, data_seeds=[0, 1, 0], num_iterations=30)
+    runs = grid.runs()
+    parts = [Source(None, None).parts(run)["train"] for run in runs]
+    assert not np.array_equal(parts[0][0], parts[1][0])
+    for run, (X, Y), (parameters, cost) in zip(runs, parts, train_together(runs, parts), strict=True):
+        hyper, chosen = run.hyperparameters(), VARIANTS[variant]
+        initial = initialize_parameters([2, 20, 3, 1], run.seeds.init_seed, dtype)
+        alone, costs = join(
+            reference.training.train_segments(
+                X, Y, initial, **hyper.of(chosen), lengths=segment_lengths(30), seed=hyper.seed, frozen=chosen.frozen
+            )
+        )
+        assert all(np.array_equal(parameters[name], alone[name]) and parameters[name].dtype == dtype for name in alone)
+        assert cost == float(np.mean(costs[-LAST:]))
+
+
+@pytest.mark.parametrize("implementation", ["numpy", "torch", "tensorflow"])
+def test_a_run_is_scored_alike_whoever_trained_it(implementation):
+    runs = replace(GRID, implementations=[implementation], variants=["l2"], init_seeds=[3], seeds=[1]).runs()
+    number, [row] = work(7, runs, Source(None, None))
+    assert number == 7
+    assert row["status"] == "completed"
+    assert row["version"] == version_of(implementation)
+    _, [same] = work(0, replace(GRID, variants=["l2"], init_seeds=[3], seeds=[1]).runs(), Source(None, None))
+    for metric in ("train_cost", "test_cost", "training_cost", "train_accuracy", "test_accuracy"):
+        assert row[metric] == pytest.approx(same[metric], rel=1e-13)
+    assert "dev_cost" not in row
+
+
+def test_a_run_that_goes_wrong_is_told_and_nothing_is_made_up(monkeypatch):
+    def broken(*_, **__):
+        raise ValueError("no")
+
+    monkeypatch.setattr("shared.study.runs.train_together", broken)
+    assert work(0, GRID.runs()[:2], Source(None, None)) == (0, [{"error": "ValueError: no"}] * 2)
+
+
+def test_a_run_that_diverges_says_so():
+    run = replace(GRID, variants=["l2"], lambds=[1e12], num_iterations=50).runs()[:1]
+    with np.errstate(all="ignore"):
+        [row] = work(0, run, Source(None, None))[1]
+    assert row["status"] == "diverged"
+
+
+def test_the_dev_part_is_split_off_the_training_part_with_the_same_share_of_each_class():
+    data = make_dataset()
+    parts = split(data.X_train, data.Y_train, 0.2, 0)
+    assert parts["dev"][0].shape == (2, 42)
+    assert parts["train"][0].shape == (2, 169)
+    columns = np.concatenate([np.vstack(parts[name]) for name in parts], axis=1)
+    whole = np.vstack([data.X_train, data.Y_train])
+    assert sorted(map(tuple, columns.T)) == sorted(map(tuple, whole.T))  # every example in one of them, once
+    assert abs(parts["dev"][1].mean() - data.Y_train.mean()) < 0.02
+    again, other = (split(data.X_train, data.Y_train, 0.2, seed)["dev"][0] for seed in (0, 1))
+    assert np.array_equal(again, parts["dev"][0])
+    assert not np.array_equal(other, parts["dev"][0])
+
+
+@pytest.mark.parametrize("share", [0.001, 0.999])
+def test_both_parts_have_both_classes(share):
+    data = make_dataset()
+    for _, Y in split(data.X_train, data.Y_train, share, 0).values():
+        assert set(np.unique(Y)) == {0.0, 1.0}
+
+
+# Choosing
+
+
+def test_the_simplest_within_one_standard_error_is_chosen():
+    weak, strong, best = (Setting("l2", lambd, None, 0.3, (20, 3)) for lambd in (0.1, 3.0, 0.7))
+    costs = {weak: [0.22, 0.24], best: [0.20, 0.24], strong: [0.23, 0.24]}
+    chosen, lowest, limit = one_standard_error(costs)
+    assert (chosen, lowest) == (strong, best)
+    assert limit == pytest.approx(0.22 + 0.02)
+    costs[strong] = [0.25, 0.24]
+    assert one_standard_error(costs)[0] == best  # weak is within the limit too, but less regularized
+    costs[best][0] = math.inf  # one of its runs diverged
+    assert one_standard_error(costs)[1] != best
+
+
+def test_simplicity_is_fewer_weights_then_stronger_regularization():
+    settings = [
+        Setting("l2-dropout", 0.7, 0.8, 0.3, (20, 3)), Setting("l2-dropout", 3.0, 0.8, 0.3, (20, 3)),
+        Setting("l2-dropout", 3.0, 0.5, 0.3, (20, 3)), Setting("l2-dropout", 0.0, 1.0, 0.3, (5, 2)),
+    ]  # fmt: skip
+    assert sorted(settings, key=simplicity) == settings[::-1]
+
+
+def test_the_interval_is_student_s():
+    values = np.array([0.1, 0.2, 0.4, 0.5])
+    half = 3.182446305 * values.std(ddof=1) / 2  # t at 0.975 with 3 degrees of freedom
+    assert interval(values) == pytest.approx((0.3 - half, 0.3 + half))
+    assert interval([0.5, 0.5]) == (0.5, 0.5)
+    assert all(map(math.isnan, interval([0.5])))
+
+
+# The store
+
+
+def a_row(run, version="v"):
+    return run.flat() | {"key": key_of(run, "data", version), "data": "data", "status": "completed", "train_cost": 0.1,
+                         "seconds": 1.0, "version": version}  # fmt: skip
+
+
+def test_a_run_is_never_counted_twice(tmp_path):
+    run, other = GRID.runs()[:2]
+    with Store(tmp_path / "s") as one, Store(tmp_path / "s") as two:  # two commands at once
+        one.save([a_row(run)])
+        two.save([a_row(run) | {"train_cost": 0.2}, a_row(other)])
+        kept = one.load([key_of(run, "data", "v"), key_of(other, "data", "v"), "another"])
+    assert len(kept) == 2
+    assert kept[key_of(run, "data", "v")]["train_cost"] == 0.1
+    assert len({key_of(run, data, version) for data in ("a", "b") for version in ("v", "w")}) == 4
+    assert len({key_of(run, "data", "v") for run in GRID.runs()}) == len(GRID.runs())
+
+
+def test_a_store_of_another_version_or_kind_is_left_as_it_is(tmp_path):
+    path = tmp_path / "study.sqlite"
+    with Store(path) as store:
+        store.save([a_row(GRID.runs()[0])])
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="expected a store of version 1, found version 99"):
+        Store(path)
+    assert path.read_bytes() == before
+
+    foreign = tmp_path / "foreign"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    with pytest.raises(StoreError, match="found another database"):
+        Store(foreign)
+    (tmp_path / "text").write_text("no database at all, but a text of some length" * 100)
+    with pytest.raises(StoreError, match="file is not a database"):
+        Store(tmp_path / "text")
+
+
+def test_a_full_disk_loses_nothing_that_was_kept(tmp_path):
+    path = tmp_path / "study.sqlite"
+    runs = replace(GRID, init_seeds=range(400), seeds=[1]).runs()
+    with Store(path) as store:
+        store.save([a_row(run) for run in runs[:10]])
+        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+        store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        with pytest.raises(
+            StoreError, match=r"cannot be written \(database or disk is full\); every run kept before is still"
+        ):
+            store.save([a_row(run) for run in runs[10:]])
+    with Store(path) as store:
+        assert len(store.load(key_of(run, "data", "v") for run in runs)) == 10
+        store.save([a_row(run) for run in runs[10:]])
+        assert len(store.load(key_of(run, "data", "v") for run in runs)) == len(runs)
+
+
+# The command
+
+
+def test_a_study_from_end_to_end_and_once_more(run_study, tmp_path):
+    code, output, errors, results = run_study("--variants", "none", "dropout", "--init-seeds", "1-12", "--seeds", "1-12")
+    assert (code, errors) == (0, "")
+    assert results["counts"] == {"planned": 24, "finished": 24, "kept_before": 0, "diverged": 0}
+    assert "24 of 24 runs" in output
+    table = list(csv.DictReader((tmp_path / "study.csv").read_text().splitlines()))
+    assert len(table) == 24
+    assert {row["variant"] for row in table} == {"none", "dropout"}
+    accuracies = [float(row["test_accuracy"]) for row in table if row["variant"] == "dropout"]
+    entry = next(entry for entry in results["luck"] if entry["variant"] == "dropout")["test_accuracy"]
+    assert entry["mean"] == pytest.approx(np.mean(accuracies))
+    assert entry["interval"] == pytest.approx(interval(accuracies))
+    assert (tmp_path / "study_seeds.png").read_bytes().startswith(b"\x89PNG")
+
+    code, output, _, again = run_study("--variants", "none", "dropout", "--init-seeds", "1-12", "--seeds", "1-12")
+    assert code == 0
+    assert again["counts"]["kept_before"] == 24
+    assert again["luck"] == results["luck"]
+    _, _, _, more = run_study("--variants", "none", "dropout", "--init-seeds", "1-14", "--seeds", "1-14")
+    assert more["counts"] == {"planned": 28, "finished": 28, "kept_before": 24, "diverged": 0}
+
+
+def test_a_study_that_is_killed_goes_on_where_it_was(tmp_path, clean_environment):
+    flags = [
+        *SMALL,
+        "--variants",
+        "dropout",
+        "--init-seeds",
+        "1-60",
+        "--seeds",
+        "1-60",
+        "--jobs",
+        "1",
+        "--out",
+        str(tmp_path),
+    ]
+    command = [sys.executable, str(ROOT / "compare.py"), *flags]
+    command[command.index("30")] = "3000"
+    process = subprocess.Popen(command, env=clean_environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not (tmp_path / "study.sqlite").exists() or not rows_in_or_none(tmp_path):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = rows_in(tmp_path)
+    assert 0 < len(kept) < 60
+    done = subprocess.run(command, env=clean_environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = rows_in(tmp_path)
+    assert len(rows) == len({(row["init_seed"], row["seed"]) for row in rows}) == 60
+    assert all(row in rows for row in kept)  # not trained again
+    assert json.loads((tmp_path / "study.json").read_text())["counts"]["kept_before"] == len(kept)
+
+
+def rows_in_or_none(folder):
+    try:
+        return rows_in(folder)
+    except sqlite3.Error:
+        return None
+
+
+def test_a_worker_that_is_killed_loses_nothing(tmp_path, clean_environment):
+    flags = [
+        *SMALL,
+        "--variants",
+        "dropout",
+        "--init-seeds",
+        "1-60",
+        "--seeds",
+        "1-60",
+        "--jobs",
+        "2",
+        "--out",
+        str(tmp_path),
+    ]
+    command = [sys.executable, str(ROOT / "compare.py"), *flags]
+    command[command.index("30")] = "3000"
+    process = subprocess.Popen(command, env=clean_environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while not (tmp_path / "study.sqlite").exists() or not rows_in_or_none(tmp_path):
+        assert process.poll() is None
+        time.sleep(0.05)
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
+    )
+    workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "popen_loky" in line]
+    assert workers
+    os.kill(workers[0], signal.SIGKILL)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert errors == ""
+    rows = rows_in(tmp_path)
+    assert len(rows) == len({row["init_seed"] for row in rows}) == 60
+
+
+def test_processes_that_always_die_are_given_up_with_what_is_missing(monkeypatch, tmp_path):
+    from shared.study import schedule
+    from shared.study.study import study
+
+    monkeypatch.setattr(schedule, "work", die_on_seed_2)
+    results, _ = study(
+        replace(GRID, variants=["none"], hiddens=[(20, 3), (5, 2)], init_seeds=[1], seeds=[1]), None, {}, tmp_path, 2
+    )
+    assert results["counts"]["finished"] == 1
+    assert results["verdict"] == "incomplete"
+    [missing] = results["missing"]
+    assert "hidden 5,2" in missing["runs"]
+    assert missing["reason"] == "its process was killed, 3 times in a row"
+
+
+def die_on_seed_2(number, runs, source):
+    if runs[0].setting.hidden == (5, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return work(number, runs, source)
+
+
+def test_lambd_and_keep_prob_are_chosen_on_a_part_split_off_and_said_so(run_study, tmp_path):
+    code, output, _, results = run_study("--variants", "l2", "dropout", "--lambd", 0, 0.7, 300, "--keep-prob", 0.1, 0.86,
+                                         "--init-seeds", "1-4", "--seeds", "1-4", "--split-seeds", "1-4")  # fmt: skip
+    assert code == 0
+    assert "dev part: 42 examples split off the training examples" in output
+    assert results["data"]["dev_examples"] == 42
+    l2, dropout = results["choice"]
+    assert l2["chosen"]["lambd"] in (0, 0.7)
+    assert dropout["chosen"]["keep_prob"] == 0.86
+    rows = [row for row in rows_in(tmp_path) if row["variant"] == "l2" and row["lambd"] == l2["chosen"]["lambd"]]
+    assert l2["dev_cost"]["mean"] == pytest.approx(np.mean([row["dev_cost"] for row in rows]))
+    assert (tmp_path / "study_lambd.png").exists()
+    assert (tmp_path / "study_keep_prob.png").exists()
+
+
+def test_the_test_part_has_no_say_in_the_choice():
+    from shared.study.study import choice
+
+    runs = replace(GRID, variants=["l2"], lambds=[0.1, 0.7], dev_share=0.2).runs()
+    lambd = {run: run.setting.lambd or 0.0 for run in runs}
+    rng = np.random.default_rng(0)
+    table = {
+        run: {
+            "status": "completed",
+            "dev_cost": lambd[run] + 0.01 * rng.random(),
+            "dev_accuracy": 0.9,
+            "test_accuracy": 0.9,
+        }
+        for run in runs
+    }
+    before = choice(table)
+    for run in table:
+        table[run]["test_accuracy"] = lambd[run]
+    assert choice(table)[0]["chosen"] == before[0]["chosen"]
+    assert before[0]["chosen"]["lambd"] == 0.1
+    for run in table:
+        table[run]["dev_cost"] = 1 - lambd[run]
+    assert choice(table)[0]["chosen"]["lambd"] == 0.7
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--seeds", "5-1"], "--seeds: expected seeds >= 0 and < 2**31, lowest first"),
+        (["--seeds", "x"], "--seeds: expected a seed or a range such as 1-30, got 'x'"),
+        (["--init-seeds", "1-3", "--seeds", "1-2"], "--seeds: expected 1 or 3 seeds"),
+        (["--lambd", "-1"], "lambd: expected a number >= 0"),
+        (["--keep-prob", "0"], "keep_prob: expected a number > 0"),
+        (["--keep-prob", "nan"], "keep_prob: expected a number > 0"),
+        (["--hidden", "20"], "--hidden: expected the units of two hidden layers such as 20,3, got '20'"),
+        (["--hidden", "20,0"], "hidden: expected a number >= 1"),
+        (["--variants", "l3"], "--variants: expected one of"),
+        (["--dtype", "float16"], "dtype: expected float64 or float32"),
+        (["--dev-share", "1"], "--dev-share: expected a share > 0 and < 1"),
+        (["--split-seeds", "1-3"], "--split-seeds are of the dev part"),
+        (["--margin-cost", "0"], "--margin-cost: expected a number > 0"),
+        (["--data", "no.mat"], "no such file"),
+        (["--data", "no.mat", "--data-seeds", "1"], "--data-seeds are of the built-in data"),
+        (["--crossed", "--seeds", "0-99999", "--init-seeds", "0-99999"], "expected at most 1,000,000 runs"),
+        (["--jobs", "0"], "--jobs: expected a number from 1 to 64"),
+        (["--nonsense"], "unrecognized arguments: --nonsense (see compare.py study --help)"),
+    ],
+)
+def test_a_bad_grid_is_one_clear_line(run_study, tmp_path, flags, message):
+    code, output, errors, _ = run_study(*flags)
+    assert (code, output) == (2, "")
+    assert errors.startswith("compare.py: error: ")
+    assert errors.count("\n") == 1
+    assert message in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_used_is_one_clear_line(run_study, tmp_path):
+    (tmp_path / "study.sqlite").write_text("this is no store" * 100)
+    code, _, errors, _ = run_study("--init-seeds", "1", "--seeds", "1")
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert "file is not a database" in errors
