@@ -1,6 +1,8 @@
 """Where the runs of a study go: processes of this machine (joblib), or the workers of a Dask cluster."""
 
 import itertools
+import logging
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -77,11 +79,14 @@ def _on_cluster(groups: list[list[Run]], source: Source, address: str) -> Finish
     except ImportError as error:
         missing = f"Python package {error.name} is not installed: pip install -r requirements-dask.txt"
         raise UsageError(f"--scheduler: {missing}") from error
+    logging.disable(logging.CRITICAL)  # Dask's many loggers; what goes wrong is said here, in one line
     try:
+        if not re.fullmatch(r"(tcp|tls)://[^/]+:\d{1,5}", address):
+            raise ValueError("no address")
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--scheduler: expected a Dask scheduler at {address!r}, none answers; check the address"
+            f"--scheduler: expected a Dask scheduler at tcp://HOST:PORT, none answers at {address!r}"
         ) from error
     with client:
         _check_workers(client, address, sorted({group[0].implementation for group in groups}))
