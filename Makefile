@@ -24,8 +24,8 @@ lint: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
 
-.venv/extras: .venv/installed requirements-jax.txt requirements-bench.txt requirements-browser.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(foreach extra,jax bench browser,--requirement requirements-$(extra).txt)
+.venv/extras: .venv/installed requirements-jax.txt requirements-bench.txt requirements-browser.txt requirements-dask.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(foreach extra,jax bench browser dask,--requirement requirements-$(extra).txt)
 	touch $@
 
 clean:
