@@ -52,10 +52,16 @@ CONCEPTS = (
         _everywhere("cost.py", "l2_penalty") | {"numpy": ("cost.py", ("l2_penalty", "_penalty"))},
     ),
     Concept(
+        "Weight decay",
+        "gradients",
+        ("decay",),
+        _everywhere("training.py", "make_optimizer") | {"numpy": ("gradients.py", ("decay",))},
+    ),
+    Concept(
         "Gradients",
         "gradients",
         (),
-        _everywhere("gradients.py", "cost_and_gradients") | {"numpy": ("gradients.py", ("_backward", "decay"))},
+        _everywhere("gradients.py", "cost_and_gradients") | {"numpy": ("gradients.py", ("_backward",))},
     ),
     Concept(
         "Update",
@@ -70,8 +76,6 @@ CONCEPTS = (
 
 def concept_of(check: dict) -> Concept | None:
     """The lines to look at first where a comparison fails."""
-    if check["tensor"].startswith("decay"):  # no line of the gradients adds it in a framework: its optimizer does
-        return next(concept for concept in CONCEPTS if concept.stage == "update")
     return next(
         (c for c in CONCEPTS if c.stage == check["stage"] and _tensor(check) in (c.tensors or (_tensor(check),))), None
     )
@@ -103,7 +107,8 @@ def agreement(concept: Concept, checks: list[dict], implementation: str) -> dict
 
 
 def _tensor(check: dict) -> str:
-    return "D" if check["tensor"].startswith("D") else check["tensor"]
+    """Its family, where the concept is of all layers."""
+    return next((family for family in ("decay", "D") if check["tensor"].startswith(family)), check["tensor"])
 
 
 def _piece(path: Path, source: str, name: str) -> tuple[int, str]:
