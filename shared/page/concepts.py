@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.config import IMPLEMENTATIONS
+from shared.parameters import PARAMETER_NAMES
 from shared.workers import ROOT
 
 
@@ -60,7 +61,7 @@ CONCEPTS = (
     Concept(
         "Gradients",
         "gradients",
-        (),
+        tuple(f"d{name}" for name in PARAMETER_NAMES),
         _everywhere("gradients.py", "cost_and_gradients") | {"numpy": ("gradients.py", ("_backward",))},
     ),
     Concept(
