@@ -5,6 +5,7 @@ import importlib
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -134,3 +135,18 @@ def run_compare(tmp_path_factory, clean_environment):
         return Outcome(done.returncode, done.stdout, done.stderr, folder / "out")
 
     return run
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the program, and a function that edits it: the old text must be there."""
+    shutil.copy(ROOT / "compare.py", tmp_path)
+    for package in ("numpy_impl", "torch_impl", "tf_impl", "shared"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def edit(file, old, new):
+        source = (tmp_path / file).read_text()
+        assert old in source, f"{file} no longer holds {old!r}: mend this test"
+        (tmp_path / file).write_text(source.replace(old, new))
+
+    return tmp_path, edit

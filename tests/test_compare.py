@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -284,21 +283,6 @@ def test_an_ascii_terminal_and_a_reader_that_leaves_lose_nothing(clean_environme
 
 
 # Something is wrong in a port
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    """A copy of the program, and a function that edits it: the old text must be there."""
-    shutil.copy(ROOT / "compare.py", tmp_path)
-    for package in ("numpy_impl", "torch_impl", "tf_impl", "shared"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-
-    def edit(file, old, new):
-        source = (tmp_path / file).read_text()
-        assert old in source, f"{file} no longer holds {old!r}: mend this test"
-        (tmp_path / file).write_text(source.replace(old, new))
-
-    return tmp_path, edit
 
 
 MISTAKES = {

@@ -66,10 +66,14 @@ def show_study(results: dict, console: Console) -> None:
         console.print(_choice(results))
         console.print("chosen: the simplest setting within one standard error of the lowest mean dev cost", style="dim")
     if results["equivalence"]:
-        console.print(_equivalence(results["equivalence"][:SHOWN]))
+        console.print(_equivalence(results["equivalence"][:SHOWN], results))
         if len(results["equivalence"]) > SHOWN:
             console.print(f"... {len(results['equivalence']) - SHOWN} more in study.json", highlight=False)
-        console.print("mean difference of runs of equal seeds, its 90 % interval; power of showing equivalence", style="dim")
+        console.print(
+            "difference: mean over runs of equal seeds, and its 90 % interval; equivalent: the interval lies within the margin; "
+            "needed: runs for a power of 0.9",
+            style="dim",
+        )
     if counts["diverged"]:
         console.print(Text(f"{counts['diverged']} runs diverged: they are in no mean", "yellow"))
     for entry in results["missing"]:
@@ -144,30 +148,37 @@ def _choice(results: dict) -> Table:
     return table
 
 
-def _equivalence(rows: list[dict]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+def _equivalence(rows: list[dict], results: dict) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("")
     table.add_column("of")
-    for heading in ("runs", "difference", "interval", "margin", "power", "needed"):
+    for heading in ("difference", "margin", "power", "needed"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")
     previous = None
     for entry in rows:
-        name = f"{entry['variant']}: {entry['one']}, {entry['other']}"
-        low, high = entry["interval"] or (math.nan, math.nan)
-        cells = [str(entry["n"]), _short(entry["mean"]), f"{_short(low)} to {_short(high)}", f"{entry['margin']:g}"]
-        cells += [f"{entry['power']:.2f}" if entry["power"] is not None else "-"]
-        cells += [f"{entry['needed']:,}" if entry["needed"] is not None else "-"]
-        verdict = Text(entry["verdict"], STYLES[entry["verdict"]])
-        table.add_row(Text("" if name == previous else name), entry["metric"].replace("_", " "), *cells, verdict)
+        name = f"{_name(entry, results)}, {entry['n']} runs"
+        if name != previous:
+            table.add_row(Text(name, "bold"))
         previous = name
+        low, high = entry["interval"] or (math.nan, math.nan)
+        mean = "-" if entry["mean"] is None else f"{_short(entry['mean'])} +- {(high - low) / 2:.4f}"
+        power, needed = entry["power"], entry["needed"]
+        cells = [
+            mean,
+            f"{entry['margin']:g}",
+            "-" if power is None else f"{power:.2f}",
+            "-" if needed is None else f"{needed:,}",
+        ]
+        what = "cost" if "cost" in entry["metric"] else "accuracy"
+        table.add_row(f"  {entry['one']}, {entry['other']}", what, *cells, Text(entry["verdict"], STYLES[entry["verdict"]]))
     return table
 
 
 def _short(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "-"
-    return "0" if abs(value) < 5e-5 else f"{value:+.4f}"
+    return f"{value:+.4f}"
 
 
 def draw_study(results: dict, folder: Path) -> list[Path]:

@@ -95,7 +95,9 @@ def study(
 def luck(table: dict[Run, dict]) -> list[dict]:
     """Over the seeds, for each setting and implementation: mean, 95 % interval, spread and range of every measure."""
     found = []
-    for (setting, implementation), rows in _by(table, lambda run: (run.setting, run.implementation)).items():
+    by = _by(table, lambda run: (run.setting, run.implementation))
+    settings = list(dict.fromkeys(setting for setting, _ in by))
+    for (setting, implementation), rows in sorted(by.items(), key=lambda item: settings.index(item[0][0])):
         entry = {**_named(setting), "implementation": implementation, "runs": len(rows)}
         for metric in METRICS:
             values = _finite([row[metric] for row in rows])
