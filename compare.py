@@ -357,7 +357,7 @@ def run_bench(options: argparse.Namespace) -> int:
     dataset = _dataset(options.data, data_seed)
     path = options.out / "bench.json"
     prepare(path)
-    data_flags = ["--data", options.data] if options.data else ["--data-seed", str(data_seed)]
+    data_flags = [f"--data={options.data}"] if options.data else ["--data-seed", str(data_seed)]
     work = options.updates, options.rounds, options.growth, options.whole
     with BenchProgress(Console(stderr=True)) as progress:
         results = measure(dataset, implementations, *work, data_flags, progress)

@@ -8,7 +8,7 @@ from numpy_impl.network import Network, read_parameters
 from shared.contract import Segment, join, segment_lengths
 
 LOGITS = 2**18
-"""Numbers: logits of past updates that training keeps before it computes their costs together."""
+"""Numbers: logits (and weights, with L2) of past updates that training keeps before it computes their costs together."""
 
 
 def update_parameters(parameters, grads, learning_rate):
@@ -39,12 +39,13 @@ def train_segments(X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_
         network.reset_dropout()
     for length in lengths:
         costs, D1s, D2s = [], [], []
-        for stretch in _stretches(length, Y.size):
+        for stretch in _stretches(length, Y.size + (_weights(network) if lambd else 0)):
             Z3s, before = [], []
             for _ in range(stretch):
                 gradients, cache = gradients_and_cache(network, X, Y, lambd, masks)
                 Z3s.append(cache[-4])
-                before.append(network.parameters)
+                if lambd:
+                    before.append(network.parameters)
                 if keep_prob < 1:
                     D1s.append(cache[1])
                     D2s.append(cache[6])
@@ -63,7 +64,11 @@ def train(X, Y, parameters, *, learning_rate, num_iterations, lambd=0.0, keep_pr
                                lambd=lambd, keep_prob=keep_prob, seed=seed))  # fmt: skip
 
 
-def _stretches(length, m):
-    """The lengths of the stretches of updates whose logits are kept, at most LOGITS numbers at a time."""
-    longest = max(1, LOGITS // m)
+def _weights(network):
+    return sum(network.parameters[name].size for name in ("W1", "W2", "W3"))
+
+
+def _stretches(length, numbers):
+    """The lengths of the stretches of updates of which so many numbers each are kept, at most LOGITS in all."""
+    longest = max(1, LOGITS // numbers)
     return [min(longest, length - done) for done in range(0, length, longest)]

@@ -4,11 +4,14 @@ Messages go to the parent as JSON lines on what was standard output; whatever a 
 """
 
 import importlib
+import itertools
 import json
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +49,26 @@ def _train_variant(task: dict, port: dict, name: str, send: Send) -> None:
         send("progress", variant=variant.name, iteration=done, cost=cost)
 
     lengths = task["lengths"][variant.name]
-    seconds = record_run(port, X, Y, parameters, hyper, variant, lengths, _inputs(task), folder, report)
+    with _warnings_of(IMPLEMENTATIONS[task["implementation"]]) as notes:
+        seconds = record_run(port, X, Y, parameters, hyper, variant, lengths, _inputs(task), folder, report)
     per_iteration = np.diff(seconds, prepend=0) / lengths
     # The first segment holds what is paid once: tracing, compiling, first touches.
     steady = per_iteration[1:] if len(per_iteration) > 1 else per_iteration
-    send("trained", variant=variant.name, seconds=seconds[-1], us_per_iteration=1e6 * float(np.median(steady)))
+    per_update = 1e6 * float(np.median(steady))
+    send("trained", variant=variant.name, seconds=seconds[-1], us_per_iteration=per_update, notes=list(dict.fromkeys(notes)))
+
+
+@contextmanager
+def _warnings_of(package: str) -> Iterator[list[str]]:
+    """What a package logs as a warning meanwhile, such as that it runs uncompiled."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger(package).addHandler(handler)
+    try:
+        yield said
+    finally:
+        logging.getLogger(package).removeHandler(handler)
 
 
 def reference(task: dict, send: Send) -> None:
@@ -93,13 +111,15 @@ def bisect(task: dict, send: Send) -> None:
     variant = hyper.effective(VARIANTS[task["variant"]])
     before, length = task["lengths"][variant.name][: task["segment"]], task["lengths"][variant.name][task["segment"]]
     training = importlib.import_module(f"{IMPLEMENTATIONS[task['implementation']]}.training")
+    # The last is never reached. A port may compile runs with long segments, and is to do here what it did there.
+    lengths = [*before, *[1] * length, max(task["lengths"][variant.name])]
     run = training.train_segments(
-        X, Y, parameters, lengths=[*before, *[1] * length], seed=hyper.seed, frozen=variant.frozen, **hyper.of(variant)
+        X, Y, parameters, lengths=lengths, seed=hyper.seed, frozen=variant.frozen, **hyper.of(variant)
     )
     for _ in before:
         parameters = next(run).parameters
     folder = Path(task["folder"]) / task["implementation"] / variant.name / "bisected"
-    write_record(folder, parameters, [1] * length, run)
+    write_record(folder, parameters, [1] * length, itertools.islice(run, length))
     problem = _alignment_problem(X, Y, hyper, variant.name)
     place = {"variant": variant.name, "implementation": task["implementation"]}
     result = repeat_in_segments(problem, RunRecord(folder), place)

@@ -59,7 +59,7 @@ def compare(
         for i in implementations
     }
 
-    store = out and Store(out / "proved", dataset, hyper, describe(THREADS))
+    store = out and Store(out / "proved", dataset, hyper, describe(THREADS), implementations)
     for v, i in runs if store and not fresh else ():
         kept = store.load(effective[v], i, plan.of(v, i)) if store else None
         if kept:
@@ -69,6 +69,7 @@ def compare(
     left = {i: [v for v in variants if runs[v, i]["status"] == "not run"] for i in implementations}
 
     diagnoses: list[dict] = []
+    notes: list[str] = []
     seconds = {"all": 0.0, "ports": 0.0, "reference": 0.0}
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="samenet-") as name:
@@ -95,6 +96,7 @@ def compare(
                     run = runs[message["variant"], task["implementation"]]
                     run |= _score(folder / task["implementation"] / message["variant"], dataset, hyper)
                     run |= {"seconds": message["seconds"], "microseconds_per_iteration": message["us_per_iteration"]}
+                    notes += [f"{run['implementation']}, {run['variant']}: {note}" for note in message["notes"]]
                     verification = base | {
                         "task": "verify",
                         "implementation": task["implementation"],
@@ -124,7 +126,7 @@ def compare(
                         workers.submit(base | same_run | {"task": "bisect", "segment": segment})
                 elif event == "bisected":
                     runs[message["variant"], task["implementation"]]["first_bad_update"] = message["update"]
-                elif event == "crashed" and task["task"] == "train":
+                elif event == "crashed" and "variant" in message:  # the implementation's other variants go on
                     _give_up(plan, runs, task | {"variants": [message["variant"]]}, message["reason"])
                 elif event in ("missing", "crashed"):
                     task |= {"status": event, "reason": message["reason"]}
@@ -136,7 +138,13 @@ def compare(
             failure |= _keep_reproduction(folder, failure, out)
             failure["first_bad_update"] = runs[failure["variant"], failure["implementation"]].get("first_bad_update")
     seconds["all"] = time.monotonic() - started
-    return _results(dataset, hyper, variants, runs, plan, failures, diagnoses, axes) | {"seconds": seconds}
+    for (v, i), run in runs.items():
+        if store and run["status"] != "completed":
+            store.save(effective[v], i, run, [])  # which forgets what was proved of it before
+    if store and store.problem:
+        notes.append(f"not kept for the next time: {store.problem}")
+    results = _results(dataset, hyper, variants, runs, plan, failures, diagnoses, axes)
+    return results | {"notes": notes, "seconds": seconds}
 
 
 def _is_of(check: dict, run: dict) -> bool:

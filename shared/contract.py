@@ -29,11 +29,10 @@ class Segment:
     masks: tuple[NDArray, NDArray] | None
 
 
-def segment_lengths(num_iterations: int, mask_bytes: int = 0) -> list[int]:
-    """Lengths of the segments of a run: RECORD_EVERY updates, fewer where the masks (bytes per iteration) need it."""
-    longest = RECORD_EVERY
+def segment_lengths(num_iterations: int, mask_bytes: int = 0, longest: int = RECORD_EVERY) -> list[int]:
+    """Lengths of the segments of a run: `longest` updates, fewer where the masks (bytes per iteration) need it."""
     if mask_bytes:
-        longest = max(1, min(RECORD_EVERY, MASK_BYTES_IN_FLIGHT // mask_bytes))
+        longest = max(1, min(longest, MASK_BYTES_IN_FLIGHT // mask_bytes))
     full, rest = divmod(num_iterations, longest)
     return [longest] * full + ([rest] if rest else [])
 

@@ -488,3 +488,36 @@ def test_results_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     reader.join()
     assert seen <= {old, path.read_text()}
     assert json.loads(path.read_text()) == new
+
+
+@pytest.mark.parametrize("line", ["def (", "raise ImportError('libsomething.so: no such file')", "raise SystemExit(7)"])
+def test_a_port_that_cannot_be_imported_leaves_the_others_results(run_compare, checkout, line):
+    folder, edit = checkout
+    edit("torch_impl/gradients.py", "import torch\n", f"import torch\n{line}\n")
+    done = run_compare("--implementations", "numpy", "torch", "--variants", "none", "l2", "--iterations", 5, checkout=folder)
+    assert done.code == 3, done.stderr
+    assert done.stderr == ""
+    states = {(run["implementation"], run["variant"]): run["status"] for run in done.results["runs"]}
+    assert states["numpy", "none"] == states["numpy", "l2"] == "completed"
+    assert states["torch", "none"] == states["torch", "l2"] == "crashed"
+
+
+def test_a_compiler_that_cannot_make_its_folder_is_done_without_and_said(run_compare, tmp_path):
+    (tmp_path / "file").write_text("")
+    unusable = {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "file" / "cache")}
+    flags = ("--implementations", "torch", "--variants", "none", "--iterations", 1000)
+    done = run_compare(*flags, environment=unusable)
+    assert done.code == 0, done.stderr
+    assert "torch, none: training runs uncompiled" in done.stdout
+    assert done.results["notes"]
+
+
+@pytest.mark.full
+def test_the_first_bad_update_of_a_compiled_step_is_found(run_compare, checkout):
+    folder, edit = checkout
+    wrong = "def wrong():\n        network.linear1.weight[0, 0] += 1e-6\n        return compiled()\n\n    return wrong"
+    edit("torch_impl/compiling.py", "return compiled", wrong)
+    done = run_compare("--implementations", "torch", "--variants", "none", "--iterations", 2000, checkout=folder)
+    assert done.code == 1, done.stderr
+    assert done.results["failures"][0]["stage"] == "trajectory"
+    assert done.results["failures"][0]["first_bad_update"] == 0

@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -443,3 +444,19 @@ def test_another_framework_behind_keras(clean_environment, program, code, messag
     assert done.returncode == code, done.stderr
     assert message in done.stdout + done.stderr
     assert os.environ.get("KERAS_BACKEND") in (None, "tensorflow")
+
+
+@pytest.mark.parametrize("lambd", [0.0, 0.7])
+def test_numpy_s_memory_does_not_grow_with_the_updates(make_problem, reference, lambd):
+    X, Y, parameters = make_problem((2, 300, 300, 1))
+    size = sum(value.nbytes for value in parameters.values())
+
+    def peak(updates):
+        tracemalloc.start()
+        for _ in reference.training.train_segments(X, Y, parameters, learning_rate=0.01, lengths=[updates], lambd=lambd):
+            pass
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(40) < peak(4) + 3 * size < 20 * size

@@ -1,8 +1,8 @@
 """Runs that were proved before are reused exactly as long as nothing has changed, and only if everything in them passed."""
 
 import json
+import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +117,11 @@ def swapped(folder):
         changed(lambda kept: kept.update(key="0" * 64)),
         changed(lambda kept: kept.update(checks=None)),
         changed(lambda kept: kept.pop("run")),
+        changed(lambda kept: kept["run"].update(test_accuracy=0.1)),
+        changed(lambda kept: kept["run"].pop("costs")),
+        changed(lambda kept: kept["checks"][0].update(difference=None)),
+        changed(lambda kept: kept.pop("digest")),
+        lambda folder: [(folder / name).write_text("[" * 200_000) for name in FILES],
         lambda folder: [(folder / name).write_text("[]") for name in FILES],
         lambda folder: [(folder / name).write_bytes(b"\xff\xfe") for name in FILES],
     ],
@@ -129,13 +134,14 @@ def test_what_is_damaged_is_run_again(proved, again, spoil):
 
 def test_versions_of_what_a_run_depends_on_are_in_its_key(tmp_path):
     environment = describe(1)
-    store = Store(tmp_path, make_dataset(), Hyperparameters(), environment)
-    none = VARIANTS["none"]
+
+    def key(implementation, **versions):
+        store = Store(tmp_path, make_dataset(), Hyperparameters(), environment | versions, [implementation])
+        return store._key(VARIANTS["none"], implementation)
+
     for implementation, package in (("numpy", "numpy"), ("torch", "torch"), ("tensorflow", "keras"), ("torch", "scipy")):
-        other = replace(store, environment=environment | {package: "0.0"})
-        assert other._key(none, implementation) != store._key(none, implementation)
-    other = replace(store, environment=environment | {"torch": "0.0"})
-    assert other._key(none, "numpy") == store._key(none, "numpy")
+        assert key(implementation, **{package: "0.0"}) != key(implementation)
+    assert key("numpy", torch="0.0") == key("numpy")
 
 
 def test_a_run_that_failed_is_not_kept(run_compare, tmp_path):
@@ -146,3 +152,76 @@ def test_a_run_that_failed_is_not_kept(run_compare, tmp_path):
     done = run_compare(*ALONE, "--variants", "none", "l2", "--out", tmp_path / "out", checkout=checkout)
     assert done.code == 1
     assert [file.name for file in (tmp_path / "out" / "proved").iterdir()] == ["numpy-none.json"]
+
+
+def test_what_was_proved_before_is_forgotten_when_it_fails(tmp_path, make_store):
+    for new_run, new_check in (({"status": "diverged"}, {}), ({}, {"status": "failed"}), ({"status": "crashed"}, None)):
+        ({"status": "diverged"}, {}),
+        ({}, {"status": "failed"}),
+        ({"status": "crashed"}, None),
+    ):
+        store, path, run, checks = make_store(tmp_path)
+        store.save(VARIANTS["none"], "numpy", run, checks)
+        assert path.exists()
+        now = [] if new_check is None else [checks[0] | new_check, *checks[1:]]
+        store.save(VARIANTS["none"], "numpy", run | new_run, now)
+        assert not path.exists()
+
+
+def test_lines_that_are_edited_during_a_run_are_not_taken_for_proved(tmp_path, make_store):
+    store, path, run, checks = make_store(tmp_path)
+    store.save(VARIANTS["none"], "numpy", run, checks)
+    assert path.exists()
+    path.unlink()
+    store._sources["numpy"] = "what the lines were when the run began"
+    store.save(VARIANTS["none"], "numpy", run, checks)
+    assert not path.exists()
+    assert store.problem is None
+
+
+@pytest.fixture
+def make_store(proved):
+    """A function that makes an empty store in a folder: store, the file of a run, the run and its checks."""
+
+    def make(folder):
+        results = proved[1]
+        checks = [check for check in results["checks"] if check["variant"] == "none"]
+        store = Store(folder / "proved", make_dataset(), Hyperparameters(), describe(1), ["numpy"])
+        return store, folder / "proved" / "numpy-none.json", results["runs"][0], checks
+
+    return make
+
+
+def a_pipe(folder):
+    folder.mkdir()
+    os.mkfifo(folder / FILES[0])
+
+
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        lambda folder: folder.write_text("a file where the folder should be"),
+        lambda folder: folder.symlink_to(folder.parent / "nowhere"),
+        lambda folder: (folder / FILES[0]).mkdir(parents=True),
+        a_pipe,
+    ],
+)
+def test_a_store_that_cannot_be_used_is_said_and_costs_no_result(run_compare, tmp_path, obstacle):
+    out = tmp_path / "out"
+    out.mkdir()
+    obstacle(out / "proved")
+    done = run_compare(*ALONE, "--out", out)
+    assert done.code == 0, done.stderr
+    results = json.loads((out / "results.json").read_text())
+    assert results["verdict"] == "match"
+    assert ("not kept for the next time" in done.stdout) == bool(results["notes"])
+    if not (out / "proved" / FILES[0]).is_file():
+        assert "not kept for the next time" in results["notes"][0]
+
+
+def test_an_editor_s_lock_beside_the_sources_is_no_source(run_compare, tmp_path):
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".*", "results", "tests", "__pycache__"))
+    (checkout / "numpy_impl" / ".#cost.py").symlink_to("somebody@somewhere:1")
+    done = run_compare(*ALONE, "--out", tmp_path / "out", checkout=checkout)
+    assert (done.code, done.stderr) == (0, "")

@@ -4,7 +4,6 @@ import logging
 from copy import deepcopy
 
 import torch
-from torch._dynamo.exc import BackendCompilerFailed
 from torch.fx.experimental.proxy_tensor import make_fx
 
 COMPILE_FROM = 1000
@@ -31,6 +30,12 @@ def compile_step(step, network):
     step(): one update of the network, returning tensors. torch.compile does not take an optimizer's step into the graph of
     a backward pass, so the step is traced first: PyTorch records every operation that its autograd and optimizer call.
     """
+    # Imported only now: the compiler makes its folder as soon as it is imported, and may not be able to.
+    try:
+        from torch._dynamo.exc import BackendCompilerFailed
+    except OSError as error:
+        logger.warning("training runs uncompiled: %s", error)
+        return step
     before = deepcopy(network.state_dict())
     with torch.random.fork_rng(devices=[]):
         try:
@@ -43,7 +48,7 @@ def compile_step(step, network):
             compiled = torch.compile(graph.forward, fullgraph=True, options=OPTIONS)
             compiled()
         except BackendCompilerFailed as error:
-            logger.warning("training runs uncompiled: %s", str(error).partition("\n")[0])
+            logger.warning("training runs uncompiled: %s", " ".join(str(error).split())[:200])
             network.requires_grad_(True)
             compiled = step
         finally:

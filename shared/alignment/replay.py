@@ -14,7 +14,7 @@ from shared.alignment.problem import Problem
 from shared.parameters import Parameters
 
 LOGITS = 2**18
-"""Numbers: logits of past updates that are kept before their costs are computed together."""
+"""Numbers: logits (and weights, with L2) of past updates that are kept before their costs are computed together."""
 
 Masks = tuple[NDArray, NDArray]
 
@@ -47,7 +47,7 @@ def replay(
 
 
 def costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Problem) -> NDArray:
-    """The costs of n updates, (n, ...), from the logits that `replay` yields and the parameters before each.
+    """The costs of n updates, (n, ...), from the logits that `replay` yields and, with L2, the parameters before each.
 
     Not numpy_impl's `training_costs`: what is wrong there must differ from this.
     """

@@ -231,7 +231,10 @@ def repeat(
     parameters = replicate(start, 1 + nudged)
     nudge = Nudge()
     nudge.replicates(parameters)  # the port's last rounding before the start is as good as the reference's
-    stretch = max(1, LOGITS // (problem.Y.size * parameters["b3"].size))
+    kept = problem.Y.size * parameters["b3"].size  # numbers of an update
+    if problem.lambd:
+        kept += sum(parameters[name].size for name in ("W1", "W2", "W3"))
+    stretch = max(1, LOGITS // kept)
     costs: list[NDArray] = []
     Z3s: list[NDArray] = []
     before: list[Parameters] = []
@@ -239,7 +242,8 @@ def repeat(
     with np.errstate(all="ignore"):
         for step, (Z3, after) in enumerate(replay(problem, parameters, length, masks, nudge), start=1):
             Z3s.append(Z3)
-            before.append(parameters)
+            if problem.lambd:
+                before.append(parameters)
             parameters = after
             if len(Z3s) == stretch or step == length:
                 costs.append(costs_of(Z3s, before, problem))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from shared.bench import plain_loop
 from shared.config import IMPLEMENTATIONS, VARIANTS, Hyperparameters
+from shared.contract import segment_lengths
 from shared.parameters import Parameters
 
 PLAIN = "plain loop"
@@ -35,10 +36,12 @@ def contestants(
     for variant in ("none", "l2", "dropout", "frozen-dropout"):
         for name in (PLAIN, *(name for name in names if name in IMPLEMENTATIONS)):
             settings = hyper.of(VARIANTS[variant]) | {"frozen": VARIANTS[variant].frozen}
+            mask_bytes = sum(hyper.hidden) * X.shape[1] if VARIANTS[variant].dropout else 0
+            segments = segment_lengths(updates, mask_bytes, longest=updates)
             if name == PLAIN:
                 blocks = partial(_plain, X, Y, parameters, updates, settings)
             else:
-                blocks = partial(_port, name, X, Y, parameters, [updates] * rounds, settings)
+                blocks = partial(_port, name, X, Y, parameters, segments, rounds, settings)
             yield Contestant(name, variant, updates, blocks)
     few, fewer = max(1, updates // 4), max(1, updates // 200)
     others = {
@@ -59,10 +62,14 @@ def _plain(X, Y, parameters, updates, settings) -> Iterator[float]:
         yield float(costs[-1])
 
 
-def _port(name, X, Y, parameters, lengths, settings) -> Iterator[float]:
+def _port(name, X, Y, parameters, block, rounds, settings) -> Iterator[float]:
+    """block: the lengths of its segments, of which only one holds its masks at a time."""
     training = importlib.import_module(f"{IMPLEMENTATIONS[name]}.training")
-    for segment in training.train_segments(X, Y, parameters, lengths=lengths, **settings):
-        yield float(segment.costs[-1])
+    segments = training.train_segments(X, Y, parameters, lengths=block * rounds, **settings)
+    for _ in range(rounds):
+        for _ in block:
+            cost = float(next(segments).costs[-1])
+        yield cost
 
 
 def _products(X, parameters, updates) -> Iterator[float]:

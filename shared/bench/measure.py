@@ -61,6 +61,10 @@ def measure(
     if whole:
         listen({"task": "whole"}, {"event": "begin"})
         results["whole"] = _whole(implementations, whole, data_flags, results["speed"])
+        if results["whole"]["exit_code"] not in (0, 1):
+            reason = f"it ended with exit code {results['whole']['exit_code']}"
+            results["missing"].append({"contestant": "the whole command", "reason": reason})
+            results["whole"] = None
     return results
 
 
@@ -89,15 +93,16 @@ def _whole(implementations: list[str], iterations: int, data_flags: list[str], s
     with tempfile.TemporaryDirectory(prefix="samenet-") as out:
         command = [sys.executable, str(ROOT / "compare.py"), *data_flags, "--iterations", str(iterations),
                    "--implementations", *implementations, "--out", out]  # fmt: skip
-        seconds, peak = _timed(command)
+        seconds, peak, code = _timed(command)
         path = Path(out) / "results.json"
         inside = json.loads(path.read_text()) if path.exists() else {"verdict": None, "seconds": {}}
-        again, _ = _timed(command)
+        again, _, _ = _timed(command)
     per_update = {row["variant"]: row["microseconds"]["median"] for row in speed if row["contestant"] == "plain loop"}
     plain = 1e-6 * iterations * sum(per_update[variant] for variant in YARDSTICK) if per_update else None
     return {
         "iterations": iterations,
         "verdict": inside["verdict"],
+        "exit_code": code,
         "seconds": seconds,
         "seconds_of_a_second_run": again,
         "process_seconds": {key: inside["seconds"].get(key) for key in ("ports", "reference")},
@@ -107,8 +112,8 @@ def _whole(implementations: list[str], iterations: int, data_flags: list[str], s
     }
 
 
-def _timed(command: list[str]) -> tuple[float, int | None]:
-    """Seconds, and the peak memory (see `_wait`)."""
+def _timed(command: list[str]) -> tuple[float, int | None, int]:
+    """Seconds, the peak memory (see `_wait`), and the exit code."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -117,7 +122,7 @@ def _timed(command: list[str]) -> tuple[float, int | None]:
         process.terminate()  # it ends its own processes
         process.wait()
         raise
-    return time.perf_counter() - started, peak
+    return time.perf_counter() - started, peak, process.returncode
 
 
 def _wait(process: subprocess.Popen) -> int | None:

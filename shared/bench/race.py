@@ -36,7 +36,10 @@ def race(
         try:
             first = next(blocks)
         except ImportError as error:
-            missing[contestant.name] = f"Python package {error.name} is not installed"
+            missing[contestant.name] = f"Python package {error.name} is not installed" if error.name else str(error)
+            continue
+        except Exception as error:  # the others can still race
+            missing[contestant.name] = f"{type(error).__name__}: {error}"
             continue
         running.append((contestant, blocks, time.perf_counter() - started, [first], []))
         report()

@@ -70,7 +70,7 @@ def show_study(results: dict, console: Console) -> None:
         if len(results["equivalence"]) > SHOWN:
             console.print(f"... {len(results['equivalence']) - SHOWN} more in study.json", highlight=False)
         console.print(
-            "difference: mean over runs of equal seeds, and its 90 % interval; equivalent: the interval lies within the margin; "
+            "difference: mean over runs of equal seeds, and its 90 % interval; equivalent: it lies within the margin; "
             "needed: runs for a power of 0.9",
             style="dim",
         )

@@ -44,6 +44,8 @@ def show(results: dict, console: Console) -> None:
     if reused:
         said = f"{reused} of {len(results['runs'])} runs reused: proved before, and nothing changed since (--fresh: again)"
         console.print(said, highlight=False)
+    for note in results["notes"]:
+        console.print(Text(note, "yellow"))
     counts = results["counts"]
     console.print(
         Text(f"{counts['planned']:,} planned, {counts['compared']:,} compared, ")

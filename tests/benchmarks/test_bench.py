@@ -12,7 +12,7 @@ from numpy_impl.training import train_segments
 from shared.bench import plain_loop
 from shared.bench.contestants import PLAIN, contestants
 from shared.bench.growth import FLOOR, POINTS, exponent, grow
-from shared.bench.measure import OTHERS
+from shared.bench.measure import OTHERS, measure
 from shared.bench.race import race
 from shared.config import VARIANTS, Hyperparameters
 from shared.parameters import initialize_parameters
@@ -124,3 +124,9 @@ def test_wrong_usage_is_one_line(flags, clean_environment, tmp_path):
     assert flags[0] in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_whole_command_that_fails_is_no_measurement():
+    results = measure(make_dataset(), ["numpy"], 2, 1, False, 5, ["--nonsense"])
+    assert results["whole"] is None
+    assert results["missing"] == [{"contestant": "the whole command", "reason": "it ended with exit code 2"}]
