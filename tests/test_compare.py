@@ -493,7 +493,7 @@ def test_results_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 @pytest.mark.parametrize("line", ["def (", "raise ImportError('libsomething.so: no such file')", "raise SystemExit(7)"])
 def test_a_port_that_cannot_be_imported_leaves_the_others_results(run_compare, checkout, line):
     folder, edit = checkout
-    edit("torch_impl/gradients.py", "import torch\n", f"import torch\n{line}\n")
+    edit("torch_impl/gradients.py", "\nfrom torch_impl", f"\n{line}\nfrom torch_impl")
     done = run_compare("--implementations", "numpy", "torch", "--variants", "none", "l2", "--iterations", 5, checkout=folder)
     assert done.code == 3, done.stderr
     assert done.stderr == ""
@@ -502,14 +502,19 @@ def test_a_port_that_cannot_be_imported_leaves_the_others_results(run_compare, c
     assert states["torch", "none"] == states["torch", "l2"] == "crashed"
 
 
-def test_a_compiler_that_cannot_make_its_folder_is_done_without_and_said(run_compare, tmp_path):
+def test_a_folder_that_pytorch_cannot_make_is_named(run_compare, tmp_path):
+    """Its optimizers import the compiler, which makes its folder at once: nothing trains without it."""
     (tmp_path / "file").write_text("")
     unusable = {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "file" / "cache")}
-    flags = ("--implementations", "torch", "--variants", "none", "--iterations", 1000)
+    flags = ("--implementations", "numpy", "torch", "--variants", "none", "--iterations", 5)
     done = run_compare(*flags, environment=unusable)
-    assert done.code == 0, done.stderr
-    assert "torch, none: training runs uncompiled" in done.stdout
-    assert done.results["notes"]
+    assert done.code == 3, done.stderr
+    assert done.stderr == ""
+    assert {run["implementation"]: run["status"] for run in done.results["runs"]} == {
+        "numpy": "completed",
+        "torch": "crashed",
+    }
+    assert "file/cache" in next(run["reason"] for run in done.results["runs"] if run["implementation"] == "torch")
 
 
 @pytest.mark.full

@@ -321,27 +321,15 @@ def rows_in_or_none(folder):
 
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path, clean_environment):
-    flags = [
-        *SMALL,
-        "--variants",
-        "dropout",
-        "--init-seeds",
-        "1-60",
-        "--seeds",
-        "1-60",
-        "--jobs",
-        "2",
-        "--out",
-        str(tmp_path),
-    ]
+    flags = [*SMALL, *"--variants dropout --init-seeds 1-60 --seeds 1-60 --jobs 2 --out".split(), str(tmp_path)]
     command = [sys.executable, str(ROOT / "compare.py"), *flags]
     command[command.index("30")] = "3000"
     process = subprocess.Popen(command, env=clean_environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while not (tmp_path / "study.sqlite").exists() or not rows_in_or_none(tmp_path):
         assert process.poll() is None
         time.sleep(0.05)
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
+    listed = subprocess.run(  # -ww: whole lines, however long the path of Python is
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
     )
     workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "popen_loky" in line]
     assert workers

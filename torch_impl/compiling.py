@@ -4,6 +4,7 @@ import logging
 from copy import deepcopy
 
 import torch
+from torch._dynamo.exc import BackendCompilerFailed
 from torch.fx.experimental.proxy_tensor import make_fx
 
 COMPILE_FROM = 1000
@@ -30,12 +31,6 @@ def compile_step(step, network):
     step(): one update of the network, returning tensors. torch.compile does not take an optimizer's step into the graph of
     a backward pass, so the step is traced first: PyTorch records every operation that its autograd and optimizer call.
     """
-    # Imported only now: the compiler makes its folder as soon as it is imported, and may not be able to.
-    try:
-        from torch._dynamo.exc import BackendCompilerFailed
-    except OSError as error:
-        logger.warning("training runs uncompiled: %s", error)
-        return step
     before = deepcopy(network.state_dict())
     with torch.random.fork_rng(devices=[]):
         try:

@@ -72,7 +72,11 @@ def _failure(failure: dict, results: dict) -> dict:
 
 
 def _lines(concept: Concept, implementation: str) -> dict:
-    where, code = source_of(concept, implementation)
+    """The lines as they stand now; a source that is broken (perhaps why the run failed) is shown as what is wrong with it."""
+    try:
+        where, code = source_of(concept, implementation)
+    except (OSError, SyntaxError, ValueError) as error:
+        where, code = concept.lines[implementation][0], f"# cannot be shown: {error}"
     return {"implementation": implementation, "where": where, "code": _highlight(code)}
 
 
