@@ -321,7 +321,11 @@ def rows_in_or_none(folder):
 
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path, clean_environment):
-    flags = [*SMALL, *"--variants dropout --init-seeds 1-60 --seeds 1-60 --jobs 2 --out".split(), str(tmp_path)]
+    flags = [
+        *SMALL,
+        *["--variants", "dropout", "--init-seeds", "1-60", "--seeds", "1-60", "--jobs", "2", "--out"],
+        str(tmp_path),
+    ]
     command = [sys.executable, str(ROOT / "compare.py"), *flags]
     command[command.index("30")] = "3000"
     process = subprocess.Popen(command, env=clean_environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)

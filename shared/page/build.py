@@ -72,7 +72,7 @@ def _failure(failure: dict, results: dict) -> dict:
 
 
 def _lines(concept: Concept, implementation: str) -> dict:
-    """The lines as they stand now; a source that is broken (perhaps why the run failed) is shown as what is wrong with it."""
+    """The lines as they stand now; of a source that is broken (perhaps why the run failed), what is wrong with it."""
     try:
         where, code = source_of(concept, implementation)
     except (OSError, SyntaxError, ValueError) as error:

@@ -1,11 +1,14 @@
 """The tables and the pictures of `compare.py study`, made from the content of study.json."""
 
 import io
+import itertools
 import math
 import statistics
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -13,6 +16,7 @@ from rich.text import Text
 
 from shared.report.pictures import COLOURS
 from shared.report.results import write_whole
+from shared.report.table import fitting
 
 AXES = {"lambd": "study_lambd.png", "keep_prob": "study_keep_prob.png"}
 STYLES = {"equivalent": "green", "different": "bold red", "not enough runs": "yellow"}
@@ -49,31 +53,27 @@ class StudyProgress:
 
 def show_study(results: dict, console: Console) -> None:
     """What is luck, what was chosen, what is equivalent, and what is missing."""
-    data, counts = results["data"], results["counts"]
+    data, grid, counts = results["data"], results["grid"], results["counts"]
     console.print(
         Text(
-            f"{data['name']}: {results['grid']['num_iterations']:,} iterations, {results['grid']['dtype']}; "
+            f"{data['name']}: {', '.join(grid['implementations'])}; {grid['num_iterations']:,} iterations, {grid['dtype']}; "
             f"{counts['finished']:,} of {counts['planned']:,} runs, {counts['kept_before']:,} of them kept from before"
         )
     )
     if data["dev_share"] is not None:
         console.print(
-            f"dev part: {data['dev_examples']} examples split off the training examples, which has none of its own",
+            f"dev part: {data['dev_examples']} examples split off the training part; the data set has none of its own",
             highlight=False,
         )
-    console.print(_luck(results))
+    _show_luck(results, console)
     if results["choice"]:
-        console.print(_choice(results))
-        console.print("chosen: the simplest setting within one standard error of the lowest mean dev cost", style="dim")
-    if results["equivalence"]:
-        console.print(_equivalence(results["equivalence"][:SHOWN], results))
-        if len(results["equivalence"]) > SHOWN:
-            console.print(f"... {len(results['equivalence']) - SHOWN} more in study.json", highlight=False)
+        _show_choice(results, console)
         console.print(
-            "difference: mean over runs of equal seeds, and its 90 % interval; equivalent: it lies within the margin; "
-            "needed: runs for a power of 0.9",
+            "chosen: the simplest setting whose mean dev cost is within the limit: the lowest, plus its standard error",
             style="dim",
         )
+    if results["equivalence"]:
+        _show_equivalence(results, console)
     if counts["diverged"]:
         console.print(Text(f"{counts['diverged']} runs diverged: they are in no mean", "yellow"))
     for entry in results["missing"]:
@@ -108,16 +108,33 @@ def _name(entry: dict, results: dict) -> str:
     return " ".join(parts)
 
 
-def _luck(results: dict) -> Table:
+def _show(
+    headings: tuple[str, ...], rows: list[tuple[str, list[str]]], expendable: tuple[str, ...], console: Console
+) -> None:
+    """A table in groups: rows are (name of the group, cells). A space before a heading: a column of figures."""
+    alone = len({cells[0] for _, cells in rows}) == 1  # one implementation everywhere: its name says nothing
+
+    def make(left_out: tuple[str, ...]) -> Table:
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+        shown = [place for place, heading in enumerate(headings) if heading not in left_out]
+        for place in shown:
+            justify: Any = "right" if headings[place].startswith(" ") else "left"
+            table.add_column(headings[place].strip(), justify=justify, no_wrap=True)
+        for name, group in itertools.groupby(rows, key=lambda row: row[0]):
+            if not alone:
+                table.add_row(Text(name, "bold"))
+            for _, (first, *cells) in group:
+                words = [Text(name) if alone else Text(f"  {first}"), *(Text(cell, STYLES.get(cell, "")) for cell in cells)]
+                table.add_row(*(words[place] for place in shown))
+        return table
+
+    console.print(fitting(make, expendable, console))
+
+
+def _show_luck(results: dict, console: Console) -> None:
     part = "dev" if results["data"]["dev_share"] is not None else "test"
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("")
-    table.add_column("")
-    for heading in ("runs", "train", part, "95 % interval", "range"):
-        table.add_column(heading, justify="right")
-    previous = None
+    rows = []
     for entry in results["luck"]:
-        name = _name(entry, results)
         cells = ["-"] * 4
         measure, train = entry.get(f"{part}_accuracy"), entry.get("train_accuracy")
         if measure and train:
@@ -125,60 +142,50 @@ def _luck(results: dict) -> Table:
             cells = [f"{train['mean']:.1%}", f"{measure['mean']:.1%}"]
             cells.append("-" if low is None else f"{100 * low:.1f} to {100 * high:.1f}")
             cells.append(f"{100 * measure['lowest']:.1f} to {100 * measure['highest']:.1f}")
-        table.add_row(Text("" if name == previous else name), entry["implementation"], str(entry["runs"]), *cells)
-        previous = name
-    return table
+        rows.append((_name(entry, results), [entry["implementation"], str(entry["runs"]), *cells]))
+    _show(
+        ("", " runs", " train", f" {part}", " 95 % interval", " range"), rows, (" train", " 95 % interval", " runs"), console
+    )
 
 
-def _choice(results: dict) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("chosen", ""):
-        table.add_column(heading)
-    for heading in ("dev cost", "test", "95 % interval"):
-        table.add_column(heading, justify="right")
+def _show_choice(results: dict, console: Console) -> None:
+    rows = []
     for entry in results["choice"]:
         cost, test = entry["dev_cost"], entry["test_accuracy"]
-        name = _name(entry["chosen"], results)
-        cells = ["-", "-", "-"]
+        cells = ["-"] * 4
         if cost["mean"] is not None:
             low, high = test["interval"]
             span = "-" if low is None else f"{100 * low:.1f} to {100 * high:.1f}"
-            cells = [f"{cost['mean']:.4f}", f"{test['mean']:.1%}", span]
-        table.add_row(Text(name), entry["implementation"], *cells)
-    return table
+            cells = [f"{cost['mean']:.4f}", f"{entry['limit']:.4f}", f"{test['mean']:.1%}", span]
+        rows.append((f"{_name(entry['chosen'], results)}", [entry["implementation"], *cells]))
+    _show(("chosen", " dev cost", " limit", " test", " 95 % interval"), rows, (" 95 % interval", " limit"), console)
 
 
-def _equivalence(rows: list[dict], results: dict) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("")
-    table.add_column("of")
-    for heading in ("difference", "margin", "power", "needed"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
-    previous = None
-    for entry in rows:
-        name = f"{_name(entry, results)}, {entry['n']} runs"
-        if name != previous:
-            table.add_row(Text(name, "bold"))
-        previous = name
+def _show_equivalence(results: dict, console: Console) -> None:
+    rows = []
+    for entry in results["equivalence"][:SHOWN]:
         low, high = entry["interval"] or (math.nan, math.nan)
-        mean = "-" if entry["mean"] is None else f"{_short(entry['mean'])} +- {(high - low) / 2:.4f}"
         power, needed = entry["power"], entry["needed"]
         cells = [
-            mean,
-            f"{entry['margin']:g}",
+            f"{entry['one']}, {entry['other']}",
+            "cost" if "cost" in entry["metric"] else "accuracy",
+            "-" if entry["mean"] is None else f"{round(entry['mean'], 4) + 0.0:+.4f} +-{(high - low) / 2:.4f}",
             "-" if power is None else f"{power:.2f}",
             "-" if needed is None else f"{needed:,}",
+            entry["verdict"],
         ]
-        what = "cost" if "cost" in entry["metric"] else "accuracy"
-        table.add_row(f"  {entry['one']}, {entry['other']}", what, *cells, Text(entry["verdict"], STYLES[entry["verdict"]]))
-    return table
-
-
-def _short(value: float | None) -> str:
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:+.4f}"
+        rows.append((f"{_name(entry, results)}, {entry['n']} runs", cells))
+    _show(("", "of", " difference", " power", " needed", "verdict"), rows, (" needed", " power", " difference"), console)
+    if len(results["equivalence"]) > SHOWN:
+        console.print(f"... {len(results['equivalence']) - SHOWN} more in study.json", highlight=False)
+    margins = {"cost" if "cost" in e["metric"] else "accuracy": e["margin"] for e in results["equivalence"]}
+    console.print(
+        "difference: mean over runs of equal seeds, and its 90 % interval; equivalent: it lies within "
+        + " and ".join(f"{margin:g} in {what}" for what, margin in margins.items())
+        + "; needed: runs for a power of 0.9",
+        style="dim",
+        highlight=False,
+    )
 
 
 def draw_study(results: dict, folder: Path) -> list[Path]:
@@ -212,25 +219,35 @@ def _over_seeds(results: dict) -> Any:
     ]
     if not shown:
         return None
-    variants = list(dict.fromkeys(entry["variant"] for entry in shown))
-    figure, axes = _figure(len(variants), 1, 2.6, 3.2)
-    for ax, variant in zip(axes[0], variants, strict=True):
-        own = [entry for entry in shown if entry["variant"] == variant]
+    everything = [value for entry in shown for value in entry["test_accuracy"]["values"]]
+    low, high = np.percentile(everything, (25, 75))
+    floor = low - 6 * (high - low)  # a network that learned nothing must not flatten all others
+    names = list(dict.fromkeys(_name(entry, results) for entry in shown))
+    figure, axes = _figure(len(names), 1, max(2.6, 8 / len(names)), 3.2)
+    for ax, name in zip(axes[0], names, strict=True):
+        own = [entry for entry in shown if _name(entry, results) == name]
         for place, entry in enumerate(own):
             measure = entry["test_accuracy"]
             colour = COLOURS.get(entry["implementation"])
-            for value in sorted(set(measure["values"])):  # equal ones side by side
-                count = measure["values"].count(value)
+            for value, count in Counter(measure["values"]).items():  # equal ones side by side
                 spread = [place + 0.8 * (i - (count - 1) / 2) / max(20, count) for i in range(count)]
-                ax.scatter(spread, [100 * value] * count, s=8, color=colour, alpha=0.6, linewidths=0)
+                if value >= floor:
+                    ax.scatter(spread, [100 * value] * count, s=8, color=colour, alpha=0.6, linewidths=0)
+                else:
+                    ax.scatter(spread, [100 * floor] * count, s=16, color=colour, marker="v", linewidths=0, clip_on=False)
+                    ax.annotate(f"{100 * value:.1f}", (place, 100 * floor), (0, 6), textcoords="offset points",
+                                ha="center", fontsize=7)  # fmt: skip
             low, high = measure["interval"]
             if low is not None:
                 ends = [[100 * (measure["mean"] - low)], [100 * (high - measure["mean"])]]
                 ax.errorbar(place, 100 * measure["mean"], ends, color="black", capsize=4, marker="_", markersize=12)
-        ax.set_xticks(range(len(own)), [entry["implementation"] for entry in own], rotation=20, fontsize=8)
-        ax.set_title(f"{variant}\n{own[0]['runs']} runs", fontsize=9)
+        ax.set_xlim(-0.6, len(own) - 0.4)
+        ax.set_xticks(range(len(own)), [entry["implementation"] for entry in own], fontsize=8)
+        ax.set_title(f"{name}\n{own[0]['runs']} runs", fontsize=9)
         ax.grid(alpha=0.3, axis="y")
         ax.sharey(axes[0][0])
+    if min(everything) < floor:
+        axes[0][0].set_ylim(bottom=100 * floor)
     axes[0][0].set_ylabel("test accuracy, %")
     return figure
 
@@ -247,38 +264,28 @@ def _over(results: dict, axis: str) -> Any:
     curves = {variant: points for variant, points in curves.items() if len(points) > 1}
     if not curves:
         return None
-    figure, axes = _figure(len(curves), 2, 3.6, 2.8)
-    for column, (variant, points) in enumerate(curves.items()):
+    figure, axes = _figure(2, len(curves), 4.2, 3.2)
+    for row, (variant, points) in zip(axes, curves.items(), strict=True):
         values = sorted(points)
-        for row, what in enumerate(("accuracy", "cost")):
-            ax = axes[row][column]
-            means = {}
-            for part, style in (("train", "-"), ("dev", "--")):
-                samples = [[v for entry in points[value] for v in entry[f"{part}_{what}"]["values"]] for value in values]
-                mean = [statistics.fmean(each) for each in samples]
-                spread = [statistics.stdev(each) if len(each) > 1 else 0.0 for each in samples]
-                colour = COLOURS["numpy" if part == "train" else "torch"]
-                ax.plot(values, mean, style, color=colour, label=part, marker="o", markersize=3)
-                low, high = ([m + sign * s for m, s in zip(mean, spread, strict=True)] for sign in (-1, 1))
-                ax.fill_between(values, low, high, color=colour, alpha=0.15, linewidth=0)
-                means[part] = mean
-            ax.axvline(chosen[variant][axis], color="black", linewidth=0.8, linestyle=":")
-            if axis == "lambd":
-                ax.set_xscale("symlog", linthresh=min((v for v in values if v > 0), default=1))
-            ax.grid(alpha=0.3)
+        places = range(len(values))  # evenly, whatever the values
+        for ax, what in zip(row, ("accuracy, %", "cost"), strict=True):
+            for part, colour in (("train", COLOURS["numpy"]), ("dev", COLOURS["torch"])):
+                metric = f"{part}_{what.split(',')[0]}"
+                samples = [[v for entry in points[value] for v in entry[metric]["values"]] for value in values]
+                scale = 100 if "%" in what else 1
+                bands = [[scale * p for p in np.percentile(each, (10, 90))] for each in samples]
+                means = [scale * statistics.fmean(each) for each in samples]
+                ax.plot(places, means, "--" if part == "dev" else "-", color=colour, label=part, marker="o", markersize=3)
+                ax.fill_between(places, *zip(*bands, strict=True), color=colour, alpha=0.15, linewidth=0)
+            ax.axvline(values.index(chosen[variant][axis]), color="black", linewidth=0.8, linestyle=":")
+            ax.set_xticks(places, [f"{value:g}" for value in values], fontsize=8)
+            ax.set_xlabel(f"{axis} (dotted: chosen)", fontsize=8)
             ax.set_ylabel(what)
-            if row == 0:
-                ax.set_title(variant, fontsize=9)
-                # Weak regularization shows as a gap between the two, strong as a low training accuracy.
-                weak, strong = (0, -1) if axis == "lambd" else (-1, 0)
-                ax.annotate("variance: the gap", (values[weak], (means["train"][weak] + means["dev"][weak]) / 2), fontsize=7)
-                ax.annotate(
-                    "bias: train falls",
-                    (values[strong], means["train"][strong]),
-                    fontsize=7,
-                    ha="right" if axis == "lambd" else "left",
-                )
-            else:
-                ax.set_xlabel(f"{axis} (dotted: chosen)")
-    axes[0][0].legend(fontsize=8)
+            ax.set_title(variant, fontsize=9)
+            ax.grid(alpha=0.3)
+        # Weak regularization, a small lambd or a large keep_prob, shows as a gap between the two; strong, as a low accuracy.
+        ends = ("variance: dev apart from train", "bias: both fall")
+        for place, side, text in zip((0.02, 0.98), ("left", "right"), ends if axis == "lambd" else ends[::-1], strict=True):
+            row[0].text(place, 0.03, text, ha=side, transform=row[0].transAxes, fontsize=7)
+    axes[0][1].legend(fontsize=8, title="mean, and 10 % to 90 %\nof the runs", title_fontsize=7)
     return figure

@@ -1,5 +1,7 @@
 """The summary on the terminal, made from the content of results.json."""
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -26,7 +28,7 @@ def show(results: dict, console: Console) -> None:
             f"{hyper['num_iterations']:,} iterations, {hyper['dtype']}"
         )
     )
-    console.print(_fitting(results, console))
+    console.print(fitting(lambda left_out: _runs(results, left_out), EXPENDABLE, console))
     console.print("in segments, free run: largest cost difference from the reference (see README)", style="dim")
     if "frozen-dropout" in hyper["variants"]:
         console.print(
@@ -65,11 +67,11 @@ def show_verdict(results: dict, console: Console) -> None:
     console.print(Text(word, style) + Text(f": {meaning}"))
 
 
-def _fitting(results: dict, console: Console) -> Table:
-    """The table with as many columns as the terminal is wide enough for."""
+def fitting(make: Callable[[tuple[str, ...]], Table], expendable: tuple[str, ...], console: Console) -> Table:
+    """make(columns left out) with as many of the expendable columns as the terminal is wide enough for."""
     unbounded = console.options.update(width=1000)
-    for count in range(len(EXPENDABLE) + 1):
-        table = _runs(results, EXPENDABLE[:count])
+    for count in range(len(expendable) + 1):
+        table = make(expendable[:count])
         if Measurement.get(console, unbounded, table).maximum <= console.width:
             break
     return table
