@@ -23,6 +23,7 @@ from shared.study.choose import interval, one_standard_error, simplicity
 from shared.study.grid import MAX_RUNS, Grid, Setting, groups
 from shared.study.runs import LAST, Source, split, train_together, version_of, work
 from shared.study.store import Store, StoreError, key_of
+from shared.study.study import effects
 from shared.synthetic import make_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -190,6 +191,26 @@ def test_simplicity_is_fewer_weights_then_stronger_regularization():
     assert sorted(settings, key=simplicity) == settings[::-1]
 
 
+def test_effects_are_of_runs_of_equal_seeds_and_masks_alone_make_no_new_run():
+    grid = replace(GRID, variants=["none", "dropout", "frozen-dropout"], init_seeds=[1, 2], seeds=[4, 5], crossed=True)
+    accuracies = {
+        ("none", 1, None): 0.5, ("none", 2, None): 0.25,
+        ("dropout", 1, 4): 0.5, ("dropout", 1, 5): 0.75, ("dropout", 2, 4): 0.5, ("dropout", 2, 5): 0.5,
+        ("frozen-dropout", 1, 4): 0.25, ("frozen-dropout", 1, 5): 0.75, ("frozen-dropout", 2, 4): 0.5,
+    }  # fmt: skip
+    table = {}
+    for run in grid.runs():
+        value = accuracies.get((run.setting.variant, run.seeds.init_seed, run.seeds.seed))
+        table[run] = {"status": "diverged" if value is None else "completed", "test_accuracy": value}
+    dropout, frozen = effects(table)
+    assert dropout == {"variant": "dropout", "against": "none", "implementation": "numpy", "n": 2, "mean": 0.1875,
+                       "interval": pytest.approx(interval([0.125, 0.25]))}  # fmt: skip
+    assert (frozen["against"], frozen["n"], frozen["mean"]) == ("dropout", 3, pytest.approx(-0.25 / 3))
+    several = replace(grid, keep_probs=[0.86, 0.5])
+    row = {"status": "completed", "test_accuracy": 0.5}
+    assert effects(dict.fromkeys(several.runs(), row)) == []
+
+
 def test_the_interval_is_student_s():
     values = np.array([0.1, 0.2, 0.4, 0.5])
     half = 3.182446305 * values.std(ddof=1) / 2  # t at 0.975 with 3 degrees of freedom
@@ -271,6 +292,12 @@ def test_a_study_from_end_to_end_and_once_more(run_study, tmp_path):
     entry = next(entry for entry in results["luck"] if entry["variant"] == "dropout")["test_accuracy"]
     assert entry["mean"] == pytest.approx(np.mean(accuracies))
     assert entry["interval"] == pytest.approx(interval(accuracies))
+    without = [float(row["test_accuracy"]) for row in table if row["variant"] == "none"]
+    [effect] = results["effects"]
+    assert (effect["variant"], effect["against"], effect["n"]) == ("dropout", "none", 12)
+    assert effect["mean"] == pytest.approx(np.mean(accuracies) - np.mean(without))
+    assert effect["interval"] == pytest.approx(interval(np.subtract(accuracies, without)))
+    assert "dropout against none" in output
     assert (tmp_path / "study_seeds.png").read_bytes().startswith(b"\x89PNG")
 
     code, output, _, again = run_study("--variants", "none", "dropout", "--init-seeds", "1-12", "--seeds", "1-12")
@@ -370,7 +397,7 @@ def test_lambd_and_keep_prob_are_chosen_on_a_part_split_off_and_said_so(run_stud
     code, output, _, results = run_study("--variants", "l2", "dropout", "--lambd", 0, 0.7, 300, "--keep-prob", 0.1, 0.86,
                                          "--init-seeds", "1-4", "--seeds", "1-4", "--split-seeds", "1-4")  # fmt: skip
     assert code == 0
-    assert "dev part: 42 examples split off the training examples" in output
+    assert "dev part: 42 examples split off the training part" in output
     assert results["data"]["dev_examples"] == 42
     l2, dropout = results["choice"]
     assert l2["chosen"]["lambd"] in (0, 0.7)

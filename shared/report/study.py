@@ -66,6 +66,8 @@ def show_study(results: dict, console: Console) -> None:
             highlight=False,
         )
     _show_luck(results, console)
+    if results["effects"]:
+        _show_effects(results, console)
     if results["choice"]:
         _show_choice(results, console)
         console.print(
@@ -146,6 +148,16 @@ def _show_luck(results: dict, console: Console) -> None:
     _show(
         ("", " runs", " train", f" {part}", " 95 % interval", " range"), rows, (" train", " 95 % interval", " runs"), console
     )
+
+
+def _show_effects(results: dict, console: Console) -> None:
+    rows = []
+    for entry in sorted(results["effects"], key=lambda entry: results["grid"]["variants"].index(entry["variant"])):
+        low, high = entry["interval"]
+        span = "-" if low is None else f"{100 * low:+.1f} to {100 * high:+.1f}"
+        name = f"{entry['variant']} against {entry['against']}"
+        rows.append((name, [entry["implementation"], str(entry["n"]), f"{100 * entry['mean']:+.1f}", span]))
+    _show(("", " seeds", " test, points", " 95 % interval"), rows, (" seeds", " 95 % interval"), console)
 
 
 def _show_choice(results: dict, console: Console) -> None:
