@@ -402,6 +402,10 @@ def test_lambd_and_keep_prob_are_chosen_on_a_part_split_off_and_said_so(run_stud
     l2, dropout = results["choice"]
     assert l2["chosen"]["lambd"] in (0, 0.7)
     assert dropout["chosen"]["keep_prob"] == 0.86
+    assert "dropout, numpy: keep_prob 0.86 is at the edge of the values tried" in output.replace("\n", " ").replace(
+        "  ", " "
+    )
+    assert "l2, numpy" not in output
     rows = [row for row in rows_in(tmp_path) if row["variant"] == "l2" and row["lambd"] == l2["chosen"]["lambd"]]
     assert l2["dev_cost"]["mean"] == pytest.approx(np.mean([row["dev_cost"] for row in rows]))
     assert (tmp_path / "study_lambd.png").exists()

@@ -169,8 +169,20 @@ def _show_choice(results: dict, console: Console) -> None:
             low, high = test["interval"]
             span = "-" if low is None else f"{100 * low:.1f} to {100 * high:.1f}"
             cells = [f"{cost['mean']:.4f}", f"{entry['limit']:.4f}", f"{test['mean']:.1%}", span]
-        rows.append((f"{_name(entry['chosen'], results)}", [entry["implementation"], *cells]))
+        rows.append((_name(entry["chosen"], results), [entry["implementation"], *cells]))
     _show(("chosen", " dev cost", " limit", " test", " 95 % interval"), rows, (" 95 % interval", " limit"), console)
+    for entry in results["choice"]:
+        for key in ("lambd", "keep_prob"):
+            if _at_the_edge(entry, key, results):
+                said = f"{entry['variant']}, {entry['implementation']}: {key} {entry['chosen'][key]:g}"
+                console.print(Text(f"{said} is at the edge of the values tried: better ones may lie beyond", "yellow"))
+
+
+def _at_the_edge(entry: dict, key: str, results: dict) -> bool:
+    """Whether the value chosen is the smallest or the largest tried, and there are values beyond."""
+    values, value = results["grid"][f"{key}s"], entry["chosen"][key]
+    bound = {"lambd": 0.0, "keep_prob": 1.0}[key]
+    return value is not None and len(values) > 1 and value in (min(values), max(values)) and value != bound
 
 
 def _show_equivalence(results: dict, console: Console) -> None:
