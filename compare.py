@@ -154,8 +154,8 @@ def _study_parser() -> flags.Parser:
         shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
         parser.add_argument(flag, type=kind, default=[value], help=f"{about} (default: {shown})", **several)
     for flag, shown, about in (
-        ("--init-seeds", "1-30", "of the initial weights; 1-30: from 1 to 30"),
-        ("--seeds", "1-30", "of the dropout masks"),
+        ("--init-seeds", "1-30, or as many as other seeds given", "of the initial weights; 1-30: from 1 to 30"),
+        ("--seeds", "as of --init-seeds", "of the dropout masks"),
         ("--data-seeds", "0", "of the built-in data"),
         ("--split-seeds", "0", "of the dev part"),
     ):

@@ -147,6 +147,9 @@ def grid(options: argparse.Namespace) -> Any:
     def listed(given: list[list[int]] | None, default: list[int]) -> list[int]:
         return list(dict.fromkeys(seed for part in given for seed in part)) if given else default
 
+    axes = (options.init_seeds, options.seeds, options.data_seeds, options.split_seeds)
+    many = max((len(listed(axis, [])) for axis in axes if axis), default=0)
+    unless_given = list(range(1, (many if many > 1 else 30) + 1))  # as many as the longest list that is given
     if options.data is not None and options.data_seeds is not None:
         raise UsageError("--data-seeds are of the built-in data: expected them without --data")
     grid = Grid(
@@ -158,8 +161,8 @@ def grid(options: argparse.Namespace) -> Any:
         hiddens=options.hidden,
         data_seeds=[None] if options.data is not None else listed(options.data_seeds, [0]),
         split_seeds=[None],
-        init_seeds=listed(options.init_seeds, list(range(1, 31))),
-        seeds=listed(options.seeds, list(range(1, 31))),
+        init_seeds=listed(options.init_seeds, unless_given),
+        seeds=listed(options.seeds, unless_given),
         crossed=options.crossed,
         num_iterations=options.num_iterations,
         dtype=options.dtype,

@@ -73,6 +73,17 @@ def test_what_is_not_finite_is_never_equivalent(bad):
         assert equivalence(a, sample(50, seed=1), MARGIN)["verdict"] == NOT_ENOUGH
 
 
+def test_runs_that_diverge_in_one_implementation_alone_are_never_equivalent_and_many_are_different():
+    a = sample(40)
+    assert equivalence(a, a, MARGIN, diverged_alone=(0, 0))["verdict"] == EQUIVALENT
+    assert equivalence(a, a, MARGIN, diverged_alone=(1, 0))["verdict"] == NOT_ENOUGH
+    assert equivalence(a, a, MARGIN, diverged_alone=(5, 5))["verdict"] == NOT_ENOUGH
+    assert equivalence(a, a, MARGIN, diverged_alone=(0, 5))["verdict"] == NOT_ENOUGH  # p = 1/16
+    assert equivalence(a, a, MARGIN, diverged_alone=(0, 6))["verdict"] == DIFFERENT  # p = 1/32
+    assert equivalence(a, a, MARGIN, diverged_alone=(0, 6), tests=2)["verdict"] == NOT_ENOUGH
+    assert equivalence(a[:0], a[:0], MARGIN, diverged_alone=(0, 40), tests=50)["verdict"] == DIFFERENT
+
+
 def test_many_questions_make_no_difference_out_of_luck():
     a, b = sample(40), sample(40, 0.0105, seed=4)
     alone = equivalence(a, b, MARGIN)

@@ -83,6 +83,25 @@ def test_one_seed_goes_beside_many_and_other_lengths_are_refused():
         replace(GRID, seeds=[4, 5]).runs()
 
 
+@pytest.mark.parametrize(
+    ("given", "init_seeds", "seeds"),
+    [
+        ("", range(1, 31), range(1, 31)),
+        ("--init-seeds 5-7", [5, 6, 7], [1, 2, 3]),
+        ("--seeds 5-7", [1, 2, 3], [5, 6, 7]),
+        ("--data-seeds 1-4", range(1, 5), range(1, 5)),
+        ("--seeds 9", range(1, 31), [9]),
+        ("--seeds 9 --init-seeds 4", [4], [9]),
+    ],
+)
+def test_of_seeds_that_are_not_given_there_are_as_many_as_of_the_others(given, init_seeds, seeds):
+    import compare
+    from shared import flags
+
+    grid = flags.grid(compare.parse(["study", *given.split()]))
+    assert (list(grid.init_seeds), list(grid.seeds)) == (list(init_seeds), list(seeds))
+
+
 def test_too_many_runs_are_refused_before_any_is_listed():
     with pytest.raises(UsageError, match=f"at most {MAX_RUNS:,} runs, got up to 3,000,000,000"):
         replace(GRID, crossed=True, init_seeds=range(100_000), seeds=range(10_000)).runs()
@@ -145,6 +164,22 @@ def test_a_run_that_diverges_says_so():
     with np.errstate(all="ignore"):
         [row] = work(0, run, Source(None, None))[1]
     assert row["status"] == "diverged"
+
+
+def test_a_run_that_diverged_is_counted_and_in_no_mean():
+    from shared.study.study import across, luck
+
+    grid = replace(GRID, implementations=["numpy", "torch"], variants=["none"])
+    names = ("training_cost", *(f"{part}_{what}" for part in ("train", "test") for what in ("cost", "accuracy")))
+    good = {"status": "completed"} | dict.fromkeys(names, 0.75) | {"dev_cost": None, "dev_accuracy": None}
+    table = {run: dict(good) for run in grid.runs()}
+    lost = next(run for run in table if run.implementation == "torch")
+    table[lost] |= {"status": "diverged", "test_accuracy": 0.5}
+    ours, theirs = luck(table)
+    assert (ours["runs"], ours["diverged"]) == (3, 0)
+    assert (theirs["runs"], theirs["diverged"], theirs["test_accuracy"]["mean"]) == (2, 1, 0.75)
+    [entry] = across(table, {"test_accuracy": 0.01})
+    assert (entry["n"], entry["diverged_alone"], entry["verdict"]) == (2, [0, 1], "not enough runs")
 
 
 def test_the_dev_part_is_split_off_the_training_part_with_the_same_share_of_each_class():

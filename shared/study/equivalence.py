@@ -58,18 +58,31 @@ def spread_bound(pilot: NDArray) -> float:
     return float(np.std(pilot, ddof=1) * math.sqrt((n - 1) / stats.chi2.ppf(0.2, n - 1)))
 
 
-def equivalence(a: NDArray, b: NDArray, margin: float, *, alpha: float = ALPHA, tests: int = 1) -> dict:
+def equivalence(
+    a: NDArray,
+    b: NDArray,
+    margin: float,
+    *,
+    alpha: float = ALPHA,
+    tests: int = 1,
+    diverged_alone: tuple[int, int] = (0, 0),
+) -> dict:
     """The verdict on a[i] against b[i], runs of equal seeds, (n,) each, and everything it rests on.
 
     margin: the largest mean difference that is called equivalent. tests: how many such questions are asked, so that alpha is
-    the probability that any of them calls equal ones different (Bonferroni).
+    the probability that any of them calls equal ones different (Bonferroni). diverged_alone: pairs of runs of which
+    the first alone diverged, and the second alone. They are not in a and b, so that no mean says anything of them: one is enough to be
+    not equivalent, and many on one side (sign test) are a difference.
     """
     difference = a - b
     n = len(difference)
     result: dict[str, Any] = {
         "n": n, "margin": margin, "mean": None, "interval": None, "p_tost": None, "p_difference": None,
-        "p_kolmogorov_smirnov": None, "needed": None, "power": None, "verdict": NOT_ENOUGH,
+        "p_kolmogorov_smirnov": None, "needed": None, "power": None, "diverged_alone": list(diverged_alone),
+        "verdict": NOT_ENOUGH,
     }  # fmt: skip
+    if any(diverged_alone) and stats.binomtest(diverged_alone[0], sum(diverged_alone)).pvalue < alpha / tests:
+        result |= {"verdict": DIFFERENT}
     if n < 2:
         return result
     mean = float(np.mean(difference))
@@ -88,8 +101,8 @@ def equivalence(a: NDArray, b: NDArray, margin: float, *, alpha: float = ALPHA, 
         return result
     result |= {"needed": runs_needed(difference[:PILOT], margin, alpha)}
     result |= {"power": tost_power(n, spread_bound(difference[:PILOT]), margin, alpha)}
-    if result["p_tost"] < alpha:
-        return result | {"verdict": EQUIVALENT}
-    if result["p_difference"] < alpha / tests:
-        return result | {"verdict": DIFFERENT}
+    if result["p_tost"] < alpha and not any(diverged_alone):
+        result |= {"verdict": EQUIVALENT}
+    elif result["p_difference"] < alpha / tests:
+        result |= {"verdict": DIFFERENT}
     return result

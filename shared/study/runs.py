@@ -26,7 +26,7 @@ from shared.workers import ROOT
 ONE_AT_A_TIME = threading.Lock()
 """A process has one generator of PyTorch: a worker of several threads would mix the runs' masks."""
 
-SOURCES = ("shared/contract.py", "shared/parameters.py", "shared/synthetic.py", "shared/study/runs.py")
+SOURCES = tuple(f"shared/{name}.py" for name in ("config", "contract", "metrics", "parameters", "synthetic", "study/runs"))
 """What decides a run's result, beside the implementation."""
 
 LAST = 1000

@@ -96,12 +96,16 @@ def study(
 
 
 def luck(table: dict[Run, dict]) -> list[dict]:
-    """Over the seeds, for each setting and implementation: mean, 95 % interval, spread and range of every measure."""
+    """Over the seeds, for each setting and implementation: mean, 95 % interval, spread and range of every measure.
+
+    A run that diverged is counted, and in no mean.
+    """
     found = []
     by = _by(table, lambda run: (run.setting, run.implementation))
     settings = list(dict.fromkeys(setting for setting, _ in by))
-    for (setting, implementation), rows in sorted(by.items(), key=lambda item: settings.index(item[0][0])):
-        entry = {**_named(setting), "implementation": implementation, "runs": len(rows)}
+    for (setting, implementation), every in sorted(by.items(), key=lambda item: settings.index(item[0][0])):
+        rows = [row for row in every if row["status"] == "completed"]
+        entry = {**_named(setting), "implementation": implementation, "runs": len(rows), "diverged": len(every) - len(rows)}
         for metric in METRICS:
             values = _finite([row[metric] for row in rows])
             if values:
@@ -173,22 +177,25 @@ def choice(table: dict[Run, dict]) -> list[dict]:
 
 def across(table: dict[Run, dict], margins: dict[str, float]) -> list[dict]:
     """For each setting and pair of implementations: are runs of equal seeds equivalent in what has a margin?"""
-    settings = list(dict.fromkeys(run.setting for run in table))
     questions = []
-    for setting in settings:
+    for setting in dict.fromkeys(run.setting for run in table):
         by_seeds: dict[str, dict] = {}
         for run, row in table.items():
-            if run.setting == setting and row["status"] == "completed":
+            if run.setting == setting:
                 by_seeds.setdefault(run.implementation, {})[run.seeds] = row
         for one, other in itertools.combinations(by_seeds, 2):
-            common = [seeds for seeds in by_seeds[one] if seeds in by_seeds[other]]
+            pairs = [(by_seeds[one][seeds], by_seeds[other][seeds]) for seeds in by_seeds[one] if seeds in by_seeds[other]]
+            ends = [tuple(row["status"] == "completed" for row in pair) for pair in pairs]
+            alone = ends.count((False, True)), ends.count((True, False))
+            both = [pair for pair, end in zip(pairs, ends, strict=True) if all(end)]
             for metric, margin in margins.items():
-                a, b = (np.array([by_seeds[who][seeds][metric] for seeds in common]) for who in (one, other))
-                questions.append((setting, one, other, metric, margin, a, b))
+                a, b = (np.array([pair[which][metric] for pair in both]) for which in (0, 1))
+                questions.append((setting, one, other, metric, margin, a, b, alone))
     return [
-        {**_named(setting), "one": one, "other": other, "metric": metric, **equivalence(a, b, margin, tests=len(questions))}
-        for setting, one, other, metric, margin, a, b in questions
-    ]
+        {**_named(setting), "one": one, "other": other, "metric": metric,
+         **equivalence(a, b, margin, tests=len(questions), diverged_alone=alone)}
+        for setting, one, other, metric, margin, a, b, alone in questions
+    ]  # fmt: skip
 
 
 def _verdict(results: dict) -> str:
