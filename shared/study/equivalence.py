@@ -70,9 +70,9 @@ def equivalence(
     """The verdict on a[i] against b[i], runs of equal seeds, (n,) each, and everything it rests on.
 
     margin: the largest mean difference that is called equivalent. tests: how many such questions are asked, so that alpha is
-    the probability that any of them calls equal ones different (Bonferroni). diverged_alone: pairs of runs of which
-    the first alone diverged, and the second alone. They are not in a and b, so that no mean says anything of them: one is enough to be
-    not equivalent, and many on one side (sign test) are a difference.
+    the probability that any of them calls equal ones different (Bonferroni).
+    diverged_alone: pairs of runs of which the first alone diverged, and the second alone. They are not in a and b, and no mean
+    says anything of them: with one, nothing is equivalent; many on one side (sign test) are a difference.
     """
     difference = a - b
     n = len(difference)
