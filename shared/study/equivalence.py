@@ -71,8 +71,8 @@ def equivalence(
 
     margin: the largest mean difference that is called equivalent. tests: how many such questions are asked, so that alpha is
     the probability that any of them calls equal ones different (Bonferroni).
-    diverged_alone: pairs of runs of which the first alone diverged, and the second alone. They are not in a and b, and no mean
-    says anything of them: with one, nothing is equivalent; many on one side (sign test) are a difference.
+    diverged_alone: pairs of runs of which the first alone diverged, and the second alone. They are not in a and b, and so in
+    no mean: with one, nothing is equivalent; many on one side (sign test) are a difference.
     """
     difference = a - b
     n = len(difference)

@@ -108,10 +108,10 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(
-                f"{self.path} cannot be {what} ({error}); every run kept before is still in it: "
-                "mend that and give the same command again"
-            ) from error
+            mend = "every run kept before is still in it: mend that and give the same command again"
+            if what == "opened":
+                mend = "expected the store of a study, or no such file: mend that, or give another --out"
+            raise StoreError(f"{self.path} cannot be {what} ({error}); {mend}") from error
 
 
 def as_csv(rows: Iterable[dict]) -> bytes:
