@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import json
 import signal
 import sys
 import traceback
@@ -198,14 +197,15 @@ def run_check(options: argparse.Namespace) -> int:
     from shared.report.check import failure_text, show_check
     from shared.report.console import Console
     from shared.report.progress import CheckProgress
-    from shared.report.results import prepare, write_json
+    from shared.report.results import plain, prepare, write_json
 
     dataset = _dataset(options.data, data_seed)
     path = options.out / "results.json"
     prepare(path)
     with CheckProgress(Console(stderr=True)) as progress:
         results = check(options.file, dataset, hyper, variants, options.time_limit, progress)
-    write_json(results | {"message": failure_text(results)}, path)
+    results = plain(results | {"message": failure_text(results)})
+    write_json(results, path)
     console = Console()
     show_check(results, console)
     console.print(f"written: {path}", style="dim", markup=False, soft_wrap=True)
@@ -214,18 +214,24 @@ def run_check(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """The comparison; returns the exit code."""
-    results, paths = _compared(options)
+    results = _compared(options)
 
     from shared.report.console import Console
+    from shared.report.results import RESULTS, write_all
     from shared.report.table import show, show_verdict
 
     console = Console()
+    try:
+        paths = write_all(results, options.out)
+    finally:  # what has taken minutes is shown, whatever becomes of the files
+        if options.quiet and not options.json:
+            show_verdict(results, console)
+        elif not options.json:
+            show(results, console)
     if options.json:
-        console.print(paths[0].read_text(encoding="utf-8"), end="", markup=False, highlight=False, soft_wrap=True)
-    elif options.quiet:
-        show_verdict(results, console)
-    else:
-        show(results, console)
+        text = (options.out / RESULTS).read_text(encoding="utf-8")
+        console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+    elif not options.quiet:
         console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
     return EXIT[results["verdict"]]
 
@@ -237,14 +243,15 @@ def comparison(**settings: Any) -> "Comparison":
     a list where several values follow. UsageError and DataError say what is wrong with them.
     """
     from shared.notebook import Comparison
+    from shared.report.results import write_all
 
     options = parse(flags.spelled(settings))
-    _compared(options)
+    write_all(_compared(options), options.out)
     return Comparison(options.out)
 
 
-def _compared(options: argparse.Namespace) -> tuple[dict, list[Path]]:
-    """Run the comparison and write everything; returns the results and the paths, results.json first."""
+def _compared(options: argparse.Namespace) -> dict:
+    """Run the comparison; returns the content of results.json."""
     hyper = flags.hyperparameters(options)
     variants = flags.variants(options)
     implementations = flags.implementations(options)
@@ -253,24 +260,16 @@ def _compared(options: argparse.Namespace) -> tuple[dict, list[Path]]:
 
     # Imported only now: --help and a wrong flag answer at once.
     from shared.comparison import compare
-    from shared.page.build import write_page
     from shared.report.console import Console
-    from shared.report.markdown import markdown
-    from shared.report.pictures import draw_pictures
     from shared.report.progress import TrainingProgress
-    from shared.report.results import prepare, write_json, write_whole
+    from shared.report.results import WRITTEN, plain, prepare
 
     dataset = _dataset(options.data, data_seed)
-    path = options.out / "results.json"
-    prepare(path)
+    for name in WRITTEN:
+        prepare(options.out / name)
     errors = Console(stderr=True, quiet=options.quiet)
     with TrainingProgress(implementations, variants, hyper.num_iterations, errors) as progress:
-        results = compare(dataset, hyper, variants, implementations, jobs, options.out, options.fresh, progress)
-    write_json(results, path)
-    summary, index = options.out / "summary.md", options.out / "index.html"
-    write_whole(summary, markdown(results).encode())
-    write_page(json.loads(path.read_text(encoding="utf-8")), index)  # so that the page can be made again from it
-    return results, [path, summary, *draw_pictures(results, options.out), index]
+        return plain(compare(dataset, hyper, variants, implementations, jobs, options.out, options.fresh, progress))
 
 
 def run_mistakes(options: argparse.Namespace) -> int:

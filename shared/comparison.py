@@ -16,6 +16,7 @@ from shared.data import Dataset
 from shared.environment import describe
 from shared.errors import DataError
 from shared.metrics import accuracy
+from shared.page.concepts import sources
 from shared.records import RunRecord
 from shared.report.failure import first_failures
 from shared.report.results import write_whole
@@ -70,6 +71,7 @@ def compare(
 
     diagnoses: list[dict] = []
     notes: list[str] = []
+    code = sources()  # before anybody can edit them
     seconds = {"all": 0.0, "ports": 0.0, "reference": 0.0}
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="samenet-") as name:
@@ -144,7 +146,7 @@ def compare(
     if store and store.problem:
         notes.append(f"not kept for the next time: {store.problem}")
     results = _results(dataset, hyper, variants, runs, plan, failures, diagnoses, axes)
-    return results | {"notes": notes, "seconds": seconds}
+    return results | {"notes": notes, "seconds": seconds, "sources": code}
 
 
 def _is_of(check: dict, run: dict) -> bool:
@@ -240,18 +242,18 @@ def _score(folder: Path, dataset: Dataset, hyper: Hyperparameters) -> dict:
     record = RunRecord(folder)
     finite = bool(np.isfinite(record.costs).all()) and all(np.isfinite(W).all() for W in record.final_parameters.values())
     on_grid = np.load(folder / "predictions_grid.npy")
+    classes = {"train": np.load(folder / "predictions_X_train.npy"), "test": np.load(folder / "predictions_X_test.npy")}
+    labels = {"train": dataset.Y_train, "test": dataset.Y_test}
+    # Predictions of another shape fail in their own comparison; here they have no accuracy and no picture.
+    fit = all(classes[part].shape == labels[part].shape for part in labels)
     return {
         "status": "completed" if finite else "diverged",
         "costs": [[i, float(record.costs[i])] for i in recorded_iterations(hyper.num_iterations)],
-        "train_accuracy": accuracy(np.load(folder / "predictions_X_train.npy"), dataset.Y_train),
-        "test_accuracy": accuracy(np.load(folder / "predictions_X_test.npy"), dataset.Y_test),
-        "predictions": {part: _classes(folder / f"predictions_X_{part}.npy") for part in ("train", "test")},
+        "train_accuracy": accuracy(classes["train"], labels["train"]) if fit else None,
+        "test_accuracy": accuracy(classes["test"], labels["test"]) if fit else None,
+        "predictions": {part: "".join(map(str, row[0, :MAX_POINTS])) for part, row in classes.items()} if fit else None,
         "grid": ["".join(map(str, row)) for row in on_grid.reshape(GRID, GRID)] if on_grid.size == GRID**2 else None,
     }
-
-
-def _classes(path: Path) -> str:
-    return "".join(map(str, np.load(path)[0, :MAX_POINTS]))
 
 
 def _results(

@@ -13,7 +13,11 @@ class Comparison:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        # Read now: the next comparison may write into the same folder.
+        results, self._page, self._summary = (
+            (folder / name).read_text(encoding="utf-8") for name in ("results.json", "index.html", "summary.md")
+        )
+        self.results = json.loads(results)
 
     def __repr__(self) -> str:
         counts = self.results["counts"]
@@ -22,8 +26,8 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         # In a frame of its own: neither the notebook's style nor the page's touches the other.
-        page = html.escape((self.folder / "index.html").read_text(encoding="utf-8"))
+        page = html.escape(self._page)
         return f'<iframe title="samenet" style="width: 100%; height: {HEIGHT}px; border: 0" srcdoc="{page}"></iframe>'
 
     def _repr_markdown_(self) -> str:
-        return (self.folder / "summary.md").read_text(encoding="utf-8")
+        return self._summary

@@ -31,6 +31,22 @@ CUT = """() => [...document.querySelectorAll(".scroll, pre")].filter(e => e.scro
   .map(e => (e.getAttribute("aria-label") || e.textContent.slice(0, 60)) + ": " + e.scrollWidth + " of " + e.clientWidth)"""
 """What would have to be scrolled: on paper it is cut off."""
 
+WIDE = (
+    "Table of runs",
+    "Decision boundaries",
+    "Cost curves",
+    "Difference and noise floor",
+    "Tests of the masks",
+    "Heat map of stages and tensors",
+)
+"""What a phone may scroll sideways; all else fits everywhere."""
+
+LETTERS = """() => [...document.querySelectorAll("figure text")].map(e => {
+  const to = e.getScreenCTM();
+  return parseFloat(getComputedStyle(e).fontSize) * Math.hypot(to.a, to.b);
+})"""
+"""Pixels of the letters in the pictures."""
+
 PAPER = "getComputedStyle(document.body).backgroundColor"
 
 A4 = 1123 - 2 * 38
@@ -61,6 +77,7 @@ def pages(run_compare, tmp_path_factory):
     check |= {"status": "failed", "reason": "differs " * 40, "budget_used": 1e9}
     extra: dict = {"inputs_agreed": ["A1"], "inputs_differ": [], "first_bad_update": None, "locations": {}}
     failed |= {"verdict": "mismatch", "failures": [check | extra]}
+    (folder / "results.json").write_text(json.dumps(done.results))
     for name, results in (("match", done.results), ("mismatch", failed)):
         (folder / f"{name}.html").write_text(page(results), encoding="utf-8")
     return folder
@@ -92,8 +109,39 @@ def offences(window):
     return [(rule["id"], node["html"][:100]) for rule in found for node in rule["nodes"]]
 
 
+def test_long_names_and_reasons_fit(pages, visit, tmp_path):
+    results = json.loads((pages / "results.json").read_text())
+    results["data"] |= {"name": "x" * 240 + ".csv", "source": "/y" * 200}
+    results["runs"][0] |= {"status": "crashed", "reason": "z" * 400}
+    results["runs"][1] |= {"status": "crashed", "reason": "word " * 80}
+    (tmp_path / "long.html").write_text(page(results), encoding="utf-8")
+    for width in (360, 1400):
+        window = visit(tmp_path / "long.html", width)
+        assert window.evaluate(LOOSE) == []
+    window = visit(tmp_path / "long.html", A4)
+    window.emulate_media(media="print")
+    assert window.evaluate(LOOSE) == []
+    assert window.evaluate(CUT) == []
+
+
+def test_a_picture_of_one_variant_is_not_blown_up(pages, visit, run_compare, tmp_path):
+    done = run_compare("--implementations", "numpy", "--variants", "none", "--iterations", 40)
+    (tmp_path / "one.html").write_text(page(done.results), encoding="utf-8")
+    for width in (360, 1400):
+        window = visit(tmp_path / "one.html", width)
+        sizes = window.evaluate(LETTERS)
+        assert 6 < min(sizes) <= max(sizes) < 24
+
+
+def test_the_first_column_of_the_heat_map_stays_in_sight(pages, visit):
+    window = visit(pages / "match.html", 360)
+    window.evaluate("document.querySelector('.heat').parentElement.scrollLeft = 300")
+    lefts = window.evaluate("[...document.querySelectorAll('.heat th[scope=row]')].map(e => e.getBoundingClientRect().left)")
+    assert min(lefts) >= 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1400])
+@pytest.mark.parametrize("width", [360, 1024, 1400])
 @pytest.mark.parametrize("name", ["match", "mismatch"])
 def test_nothing_overflows_is_inaccessible_or_leaves_the_page(pages, visit, name, width, scheme):
     path = pages / f"{name}.html"
@@ -101,6 +149,7 @@ def test_nothing_overflows_is_inaccessible_or_leaves_the_page(pages, visit, name
     for summary in window.query_selector_all("details:not([open]) > summary"):
         summary.click()
     assert window.evaluate(LOOSE) == []
+    assert [cut for cut in window.evaluate(CUT) if not cut.startswith(WIDE if width < 1000 else ())] == []
     assert offences(window) == []
     assert window.said == []
     assert window.asked == [path.as_uri()]

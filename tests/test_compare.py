@@ -502,6 +502,30 @@ def test_a_port_that_cannot_be_imported_leaves_the_others_results(run_compare, c
     assert states["torch", "none"] == states["torch", "l2"] == "crashed"
 
 
+def test_predictions_of_another_shape_are_a_failed_comparison_and_nothing_else_is_lost(run_compare, checkout):
+    folder, edit = checkout
+    edit("torch_impl/network.py", ".numpy().astype(np.int64)", ".numpy().astype(np.int64)[:, :-1]")
+    done = run_compare("--implementations", "numpy", "torch", "--variants", "none", "--iterations", 20, checkout=folder)
+    assert (done.code, done.stderr) == (1, "")
+    assert done.results["first_divergence"]["stage"] == "predictions"
+    assert {(c["implementation"], c["stage"]) for c in done.results["checks"] if c["status"] == "failed"} == {
+        ("torch", "predictions")
+    }
+    assert (done.out / "index.html").exists()
+
+
+def test_a_port_s_words_never_steer_the_terminal(run_compare, checkout):
+    folder, edit = checkout
+    words = "\\x1b[2J\\x1b]0;title\\x07\\u202egnp"
+    edit("torch_impl/training.py", "    m = X.shape[-1]\n", f"    raise RuntimeError('{words}')\n")
+    done = run_compare("--implementations", "torch", "--variants", "none", "--iterations", 20, checkout=folder)
+    assert done.code == 3
+    shown = [done.stdout, done.stderr, *((done.out / name).read_text() for name in ("summary.md", "index.html"))]
+    for text in (*shown, *(run["reason"] for run in done.results["runs"])):
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+    assert "\\x1b[2J" in done.stdout
+
+
 def test_a_folder_that_pytorch_cannot_make_is_named(run_compare, tmp_path):
     """Its optimizers import the compiler, which makes its folder at once: nothing trains without it."""
     (tmp_path / "file").write_text("")

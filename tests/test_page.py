@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from shared.page.build import page, write_page
+from shared.errors import UsageError
+from shared.page.build import page
 from shared.page.concepts import CONCEPTS, agreement, source_of
 from shared.report.markdown import markdown
 
@@ -86,8 +87,9 @@ def test_the_page_is_whole_by_itself(results):
 
 def test_the_verdict_comes_first_and_everything_is_there(results):
     words = " ".join(Reader(page(results)).words)
-    assert words.index("same network") < words.index("comparisons planned") < words.index("Runs")
+    assert words.index("numpy_impl is the reference itself") < words.index("comparisons planned") < words.index("Runs")
     for title in (
+        "The network has 2-20-3-1 units",
         "Decision boundaries",
         "Cost curves",
         "Difference and noise floor",
@@ -130,9 +132,87 @@ def test_every_stage_of_the_comparison_belongs_to_a_concept(results):
 
 def test_a_mismatch_opens_on_the_first_difference_with_the_lines(changed):
     words = " ".join(Reader(page(failing(changed))).words)
-    assert words.index("not the same network") < words.index("dW2") < words.index("Runs")
+    assert words.index("Not the same network: numpy in none parts") < words.index("dW2") < words.index("Runs")
     assert "failed" in words
     assert words.index("numpy_impl/gradients.py") < words.index("Runs")
+
+
+def test_the_lines_are_those_of_the_run_not_of_today(changed):
+    for entry in changed["sources"].values():
+        entry["torch"] |= {"where": "torch_impl/elsewhere.py:7", "code": "def once(): return 'as it was'"}
+    for results in (changed, failing(changed)):
+        text = page(results)
+        assert "torch_impl/elsewhere.py:7" in text or results is changed
+        assert ("as it was" in text) == (results is not changed)  # numpy alone was compared; a failure shows all three
+
+
+def states_of(results, **ends):
+    """The results of two implementations, of which some runs ended otherwise: torch_l2="diverged", ..."""
+    others = [run | {"implementation": "torch"} for run in results["runs"]]
+    checks = [check | {"implementation": "torch"} for check in results["checks"]]
+    both = results | {"runs": [*results["runs"], *others], "checks": [*results["checks"], *checks]}
+    both = json.loads(json.dumps(both))
+    for name, end in ends.items():
+        implementation, variant = name.split("_")
+        run = next(r for r in both["runs"] if (r["implementation"], r["variant"]) == (implementation, variant))
+        run["status"] = end if end == "diverged" else "completed"
+        of_run = (c for c in both["checks"] if (c["implementation"], c["variant"]) == (implementation, variant))
+        next(of_run)["status"] = "failed"
+        both["verdict"] = "mismatch"
+    return both
+
+
+@pytest.mark.parametrize(
+    ("ends", "sentence"),
+    [
+        ({}, "The implementations are the same network: every update of every run agrees to rounding."),
+        ({"torch_l2": "differs"}, "Not the same network: torch in l2 parts from the reference, numpy_impl."),
+        ({"torch_l2": "diverged", "numpy_l2": "diverged"}, "Training diverges: numpy in l2 and torch in l2."),
+        (
+            {"torch_none": "differs", "torch_l2": "differs", "torch_dropout": "diverged"},
+            "Not the same network: torch in none and torch in l2 parts from the reference, numpy_impl. "
+            "Training diverges: torch in dropout.",
+        ),
+    ],
+)
+def test_the_verdict_is_one_sentence_with_names(results, ends, sentence):
+    text = page(states_of(results, **ends))
+    assert f">{sentence}</p>" in text
+    read = " ".join(" ".join(Reader(text).words).split())
+    for name, end in ends.items():
+        implementation, variant = name.split("_")
+        assert re.search(rf"{variant}, {implementation} [\d.% e,-]* {end}", read)
+    rows = [line for line in markdown(states_of(results, **ends)).splitlines() if line.startswith("| l2 | torch")]
+    assert rows[0].endswith(f"| {ends.get('torch_l2', 'match')} |")
+
+
+def test_one_framework_alone_is_held_against_the_reference(results):
+    both = states_of(results)
+    alone = both | {"runs": [run for run in both["runs"] if run["implementation"] == "torch"]}
+    assert "torch is the same network as the reference, numpy_impl: every update" in page(alone)
+
+
+def test_the_kept_share_of_the_masks_is_shown(results):
+    kept = {run["variant"]: run["kept_share"] for run in results["runs"]}
+    assert kept["none"] is None
+    assert kept["dropout"]["D1"] == pytest.approx(0.86, abs=0.002)
+    assert f"{kept['dropout']['D2']:.2%}" in page(results)
+
+
+def test_many_examples_make_no_heavy_page(changed):
+    size = len(page(changed))
+    changed["data"]["train"] = [point for point in changed["data"]["train"] for _ in range(10)][:2000]
+    for run in changed["runs"]:
+        run["predictions"]["train"] = "01" * 1000
+    changed["runs"][0]["predictions"]["train"] = "10" * 1000
+    assert len(page(changed)) < 1.6 * size
+
+
+def test_predictions_without_form_have_no_accuracy_and_no_picture(changed):
+    changed["runs"][0] |= {"train_accuracy": None, "test_accuracy": None, "predictions": None, "grid": None}
+    text = page(changed)
+    assert "no decision of its form" in text
+    assert "| none | numpy | " in markdown(changed)
 
 
 def test_what_comes_from_outside_is_never_markup(changed):
@@ -160,7 +240,7 @@ def test_a_run_that_is_missing_or_diverged_is_shown(changed):
             run["status"] = "diverged"
             run["costs"][-1][1] = None
     text = " ".join(Reader(page(changed | {"verdict": "incomplete"})).words)
-    assert "missing: not installed" in text
+    assert "missing : not installed" in text
     assert "not finite" in text
 
 
@@ -171,9 +251,40 @@ def test_a_difference_beyond_all_numbers_is_shown(changed, used):
     assert 'class="failed' in page(failed)
 
 
-def test_the_page_is_written_whole(results, tmp_path):
-    write_page(results, tmp_path / "index.html")
-    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+def test_nothing_of_an_earlier_run_stays_beside_the_results(results, tmp_path, monkeypatch):
+    from shared.report import markdown as module
+    from shared.report.results import WRITTEN, write_all
+
+    write_all(results, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(WRITTEN)
+    mine = tmp_path / "mine.txt"
+    for name in ("reproduce_torch_l2.py", "reproduce_torch_l2.npz", "mine.txt"):
+        (tmp_path / name).write_text("old")
+    three = results | {"data": results["data"] | {"features": 3, "grid_axes": None}}
+    paths = write_all(three, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(WRITTEN) - {"decision_boundary.png"} | {"mine.txt"}
+    assert set(paths) == set(tmp_path.iterdir()) - {mine}
+    assert "the data has 3" in (tmp_path / "index.html").read_text()
+
+    def interrupted(results):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "markdown", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_all(results | {"verdict": "mismatch"}, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"results.json", "mine.txt"}
+    assert json.loads((tmp_path / "results.json").read_text())["verdict"] == "mismatch"
+
+
+def test_what_cannot_be_written_is_one_line(results, tmp_path, monkeypatch):
+    from shared.report import results as module
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_whole", full)
+    with pytest.raises(UsageError, match=r"--out: cannot write into .*: No space left on device"):
+        module.write_all(results, tmp_path)
 
 
 # The summary in Markdown, and what scripts are given

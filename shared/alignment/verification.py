@@ -54,9 +54,11 @@ def verify_run(
     for state, start in states.items():
         with np.load(folder / f"{state}-port.npz") as port, np.load(folder / f"{state}-again.npz") as again:
             checks += single_step_checks(problem, state, start, dict(port), dict(again), place)
+    kept = None
     if variant.dropout:
         masks = RunRecord(folder / "masks")
         D1, D2 = (masks.masks(slice(None), layer) for layer in (1, 2))
+        kept = {"D1": float(D1.mean()), "D2": float(D2.mean())}
         checks += mask_checks(D1, D2, problem.keep_prob, variant.frozen, place)
         checks += run_mask_checks(record, problem.keep_prob, variant.frozen, place)
 
@@ -90,6 +92,7 @@ def verify_run(
         "segment_difference": float(segments.differences.max()),
         "free_run_difference": float(apart.max()),
         "horizon": horizon(costs),
+        "kept_share": kept,
         "segments": _curve(segments.differences, segments.floors, recorded),
         "free_run": _curve(apart, cost_floor(costs)[: len(apart)], recorded),
     }

@@ -6,24 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from shared.config import IMPLEMENTATIONS
-from shared.page.concepts import CONCEPTS, Concept, agreement, concept_of, source_of
+from shared.page.concepts import CONCEPTS, agreement, concept_of
 from shared.page.svg import inline_svg
 from shared.report.failure import message
-from shared.report.pictures import cost_curves, decision_boundaries, noise_floors
-from shared.report.results import write_whole
+from shared.report.pictures import SHOWN, cost_curves, decision_boundaries, noise_floors
+from shared.report.table import state
 from shared.synthetic import BUILT_IN
 
-VERDICTS = {
-    "match": "The implementations are the same network: every update of every run agrees to rounding.",
-    "mismatch": "The implementations are not the same network.",
-    "incomplete": "The comparison is incomplete: not everything that was planned was compared.",
+ABOUT = {
+    "none": "without regularization",
+    "l2": "with the L2 penalty lambd / (2 m) sum(W²), as weight decay",
+    "dropout": "with fresh dropout masks at every iteration",
+    "frozen-dropout": "with the same masks at every iteration, as the course's code does",
+    "l2-dropout": "with both",
 }
 FAMILIES = ("data", "parameters", "forward", "masks", "cost", "gradients", "update", "trajectory", "predictions", "repeat")
-
-
-def write_page(results: dict, path: Path) -> None:
-    """Write the page, whole or not at all."""
-    write_whole(path, page(results).encode())
 
 
 def page(results: dict) -> str:
@@ -35,27 +32,32 @@ def page(results: dict) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": _number, "percent": lambda share: f"{share:.2%}"}
+    environment.filters |= {"number": _number, "percent": lambda share: "-" if share is None else f"{share:.2%}"}
     implementations = list(dict.fromkeys(run["implementation"] for run in results["runs"]))
     pictures = [
         ("Decision boundaries", "boundaries", lambda: decision_boundaries(results),
          "Decision of each variant and implementation over the plane, with the training examples. Blue circles are class 0, "
-         "orange triangles class 1; crosses mark examples on which the implementations of a variant disagree."),
-        ("Cost curves", "costs", lambda: cost_curves(results), "Training cost over the iterations, one panel per variant."),
+         f"orange triangles class 1 (of many, about {SHOWN}); crosses mark examples on which the implementations of a "
+         "variant disagree."),
+        ("Cost curves", "costs", lambda: cost_curves(results),
+         "Training cost over the iterations, one panel per variant. With dropout each draws its own masks, so that the "
+         "curves part."),
         ("Difference and noise floor", "floors", lambda: noise_floors(results),
          "The cost's difference from the reference (thin lines) and the noise floor, what rounding alone does (broad), in "
          "segments and in the free run. Where a line stays within sixteen times its floor, the difference is rounding."),
     ]  # fmt: skip
     return environment.get_template("page.html.j2").render(
         results=results,
-        verdict=VERDICTS[results["verdict"]],
+        verdict=_verdict(results, implementations),
+        about=ABOUT,
+        states=[state(results["checks"], run) for run in results["runs"]],
         implementations=implementations,
         pictures=[
             {"title": title, "about": about, "svg": Markup(svg)}
             for title, name, draw, about in pictures
             if (svg := inline_svg(draw, name, title))
         ],
-        failures=[_failure(failure, results) for failure in results["failures"]],
+        failures=_failures(results),
         heat=_heat(results),
         concepts=_concepts(results, implementations),
         masks=_masks(results),
@@ -64,20 +66,52 @@ def page(results: dict) -> str:
     )
 
 
-def _failure(failure: dict, results: dict) -> dict:
-    headline, *lines = message(failure, results["diagnoses"])
-    concept = concept_of(failure)
-    columns = [_lines(concept, name) for name in IMPLEMENTATIONS] if concept else []
-    return {"headline": headline, "lines": lines, "columns": columns}
+def _verdict(results: dict, implementations: list[str]) -> str:
+    """The verdict in one sentence, with names."""
+    reference = "the reference, numpy_impl"
+    if results["verdict"] == "match":
+        if implementations == ["numpy"]:
+            return "numpy_impl is the reference itself: every update of every run is repeated to the last bit."
+        if len(implementations) == 1:
+            return f"{implementations[0]} is the same network as {reference}: every update of every run agrees to rounding."
+        return "The implementations are the same network: every update of every run agrees to rounding."
+    if results["verdict"] == "incomplete":
+        return "The comparison is incomplete: not everything that was planned was compared."
+    ends: dict[str, list[str]] = {"differs": [], "diverged": []}
+    for run in results["runs"]:
+        end, _ = state(results["checks"], run)
+        if end in ends:
+            ends[end].append(f"{run['implementation']} in {run['variant']}")
+    said = []
+    if ends["differs"]:
+        said.append(f"Not the same network: {_listed(ends['differs'])} parts from {reference}.")
+    if ends["diverged"]:
+        said.append(f"Training diverges: {_listed(ends['diverged'])}.")
+    return " ".join(said)
 
 
-def _lines(concept: Concept, implementation: str) -> dict:
-    """The lines as they stand now; of a source that is broken (perhaps why the run failed), what is wrong with it."""
-    try:
-        where, code = source_of(concept, implementation)
-    except (OSError, SyntaxError, ValueError) as error:
-        where, code = concept.lines[implementation][0], f"# cannot be shown: {error}"
-    return {"implementation": implementation, "where": where, "code": _highlight(code)}
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _failures(results: dict) -> list[dict]:
+    """What the message says of each failed run, and the lines to look at, where no failure before has shown them."""
+    shown = []
+    seen = set()
+    for failure in results["failures"]:
+        headline, *lines = message(failure, results["diagnoses"])
+        concept = concept_of(failure)
+        columns = []
+        if concept and concept.name not in seen:
+            seen.add(concept.name)
+            columns = [_lines(results, concept.name, name) for name in IMPLEMENTATIONS]
+        shown.append({"headline": headline, "lines": lines, "columns": columns})
+    return shown
+
+
+def _lines(results: dict, concept: str, implementation: str) -> dict:
+    source = results["sources"][concept][implementation]
+    return {"implementation": implementation, "where": source["where"], "code": _highlight(source["code"])}
 
 
 def _heat(results: dict) -> dict:
@@ -88,8 +122,11 @@ def _heat(results: dict) -> dict:
         stage = "masks" if check["scope"] == "masks" else check["stage"]
         row = cells.setdefault((stage, check["tensor"]), {})
         row.setdefault((check["variant"], check["implementation"]), []).append(check)
-    order = sorted(cells, key=lambda key: FAMILIES.index(key[0]))
-    return {"columns": columns, "rows": [(key, [_cell(cells[key].get(column, [])) for column in columns]) for key in order]}
+    stages = [
+        (stage, [(tensor, [_cell(cells[s, tensor].get(c, [])) for c in columns]) for s, tensor in cells if s == stage])
+        for stage in FAMILIES
+    ]
+    return {"columns": columns, "stages": [(stage, rows) for stage, rows in stages if rows]}
 
 
 def _cell(checks: list[dict]) -> dict:
@@ -107,7 +144,7 @@ def _concepts(results: dict, implementations: list[str]) -> list[dict]:
     for concept in CONCEPTS:
         columns = []
         for name in implementations:
-            columns.append(_lines(concept, name) | {"agreement": agreement(concept, results["checks"], name)})
+            columns.append(_lines(results, concept.name, name) | {"agreement": agreement(concept, results["checks"], name)})
         shown.append({"name": concept.name, "stage": concept.stage, "columns": columns})
     return shown
 
@@ -121,7 +158,7 @@ def _masks(results: dict) -> list[dict]:
         if own:
             failed = [f"{check['tensor']}: {check['reason']}" for check in own if check["status"] == "failed"]
             passed = sum(check["status"] == "passed" for check in own)
-            shown.append({"run": run, "tests": len(own), "passed": passed, "failed": failed})
+            shown.append({"run": run, "kept": run.get("kept_share"), "tests": len(own), "passed": passed, "failed": failed})
     return shown
 
 

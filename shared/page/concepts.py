@@ -92,6 +92,19 @@ def source_of(concept: Concept, implementation: str) -> tuple[str, str]:
     return f"{IMPLEMENTATIONS[implementation]}/{file}:{first}", "\n\n".join(text for _, text in pieces)
 
 
+def sources() -> dict[str, dict[str, dict[str, str]]]:
+    """The entry `sources` of results.json: concept -> implementation -> where its lines stand, and they, as they are now."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for concept in CONCEPTS:
+        for implementation in IMPLEMENTATIONS:
+            try:
+                where, code = source_of(concept, implementation)
+            except (OSError, SyntaxError, ValueError) as error:  # perhaps why the run fails
+                where, code = concept.lines[implementation][0], f"# cannot be shown: {error}"
+            found.setdefault(concept.name, {})[implementation] = {"where": where, "code": code}
+    return found
+
+
 def agreement(concept: Concept, checks: list[dict], implementation: str) -> dict:
     """How many comparisons measure a concept, how many of them passed, and the largest share used of what is allowed."""
     own = [

@@ -40,7 +40,9 @@ def inline_svg(draw: Any, name: str, description: str) -> str:
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
     text = text.replace(INK, "currentColor")
     # As wide as the page allows, but not wider than its text stays in proportion to the page's.
-    widest = f'<svg role="img" aria-label="{description}" style="max-width: {1.6 * figure.get_figwidth() * 72:.0f}px"'
+    wide = f"{1.6 * figure.get_figwidth() * 72:.0f}px"
+    size = f"max-width: {wide}; min-width: min(42rem, 200vw, {wide})"  # on a phone, readable, and scrolled
+    widest = f'<svg role="img" aria-label="{description}" style="{size}"'
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     return text.replace("<svg", widest, 1)

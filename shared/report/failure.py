@@ -57,9 +57,11 @@ def message(failure: dict, diagnoses: Sequence[dict] = ()) -> list[str]:
         index = ", ".join(map(str, failure["index"]))
         worst = f", most of all [{index}]:" if index else ":"
         lines.append(f"{failure['differing']:,} of {failure['elements']:,} elements differ{worst}")
-        lines.append(f"  {failure['implementation']:<10} {failure['port_value']!r}")
-        lines.append(f"  {'reference':<10} {failure['reference_value']!r}")
-        lines.append(f"  differ by  {failure['difference']:.6g}, allowed {failure['allowed']:.6g}")
+        for who, value in ((failure["implementation"], failure["port_value"]), ("reference", failure["reference_value"])):
+            lines.append(f"  {who:<10} {'not finite' if value is None else repr(value)}")
+        apart, allowed = (failure[key] for key in ("difference", "allowed"))
+        if apart is not None and allowed is not None:
+            lines.append(f"  differ by  {apart:.6g}, allowed {allowed:.6g}")
     of_run = [d for d in diagnoses if all(d[key] == failure[key] for key in ("variant", "implementation"))]
     for diagnosis in of_run:
         lines += explanation(diagnosis, alone=len(of_run) == 1)

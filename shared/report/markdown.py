@@ -3,7 +3,7 @@
 import re
 
 from shared.report.failure import message
-from shared.report.table import VERDICTS
+from shared.report.table import VERDICTS, cost_text, percent, state
 
 
 def markdown(results: dict) -> str:
@@ -16,22 +16,21 @@ def markdown(results: dict) -> str:
         f"{_text(meaning)}. {_text(data['name'])}: {data['train_examples']} training and {data['test_examples']} test "
         f"examples; {hyper['num_iterations']:,} iterations, {hyper['dtype']}.",
         "",
-        "| variant | implementation | cost | train | test | us/update | in segments | free run | state |",
+        "| variant | implementation | cost | train | test | us/update | in segments | free run | verdict |",
         "|---|---|---:|---:|---:|---:|---:|---:|---|",
     ]
     for run in results["runs"]:
         cells = ["-"] * 4
         if "costs" in run:
-            cost = run["costs"][-1][1]
             cells = [
-                "not finite" if cost is None else f"{cost:.6f}",
-                f"{run['train_accuracy']:.2%}",
-                f"{run['test_accuracy']:.2%}",
+                cost_text(run),
+                percent(run["train_accuracy"]),
+                percent(run["test_accuracy"]),
                 f"{run['microseconds_per_iteration']:.0f}",
             ]
         apart = [_scientific(run.get(key)) for key in ("segment_difference", "free_run_difference")]
-        state = f"{run['status']}: {run['reason']}" if run.get("reason") else run["status"]
-        cells = [run["variant"], run["implementation"], *cells, *apart, _text(state)]
+        verdict = ": ".join(filter(None, [state(results["checks"], run)[0], run.get("reason")]))
+        cells = [run["variant"], run["implementation"], *cells, *apart, _text(verdict)]
         lines.append(f"| {' | '.join(cells)} |")
     for failure in results["failures"]:
         headline, *rest = message(failure, results["diagnoses"])

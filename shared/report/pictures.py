@@ -1,10 +1,8 @@
 """The pictures, made from the content of results.json; headless."""
 
 import io
-from pathlib import Path
+import math
 from typing import Any
-
-from shared.report.results import write_whole
 
 COLOURS = {"numpy": "#0072b2", "torch": "#d55e00", "tensorflow": "#009e73"}
 """Okabe and Ito's palette, told apart by colour-blind readers; line styles tell them apart in grey."""
@@ -12,17 +10,20 @@ STYLES = {"numpy": "-", "torch": "--", "tensorflow": ":"}
 CLASSES = ("#0072b2", "#d55e00")
 
 
-def draw_pictures(results: dict, folder: Path) -> list[Path]:
-    """Write the pictures; decision_boundary.png for two features only. Returns their paths."""
-    paths = []
+SHOWN = 500
+"""Examples in a picture, about: more would hide each other, and make the page heavy."""
+
+
+def pictures(results: dict) -> dict[str, bytes]:
+    """The pictures as PNG, by file name; decision_boundary.png for two features only."""
+    images = {}
     for name, draw in PICTURES.items():
         figure = draw(results)
         if figure is not None:
             image = io.BytesIO()
             figure.savefig(image, format="png", dpi=120)
-            write_whole(folder / name, image.getvalue())
-            paths.append(folder / name)
-    return paths
+            images[name] = image.getvalue()
+    return images
 
 
 def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
@@ -40,7 +41,8 @@ def cost_curves(results: dict) -> Any:
         for run in _finished(results, variant):
             iterations, costs = zip(*run["costs"], strict=True)
             name = run["implementation"]
-            ax.plot(iterations, costs, STYLES.get(name, "-."), color=COLOURS.get(name), label=name, linewidth=1.8)
+            ax.plot(iterations, costs, STYLES.get(name, "-."), color=COLOURS.get(name), label=name, linewidth=1.8,
+                    marker=_marker(iterations))  # fmt: skip
         ax.set_title(variant)
         ax.set_xlabel("iteration")
         ax.grid(alpha=0.3)
@@ -60,12 +62,14 @@ def decision_boundaries(results: dict) -> Any:
     variants = results["hyperparameters"]["variants"]
     implementations = list(dict.fromkeys(run["implementation"] for run in results["runs"]))
     figure, axes = _grid(len(implementations), len(variants), 2.6, 2.6)
-    points = results["data"]["train"]
+    points = _thinned(results["data"]["train"])
     for row, implementation in zip(axes, implementations, strict=True):
         for ax, variant in zip(row, variants, strict=True):
             run = next((r for r in _finished(results, variant) if r["implementation"] == implementation), None)
             if run is None:
                 ax.text(0.5, 0.5, "not finished", ha="center", transform=ax.transAxes)
+            elif run["grid"] is None:
+                ax.text(0.5, 0.5, "no decision of its form", ha="center", transform=ax.transAxes)
             else:
                 decision = [[int(cell) for cell in line] for line in run["grid"]]
                 ax.contourf(*grid_axes, decision, levels=[-0.5, 0.5, 1.5], colors=CLASSES, alpha=0.25)
@@ -73,8 +77,10 @@ def decision_boundaries(results: dict) -> Any:
                              f"test {run['test_accuracy']:.1%}", fontsize=8)  # fmt: skip
             for label, marker in ((0, "o"), (1, "^")):
                 chosen = [point for point in points if point[-1] == label]
-                ax.scatter(*list(zip(*chosen, strict=True))[:2], s=9, marker=marker, color=CLASSES[label], linewidths=0)
-            disputed = _disputed(results, variant)
+                if chosen:
+                    ax.scatter(*list(zip(*chosen, strict=True))[:2], s=11, marker=marker, color=CLASSES[label],
+                               edgecolors=rcParams["text.color"], linewidths=0.4)  # fmt: skip
+            disputed = _thinned(_disputed(results, variant))
             if disputed:
                 places = list(zip(*disputed, strict=True))[:2]
                 ax.scatter(*places, s=26, marker="x", color=rcParams["text.color"], linewidths=0.9)
@@ -94,8 +100,9 @@ def noise_floors(results: dict) -> Any:
                     continue
                 iterations, differences, floors = zip(*run[curve], strict=True)
                 name = run["implementation"]
-                ax.plot(iterations, floors, color=COLOURS.get(name), alpha=0.3, linewidth=3)
-                ax.plot(iterations, differences, STYLES.get(name, "-."), color=COLOURS.get(name), label=name, linewidth=1.4)
+                style = {"color": COLOURS.get(name), "marker": _marker(iterations)}
+                ax.plot(iterations, floors, alpha=0.5, linewidth=3, **style)
+                ax.plot(iterations, differences, STYLES.get(name, "-."), label=name, linewidth=1.4, **style)
                 if curve == "free_run" and run["horizon"] < results["hyperparameters"]["num_iterations"]:
                     ax.axvline(run["horizon"], color=COLOURS.get(name), alpha=0.5, linewidth=0.8)
             ax.set_yscale("symlog", linthresh=1e-17, linscale=0.3)
@@ -111,8 +118,17 @@ def noise_floors(results: dict) -> Any:
 
 def _disputed(results: dict, variant: str) -> list[list[float]]:
     """The training examples that the implementations classify differently."""
-    predictions = [run["predictions"]["train"] for run in _finished(results, variant)]
+    predictions = [run["predictions"]["train"] for run in _finished(results, variant) if run["predictions"]]
     return [point for point, *classes in zip(results["data"]["train"], *predictions, strict=True) if len(set(classes)) > 1]
+
+
+def _thinned(points: list[list[float]]) -> list[list[float]]:
+    return points[:: math.ceil(len(points) / SHOWN) or 1]
+
+
+def _marker(iterations: tuple[int, ...]) -> str:
+    """Points where there are few: the line between them is nobody's."""
+    return "." if len(iterations) < 20 else ""
 
 
 def _finished(results: dict, variant: str) -> list[dict]:

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from shared.workers import Message, Task
 
@@ -56,10 +57,11 @@ class TrainingProgress:
     def __init__(self, implementations: list[str], variants: list[str], num_iterations: int, console: Console):
         self._iterations = num_iterations
         self._variants = variants
+        doing = TextColumn("{task.fields[doing]:<38}", table_column=Column(no_wrap=True, overflow="crop"))
         self._progress = Progress(
             TextColumn("{task.description:<10}"),
             BarColumn(bar_width=20),
-            TextColumn("{task.fields[doing]:<38}"),
+            *([doing] if console.width >= 76 else []),  # on a narrow terminal the bar and the time left say more
             TimeRemainingColumn(compact=True),
             console=console,
             disable=not console.is_terminal,

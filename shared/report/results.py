@@ -1,4 +1,4 @@
-"""results.json, whole or not at all."""
+"""results.json and the other files, whole or not at all."""
 
 import json
 import math
@@ -8,6 +8,35 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import UsageError
+
+RESULTS, SUMMARY, PAGE = "results.json", "summary.md", "index.html"
+PICTURES = ("cost_curves.png", "decision_boundary.png", "noise_floor.png")
+WRITTEN = (RESULTS, SUMMARY, *PICTURES, PAGE)
+
+
+def write_all(results: dict, folder: Path) -> list[Path]:
+    """Write everything that shows the results; the paths, results.json first. UsageError where nothing can be written.
+
+    What shows an earlier run goes first: whatever ends this, no page or picture of another run lies beside results.json.
+    """
+    from shared.page.build import page
+    from shared.report.markdown import markdown
+    from shared.report.pictures import pictures
+
+    own = {Path(failure["reproduction"]).stem for failure in results["failures"] if failure.get("reproduction")}
+    try:
+        for old in (*map(folder.joinpath, WRITTEN[1:]), *folder.glob("reproduce_*.py"), *folder.glob("reproduce_*.npz")):
+            if old.stem not in own:
+                old.unlink(missing_ok=True)
+        write_json(results, folder / RESULTS)
+        contents = {SUMMARY: markdown(results).encode(), **pictures(results), PAGE: page(results).encode()}
+        for name, content in contents.items():
+            write_whole(folder / name, content)
+    except OSError as error:
+        raise UsageError(
+            f"--out: cannot write into {str(folder)!r}: {error.strerror}; mend that, and run it again"
+        ) from error
+    return [folder / name for name in (RESULTS, *contents)]
 
 
 def prepare(path: Path) -> None:
@@ -24,8 +53,8 @@ def prepare(path: Path) -> None:
 
 
 def write_json(results: dict, path: Path) -> None:
-    """Write results.json. JSON has no NaN and no infinity: they become null."""
-    text = json.dumps(_finite(results), indent=1, allow_nan=False)
+    """Write results.json; see `plain`."""
+    text = json.dumps(plain(results), indent=1, allow_nan=False)
     write_whole(path, (text + "\n").encode())
 
 
@@ -42,11 +71,22 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def _finite(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What results.json holds of a value, and the only thing that is shown of it.
+
+    JSON has no NaN and no infinity: they become null. A port's words may hold signs that move a terminal's cursor or turn
+    the direction of text: they are escaped.
+    """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(_visible(sign) for sign in value)
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [plain(item) for item in value]
     return value
+
+
+def _visible(sign: str) -> str:
+    return sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1]

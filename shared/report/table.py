@@ -88,13 +88,13 @@ def _runs(results: dict, left_out: tuple[str, ...]) -> Table:
         if run["variant"] != variant:
             variant = run["variant"]
             table.add_row(Text(variant, "bold"))
-        status, style = _status(results["checks"], run)
+        status, style = state(results["checks"], run)
         cells = dict.fromkeys(HEADINGS, "-")
         if "costs" in run:
             cells |= {
-                "cost": f"{run['costs'][-1][1]:.6f}",
-                "train": f"{run['train_accuracy']:.2%}",
-                "test": f"{run['test_accuracy']:.2%}",
+                "cost": cost_text(run),
+                "train": percent(run["train_accuracy"]),
+                "test": percent(run["test_accuracy"]),
                 "us/iter": f"{run['microseconds_per_iteration']:.0f}",
             }
         cells |= {"in segments": _scientific(run.get("segment_difference"))}
@@ -104,7 +104,19 @@ def _runs(results: dict, left_out: tuple[str, ...]) -> Table:
     return table
 
 
-def _status(checks: list[dict], run: dict) -> tuple[str, str]:
+def cost_text(run: dict) -> str:
+    """The last cost that a run recorded."""
+    cost = run["costs"][-1][1]
+    return "not finite" if cost is None else f"{cost:.6f}"
+
+
+def percent(share: float | None) -> str:
+    """An accuracy; "-" where the predictions had no accuracy."""
+    return "-" if share is None else f"{share:.2%}"
+
+
+def state(checks: list[dict], run: dict) -> tuple[str, str]:
+    """What became of a run, in a word, and its colour."""
     statuses = {
         check["status"]
         for check in checks
@@ -112,8 +124,10 @@ def _status(checks: list[dict], run: dict) -> tuple[str, str]:
     }
     if "failed" in statuses:
         return ("diverged" if run["status"] == "diverged" else "differs"), "red"
+    if run["status"] not in ("completed", "diverged"):
+        return run["status"], "yellow"
     if "skipped" in statuses:
-        return run["status"] if run["status"] != "completed" else "incomplete", "yellow"
+        return "incomplete", "yellow"
     return "match", "green"
 
 
@@ -122,7 +136,8 @@ def _show_divergence(results: dict, console: Console) -> None:
         headline, *lines = message(failure, results["diagnoses"])
         console.print(Text("first divergence: " if i == 0 else "also: ", "bold red") + Text(headline))
         for line in lines if i == 0 else lines[:1]:
-            console.print(Text(f"  {line}"))
+            to_copy = line.startswith(("reproduce it alone:", "  write:"))
+            console.print(Text(f"  {line}"), soft_wrap=to_copy)
 
 
 def _scientific(value: float | None) -> str:
