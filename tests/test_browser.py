@@ -130,7 +130,7 @@ def test_a_picture_of_one_variant_is_not_blown_up(pages, visit, run_compare, tmp
     for width in (360, 1400):
         window = visit(tmp_path / "one.html", width)
         sizes = window.evaluate(LETTERS)
-        assert 6 < min(sizes) <= max(sizes) < 24
+        assert 6 < min(sizes) <= max(sizes) < 28
 
 
 def test_the_first_column_of_the_heat_map_stays_in_sight(pages, visit):
