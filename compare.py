@@ -156,7 +156,7 @@ def _study_parser() -> flags.Parser:
         ("--init-seeds", "1-30, or as many as other seeds given", "of the initial weights; 1-30: from 1 to 30"),
         ("--seeds", "as of --init-seeds", "of the dropout masks"),
         ("--data-seeds", "0", "of the built-in data"),
-        ("--split-seeds", "0", "of the dev part"),
+        ("--split-seeds", "as of --init-seeds; crossed: 0", "of the dev part"),
     ):
         parser.add_argument(flag, type=flags.seeds, nargs="+", metavar="S", help=f"{about} (default: {shown})")
     parser.add_argument("--crossed", action="store_true", help="every combination of the seeds, instead of side by side")
@@ -378,20 +378,20 @@ def run_study(options: argparse.Namespace) -> int:
             raise UsageError(f"--margin-{metric.split('_')[1]}: expected a number > 0, got {margin}")
 
     from shared.report.console import Console
-    from shared.report.results import prepare, write_json, write_whole
-    from shared.report.study import StudyProgress, draw_study, show_study
+    from shared.report.results import prepare
+    from shared.report.study import WRITTEN, StudyProgress, show_study, write_study
     from shared.study.study import study
 
     dataset = _dataset(options.data, 0) if options.data else None
-    path = options.out / "study.json"
-    prepare(path)
+    for name in WRITTEN:
+        prepare(options.out / name)
     with StudyProgress(Console(stderr=True)) as progress:
         results, table = study(grid, dataset, margins, options.out, jobs, options.scheduler, progress)
-    write_whole(path.with_suffix(".csv"), table)
-    write_json(results, path)
-    paths = [path.with_suffix(".sqlite"), path.with_suffix(".csv"), path, *draw_study(results, options.out)]
     console = Console()
-    show_study(results, console)
+    try:
+        paths = write_study(results, table, options.out)
+    finally:
+        show_study(results, console)
     console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
     return EXIT[results["verdict"]]
 

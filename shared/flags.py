@@ -155,10 +155,10 @@ def grid(options: argparse.Namespace) -> Any:
     grid = Grid(
         implementations=implementations(options),
         variants=variants(options),
-        lambds=options.lambd,
-        keep_probs=options.keep_prob,
-        learning_rates=options.learning_rate,
-        hiddens=options.hidden,
+        lambds=list(dict.fromkeys(value + 0.0 for value in options.lambd)),  # -0.0 is 0.0
+        keep_probs=list(dict.fromkeys(options.keep_prob)),
+        learning_rates=list(dict.fromkeys(options.learning_rate)),
+        hiddens=list(dict.fromkeys(options.hidden)),
         data_seeds=[None] if options.data is not None else listed(options.data_seeds, [0]),
         split_seeds=[None],
         init_seeds=listed(options.init_seeds, unless_given),
@@ -175,7 +175,9 @@ def grid(options: argparse.Namespace) -> Any:
     if share is not None:
         if not 0 < share < 1:
             raise UsageError(f"--dev-share: expected a share > 0 and < 1, got {share}")
-        grid = replace(grid, dev_share=share, split_seeds=listed(options.split_seeds, [0]))
+        grid = replace(
+            grid, dev_share=share, split_seeds=listed(options.split_seeds, [0] if options.crossed else unless_given)
+        )
     grid.runs()  # complains where a value is out of range
     return grid
 

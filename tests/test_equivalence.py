@@ -84,6 +84,15 @@ def test_runs_that_diverge_in_one_implementation_alone_are_never_equivalent_and_
     assert equivalence(a[:0], a[:0], MARGIN, diverged_alone=(0, 40), tests=50)["verdict"] == DIFFERENT
 
 
+def test_power_and_need_are_of_all_runs_not_of_the_first():
+    a = np.zeros(100)
+    a[10:20] = 0.2  # the first ten are tied
+    found = equivalence(a, np.zeros(100), MARGIN)
+    assert found["verdict"] != EQUIVALENT
+    assert found["power"] < 0.1
+    assert found["needed"] > 300
+
+
 def test_many_questions_make_no_difference_out_of_luck():
     a, b = sample(40), sample(40, 0.0105, seed=4)
     alone = equivalence(a, b, MARGIN)

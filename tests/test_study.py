@@ -1,9 +1,11 @@
 """Studies: the grid, the runs, the choice, and how a study goes on where it was."""
 
 import csv
+import io
 import json
 import math
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -17,7 +19,7 @@ import pytest
 
 from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
-from shared.errors import UsageError
+from shared.errors import SamenetError, UsageError
 from shared.parameters import initialize_parameters
 from shared.study.choose import interval, one_standard_error, simplicity
 from shared.study.grid import MAX_RUNS, Grid, Setting, groups
@@ -166,6 +168,83 @@ def test_a_run_that_diverges_says_so():
     assert row["status"] == "diverged"
 
 
+def test_dev_parts_of_all_data_have_one_size_and_none_of_their_runs_is_lost():
+    grid = replace(GRID, variants=["l2"], lambds=[0.0, 0.7], data_seeds=list(range(10)), init_seeds=[1], seeds=[1],
+                   split_seeds=[0], dev_share=0.2)  # fmt: skip
+    runs = grid.runs()
+    sizes = {Source(None, None).parts(run)["dev"][0].shape[1] for run in runs}
+    assert sizes == {42}
+    classes = {int(Source(None, None).parts(run)["dev"][1].sum()) for run in runs}
+    assert len(classes) > 1  # and yet their classes are not shared out alike
+    for group in groups(runs, 169):
+        assert all(row["status"] == "completed" for row in work(0, group, Source(None, None))[1])
+
+
+def test_a_dev_part_needs_two_of_each_class(tmp_path):
+    from shared.data import Dataset
+    from shared.study.study import study
+
+    X, Y = np.arange(6.0).reshape(2, 3), np.array([[0.0, 0.0, 1.0]])
+    few = Dataset(name="few", source="few", X_train=X, Y_train=Y, X_test=X, Y_test=Y, sha256="0")
+    grid = replace(GRID, variants=["l2"], lambds=[0.0, 0.7], dev_share=0.2, split_seeds=[0, 1, 2], data_seeds=[None])
+    with pytest.raises(UsageError, match="at least two training examples of each class, got 1"):
+        study(grid, few, {}, tmp_path, 1)
+
+
+@pytest.mark.parametrize(("data", "split", "init", "units"), [
+    ([1, 2], [0], [1, 2, 3], 2),
+    ([1], [0, 1, 2], [1, 2], 3),
+    ([1], [0], [1, 2, 3, 4], 4),
+    ([1], [0], [1], 5),
+])  # fmt: skip
+def test_crossed_runs_that_share_data_or_weights_are_one_repetition(data, split, init, units):
+    grid = replace(GRID, variants=["dropout"], data_seeds=data, split_seeds=split, init_seeds=init, seeds=[1, 2, 3, 4, 5],
+                   dev_share=0.2, crossed=True)  # fmt: skip
+    assert len({grid.unit(run.seeds) for run in grid.runs()}) == units
+    beside = replace(grid, data_seeds=[1], split_seeds=[0], init_seeds=[1], crossed=False)
+    assert len({beside.unit(run.seeds) for run in beside.runs()}) == 5
+
+
+def test_many_masks_of_few_weights_are_not_many_runs():
+    from shared.study.study import across, luck
+
+    grid = replace(GRID, implementations=["numpy", "torch"], variants=["dropout"], init_seeds=[1, 2, 3],
+                   seeds=list(range(20)), crossed=True)  # fmt: skip
+    rng = np.random.default_rng(0)
+    shift = {1: -0.02, 2: 0.03, 3: 0.01}
+    table = {
+        run: {
+            "status": "completed",
+            "training_cost": (run.implementation == "torch") * shift[run.seeds.init_seed] + 1e-4 * rng.random(),
+        }
+        | dict.fromkeys(("train_cost", "train_accuracy", "dev_cost", "dev_accuracy", "test_cost", "test_accuracy"))
+        for run in grid.runs()
+    }
+    [entry] = across(table, {"training_cost": 0.01}, grid.unit)
+    assert (entry["n"], entry["verdict"]) == (3, "not enough runs")
+    numpy, _ = luck(table, grid.unit)
+    low, high = numpy["training_cost"]["interval"]
+    assert len(numpy["training_cost"]["values"]) == 60
+    assert high - low > 0
+
+
+@pytest.mark.parametrize(("rate", "dtype"), [(1e6, "float32")])
+def test_a_cost_that_is_not_finite_is_a_run_that_diverged(run_study, rate, dtype):
+    code, output, errors, results = run_study(
+        "--variants", "none", "l2-dropout", "--lambd", 0, "--learning-rate", 0.3, rate, "--dtype", dtype,
+        "--iterations", 2, "--init-seeds", "1-12",
+    )  # fmt: skip
+    assert (code, errors) == (0, "")
+    assert all(row["chosen"]["learning_rate"] == 0.3 for row in results["choice"])
+    assert f"{results['counts']['diverged']} runs diverged" in output
+
+
+def test_where_everything_diverges_nothing_is_chosen_and_it_is_not_done(run_study):
+    code, output, _, results = run_study("--variants", "l2", "--lambd", 1e12, 1e11, "--init-seeds", "1-2")
+    assert (code, results["verdict"], results["choice"]) == (3, "incomplete", [])
+    assert "every run diverged" in output
+
+
 def test_a_run_that_diverged_is_counted_and_in_no_mean():
     from shared.study.study import across, luck
 
@@ -175,10 +254,10 @@ def test_a_run_that_diverged_is_counted_and_in_no_mean():
     table = {run: dict(good) for run in grid.runs()}
     lost = next(run for run in table if run.implementation == "torch")
     table[lost] |= {"status": "diverged", "test_accuracy": 0.5}
-    ours, theirs = luck(table)
+    ours, theirs = luck(table, grid.unit)
     assert (ours["runs"], ours["diverged"]) == (3, 0)
     assert (theirs["runs"], theirs["diverged"], theirs["test_accuracy"]["mean"]) == (2, 1, 0.75)
-    [entry] = across(table, {"test_accuracy": 0.01})
+    [entry] = across(table, {"test_accuracy": 0.01}, grid.unit)
     assert (entry["n"], entry["diverged_alone"], entry["verdict"]) == (2, [0, 1], "not enough runs")
 
 
@@ -237,13 +316,15 @@ def test_effects_are_of_runs_of_equal_seeds_and_masks_alone_make_no_new_run():
     for run in grid.runs():
         value = accuracies.get((run.setting.variant, run.seeds.init_seed, run.seeds.seed))
         table[run] = {"status": "diverged" if value is None else "completed", "test_accuracy": value}
-    dropout, frozen = effects(table)
+    dropout, frozen = effects(table, grid.unit)
     assert dropout == {"variant": "dropout", "against": "none", "implementation": "numpy", "n": 2, "mean": 0.1875,
                        "interval": pytest.approx(interval([0.125, 0.25]))}  # fmt: skip
-    assert (frozen["against"], frozen["n"], frozen["mean"]) == ("dropout", 3, pytest.approx(-0.25 / 3))
+    assert (frozen["against"], frozen["n"], frozen["mean"]) == ("dropout", 2, pytest.approx(-0.125 / 2))
+    [_, beside] = effects(table, replace(grid, crossed=False).unit)  # as if every run had its own
+    assert (beside["n"], beside["mean"]) == (3, pytest.approx(-0.25 / 3))
     several = replace(grid, keep_probs=[0.86, 0.5])
     row = {"status": "completed", "test_accuracy": 0.5}
-    assert effects(dict.fromkeys(several.runs(), row)) == []
+    assert effects(dict.fromkeys(several.runs(), row), several.unit) == []
 
 
 def test_the_interval_is_student_s():
@@ -295,6 +376,40 @@ def test_a_store_of_another_version_or_kind_is_left_as_it_is(tmp_path):
         Store(tmp_path / "text")
 
 
+def test_processes_that_make_one_store_at_once_all_find_it(tmp_path):
+    code = "import sys, pathlib; from shared.study.store import Store; Store(pathlib.Path(sys.argv[1]))"
+    for attempt in range(5):
+        command = [sys.executable, "-c", code, str(tmp_path / f"{attempt}.sqlite")]
+        opened = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+        assert [process.communicate()[1] for process in opened] == [""] * 4
+        assert [process.returncode for process in opened] == [0] * 4
+
+
+def test_a_store_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
+    import shared.study.store as module
+
+    monkeypatch.setattr(module, "SCHEMA", "no number;")
+    with pytest.raises(StoreError):
+        Store(tmp_path / "study.sqlite")
+    monkeypatch.undo()
+    with Store(tmp_path / "study.sqlite") as store:
+        assert store.count() == 0
+
+
+def test_a_store_in_use_or_of_other_columns_says_so(tmp_path, monkeypatch):
+    path = tmp_path / "study.sqlite"
+    with Store(path) as store:
+        store._connection.execute("PRAGMA busy_timeout = 10")
+        with sqlite3.connect(path) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(StoreError, match="another program is using it: wait"):
+                store.count()
+    with sqlite3.connect(path) as other:
+        other.execute("ALTER TABLE runs RENAME COLUMN dev_cost TO cost")
+    with pytest.raises(StoreError, match="expected the columns of a study"):
+        Store(path)
+
+
 def test_a_full_disk_loses_nothing_that_was_kept(tmp_path):
     path = tmp_path / "study.sqlite"
     runs = replace(GRID, init_seeds=range(400), seeds=[1]).runs()
@@ -318,7 +433,7 @@ def test_a_full_disk_loses_nothing_that_was_kept(tmp_path):
 def test_a_study_from_end_to_end_and_once_more(run_study, tmp_path):
     code, output, errors, results = run_study("--variants", "none", "dropout", "--init-seeds", "1-12", "--seeds", "1-12")
     assert (code, errors) == (0, "")
-    assert results["counts"] == {"planned": 24, "finished": 24, "kept_before": 0, "diverged": 0}
+    assert results["counts"] == {"planned": 24, "finished": 24, "kept_before": 0, "others_kept": 0, "diverged": 0}
     assert "24 of 24 runs" in output
     table = list(csv.DictReader((tmp_path / "study.csv").read_text().splitlines()))
     assert len(table) == 24
@@ -340,7 +455,7 @@ def test_a_study_from_end_to_end_and_once_more(run_study, tmp_path):
     assert again["counts"]["kept_before"] == 24
     assert again["luck"] == results["luck"]
     _, _, _, more = run_study("--variants", "none", "dropout", "--init-seeds", "1-14", "--seeds", "1-14")
-    assert more["counts"] == {"planned": 28, "finished": 28, "kept_before": 24, "diverged": 0}
+    assert more["counts"] == {"planned": 28, "finished": 28, "kept_before": 24, "others_kept": 0, "diverged": 0}
 
 
 def test_a_study_that_is_killed_goes_on_where_it_was(tmp_path, clean_environment):
@@ -407,6 +522,84 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path, clean_environment):
     assert len(rows) == len({row["init_seed"] for row in rows}) == 60
 
 
+def test_sources_that_change_meanwhile_stop_the_study(monkeypatch, tmp_path):
+    import shared.study.study as module
+
+    monkeypatch.setattr(module, "version_of", lambda implementation: "as it was")
+    with pytest.raises(SamenetError, match="the sources of numpy changed while the study ran"):
+        module.study(replace(GRID, variants=["none"]), None, {}, tmp_path, 1)
+
+
+def test_files_that_cannot_be_written_are_one_clear_line(run_study, tmp_path):
+    (tmp_path / "study_seeds.png").mkdir()
+    code, _, errors, _ = run_study("--variants", "none", "--init-seeds", "1-2")
+    assert code == 2
+    assert re.fullmatch(r"compare\.py: error: --out: .*study_seeds\.png.*\n", errors)
+    assert not (tmp_path / "study.sqlite").exists()  # seen before anything was trained
+
+
+def test_pictures_of_an_earlier_study_go(run_study, tmp_path):
+    run_study("--variants", "l2", "--lambd", 0, 0.7, "--init-seeds", "1-2")
+    assert (tmp_path / "study_lambd.png").exists()
+    run_study("--variants", "none", "--init-seeds", "1-2")
+    assert not (tmp_path / "study_lambd.png").exists()
+
+
+def test_every_run_stands_in_the_picture(run_study):
+    from matplotlib.collections import PathCollection
+
+    from shared.report.study import over_seeds
+
+    _, _, _, results = run_study("--variants", "none", "l2", "dropout", "--init-seeds", "1-8", "--iterations", 100)
+    for entry, worst in zip(results["luck"], (0.95, 0.8, 0.7), strict=True):
+        entry["test_accuracy"]["values"] = [worst - 0.01 * i for i in range(8)]
+    figure = over_seeds(results)
+    for ax in figure.axes:
+        low, high = ax.get_ylim()
+        dots = np.concatenate(
+            [np.asarray(dots.get_offsets())[:, 1] for dots in ax.collections if isinstance(dots, PathCollection)]
+        )
+        assert low <= dots.min() <= dots.max() <= high
+
+
+def test_a_difference_is_shown_however_many_are_equivalent(results_of_many):
+    text = results_of_many("different", 30)
+    assert "l2 lambd 30, 12 runs" in text
+    assert "DIFFERENT: 30 equivalent, 1 different" in text
+
+
+@pytest.fixture
+def results_of_many():
+    """A function that shows a study of which the last question has that verdict, after many that are equivalent."""
+    from rich.console import Console
+
+    from shared.report.study import show_study
+
+    def shown(verdict, many, missing=1):
+        entry = {"variant": "l2", "keep_prob": None, "learning_rate": 0.3, "hidden": [20, 3], "one": "numpy",
+                 "other": "torch", "metric": "training_cost", "n": 12, "margin": 0.01, "mean": 0.0, "interval": [0.0, 0.0],
+                 "power": 1.0, "needed": 10, "p_kolmogorov_smirnov": 1.0}  # fmt: skip
+        verdicts = ["equivalent"] * many + [verdict]
+        questions = [entry | {"lambd": i, "verdict": verdict} for i, verdict in enumerate(verdicts)]
+        grid = {"implementations": ["numpy", "torch"], "variants": ["l2"], "lambds": list(range(many + 1)),
+                "keep_probs": [1],
+                "learning_rates": [0.3], "hiddens": [[20, 3]], "num_iterations": 30, "dtype": "float64"}  # fmt: skip
+        counts = {"planned": 100 + missing, "finished": 100, "kept_before": 0, "others_kept": 0, "diverged": 0}
+        results = {"data": {"name": "d", "dev_share": None}, "grid": grid, "counts": counts, "luck": [], "effects": [],
+                   "choice": [], "equivalence": questions, "missing": [], "verdict": "mismatch"}  # fmt: skip
+        console = Console(width=80, record=True, file=io.StringIO())
+        show_study(results, console)
+        return console.export_text()
+
+    return shown
+
+
+def test_a_difference_comes_before_what_is_missing(results_of_many):
+    assert "DIFFERENT" in results_of_many("different", 2)
+    assert "INCOMPLETE: 100 of 101 runs are there; 3 equivalent" in results_of_many("equivalent", 2)
+    assert "NOT ENOUGH RUNS: 2 equivalent, 1 not enough runs" in results_of_many("not enough runs", 2, missing=0)
+
+
 def test_processes_that_always_die_are_given_up_with_what_is_missing(monkeypatch, tmp_path):
     from shared.study import schedule
     from shared.study.study import study
@@ -462,14 +655,14 @@ def test_the_test_part_has_no_say_in_the_choice():
         }
         for run in runs
     }
-    before = choice(table)
+    before = choice(table, GRID.unit)
     for run in table:
         table[run]["test_accuracy"] = lambd[run]
-    assert choice(table)[0]["chosen"] == before[0]["chosen"]
+    assert choice(table, GRID.unit)[0]["chosen"] == before[0]["chosen"]
     assert before[0]["chosen"]["lambd"] == 0.1
     for run in table:
         table[run]["dev_cost"] = 1 - lambd[run]
-    assert choice(table)[0]["chosen"]["lambd"] == 0.7
+    assert choice(table, GRID.unit)[0]["chosen"]["lambd"] == 0.7
 
 
 @pytest.mark.parametrize(

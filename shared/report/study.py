@@ -4,21 +4,27 @@ import io
 import itertools
 import math
 import statistics
+import textwrap
+import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from shared.errors import UsageError
 from shared.report.pictures import COLOURS
-from shared.report.results import write_whole
+from shared.report.results import write_json, write_whole
 from shared.report.table import fitting
+from shared.study.equivalence import MOST
 
 AXES = {"lambd": "study_lambd.png", "keep_prob": "study_keep_prob.png"}
+WRITTEN = ("study.csv", "study.json", "study_seeds.png", *AXES.values())
 STYLES = {"equivalent": "green", "different": "bold red", "not enough runs": "yellow"}
 SHOWN = 24
 """Rows of equivalence on the terminal; all are in study.json."""
@@ -28,12 +34,11 @@ class StudyProgress:
     """Progress of `compare.py study`: runs done, and the time left. Silent when piped."""
 
     def __init__(self, console: Console):
-        columns = (TextColumn("training"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
-        self._progress = Progress(
-            *columns, console=console, disable=not console.is_terminal, transient=True, speed_estimate_period=600
-        )
-        self._row = self._progress.add_task("", total=None)
+        columns = (TextColumn("training"), BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self._row = self._progress.add_task("", total=None, left="")
         self._kept: int | None = None
+        self._started = time.monotonic()
 
     def __enter__(self) -> "StudyProgress":
         self._progress.start()
@@ -46,9 +51,13 @@ class StudyProgress:
         """So many runs are done, of so many."""
         if self._kept is None:  # what was kept before says nothing of the time left
             self._kept = done
+            self._started = time.monotonic()
             self._progress.reset(self._row, total=total, completed=done)
-        else:
-            self._progress.update(self._row, completed=done)
+        elif done > self._kept:
+            # Over all that was done: runs finish in waves, from which the moment's speed says little.
+            seconds_left = (time.monotonic() - self._started) * (total - done) / (done - self._kept)
+            left = f"{timedelta(seconds=round(seconds_left))} left"
+            self._progress.update(self._row, completed=done, left=left)
 
 
 def show_study(results: dict, console: Console) -> None:
@@ -58,6 +67,11 @@ def show_study(results: dict, console: Console) -> None:
         Text(
             f"{data['name']}: {', '.join(grid['implementations'])}; {grid['num_iterations']:,} iterations, {grid['dtype']}; "
             f"{counts['finished']:,} of {counts['planned']:,} runs, {counts['kept_before']:,} of them kept from before"
+            + (
+                f" ({counts['others_kept']:,} of other settings, data or sources are kept, too)"
+                if counts["others_kept"]
+                else ""
+            )
         )
     )
     if data["dev_share"] is not None:
@@ -71,7 +85,8 @@ def show_study(results: dict, console: Console) -> None:
     if results["choice"]:
         _show_choice(results, console)
         console.print(
-            "chosen: the simplest setting whose mean dev cost is within the limit: the lowest, plus its standard error",
+            "chosen: the simplest setting whose mean dev cost is within the limit: the lowest, plus its standard error; "
+            "interval: over seeds and dev parts, for these training and test examples",
             style="dim",
         )
     if results["equivalence"]:
@@ -85,17 +100,20 @@ def show_study(results: dict, console: Console) -> None:
 
 def _verdict(results: dict) -> Text:
     verdicts = [entry["verdict"] for entry in results["equivalence"]]
-    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in STYLES if word in verdicts)
-    if results["missing"]:
-        return Text("INCOMPLETE", "bold yellow") + Text(
-            f": {results['counts']['finished']:,} of the runs are there; {counts}"
-        )
+    found = ", ".join(f"{verdicts.count(word)} {word}" for word in STYLES if word in verdicts)
+    counts = results["counts"]
+    if "different" in verdicts:
+        return Text("DIFFERENT", "bold red") + Text(f": {found}")
+    if counts["finished"] < counts["planned"]:
+        there = f"{counts['finished']:,} of {counts['planned']:,} runs are there"
+        return Text("INCOMPLETE", "bold yellow") + Text(": " + "; ".join(filter(None, [there, found])))
+    if counts["diverged"] == counts["planned"]:
+        return Text("INCOMPLETE", "bold yellow") + Text(": every run diverged")
     if not verdicts:
         return Text("DONE", "bold green") + Text(": one implementation, nothing to hold against each other")
-    word, style = {"mismatch": ("DIFFERENT", "bold red"), "incomplete": ("NOT ENOUGH RUNS", "bold yellow")}.get(
-        results["verdict"], ("EQUIVALENT", "bold green")
-    )
-    return Text(word, style) + Text(f": {counts}")
+    enough = "not enough runs" not in verdicts
+    word, style = ("EQUIVALENT", "bold green") if enough else ("NOT ENOUGH RUNS", "bold yellow")
+    return Text(word, style) + Text(f": {found}")
 
 
 def _name(entry: dict, results: dict) -> str:
@@ -114,14 +132,14 @@ def _show(
     headings: tuple[str, ...], rows: list[tuple[str, list[str]]], expendable: tuple[str, ...], console: Console
 ) -> None:
     """A table in groups: rows are (name of the group, cells). A space before a heading: a column of figures."""
-    alone = len({cells[0] for _, cells in rows}) == 1  # one implementation everywhere: its name says nothing
+    alone = len(rows) == len({name for name, _ in rows})  # one row of each group: it needs none above it
 
     def make(left_out: tuple[str, ...]) -> Table:
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
         shown = [place for place, heading in enumerate(headings) if heading not in left_out]
         for place in shown:
             justify: Any = "right" if headings[place].startswith(" ") else "left"
-            table.add_column(headings[place].strip(), justify=justify, no_wrap=True)
+            table.add_column(headings[place].strip(), justify=justify, no_wrap=place > 0, overflow="fold")
         for name, group in itertools.groupby(rows, key=lambda row: row[0]):
             if not alone:
                 table.add_row(Text(name, "bold"))
@@ -142,7 +160,7 @@ def _show_luck(results: dict, console: Console) -> None:
         if measure and train:
             low, high = measure["interval"]
             cells = [f"{train['mean']:.1%}", f"{measure['mean']:.1%}"]
-            cells.append("-" if low is None else f"{100 * low:.1f} to {100 * high:.1f}")
+            cells.append("-" if low is None else f"{100 * max(0, low):.1f} to {100 * min(1, high):.1f}")
             cells.append(f"{100 * measure['lowest']:.1f} to {100 * measure['highest']:.1f}")
         rows.append((_name(entry, results), [entry["implementation"], str(entry["runs"]), *cells]))
     _show(
@@ -167,7 +185,7 @@ def _show_choice(results: dict, console: Console) -> None:
         cells = ["-"] * 4
         if cost["mean"] is not None:
             low, high = test["interval"]
-            span = "-" if low is None else f"{100 * low:.1f} to {100 * high:.1f}"
+            span = "-" if low is None else f"{100 * max(0, low):.1f} to {100 * min(1, high):.1f}"
             cells = [f"{cost['mean']:.4f}", f"{entry['limit']:.4f}", f"{test['mean']:.1%}", span]
         rows.append((_name(entry["chosen"], results), [entry["implementation"], *cells]))
     _show(("chosen", " dev cost", " limit", " test", " 95 % interval"), rows, (" 95 % interval", " limit"), console)
@@ -187,7 +205,9 @@ def _at_the_edge(entry: dict, key: str, results: dict) -> bool:
 
 def _show_equivalence(results: dict, console: Console) -> None:
     rows = []
-    for entry in results["equivalence"][:SHOWN]:
+    order = {verdict: rank for rank, verdict in enumerate(("different", "not enough runs", "equivalent"))}
+    first = sorted(results["equivalence"], key=lambda entry: order[entry["verdict"]])[:SHOWN]
+    for entry in (entry for entry in results["equivalence"] if entry in first):
         low, high = entry["interval"] or (math.nan, math.nan)
         power, needed = entry["power"], entry["needed"]
         cells = [
@@ -195,44 +215,58 @@ def _show_equivalence(results: dict, console: Console) -> None:
             "cost" if "cost" in entry["metric"] else "accuracy",
             "-" if entry["mean"] is None else f"{round(entry['mean'], 4) + 0.0:+.4f} +-{(high - low) / 2:.4f}",
             "-" if power is None else f"{power:.2f}",
-            "-" if needed is None else f"{needed:,}",
+            "-" if needed is None else f"{'>' if needed == MOST else ''}{needed:,}",
+            "-" if entry["p_kolmogorov_smirnov"] is None else f"{entry['p_kolmogorov_smirnov']:.2f}",
             entry["verdict"],
         ]
         rows.append((f"{_name(entry, results)}, {entry['n']} runs", cells))
-    _show(("", "of", " difference", " power", " needed", "verdict"), rows, (" needed", " power", " difference"), console)
+    headings = ("", "of", " difference", " power", " needed", " KS", "verdict")
+    _show(headings, rows, (" KS", " needed", " power", " difference"), console)
     if len(results["equivalence"]) > SHOWN:
         console.print(f"... {len(results['equivalence']) - SHOWN} more in study.json", highlight=False)
     margins = {"cost" if "cost" in e["metric"] else "accuracy": e["margin"] for e in results["equivalence"]}
     console.print(
-        "difference: mean over runs of equal seeds, and its 90 % interval; equivalent: it lies within "
+        "difference: mean of first minus second over runs of equal seeds, and its 90 % interval; equivalent: it lies within "
         + " and ".join(f"{margin:g} in {what}" for what, margin in margins.items())
-        + "; needed: runs for a power of 0.9",
+        + "; different: the mean is not 0 (5 % over all questions); needed: runs for a power of 0.9; KS: p, distributions",
         style="dim",
         highlight=False,
     )
 
 
-def draw_study(results: dict, folder: Path) -> list[Path]:
-    """Write the pictures: test accuracy over the seeds, and where there are several, curves over lambd and keep_prob."""
-    figures = {"study_seeds.png": _over_seeds(results)} | {name: _over(results, axis) for axis, name in AXES.items()}
-    paths = []
-    for name, figure in figures.items():
-        if figure is not None:
-            image = io.BytesIO()
-            figure.savefig(image, format="png", dpi=120)
-            write_whole(folder / name, image.getvalue())
-            paths.append(folder / name)
+def write_study(results: dict, table: bytes, folder: Path) -> list[Path]:
+    """Write study.json, study.csv and the pictures; the paths, the store first. UsageError where nothing can be written.
+
+    The pictures: test accuracy over the seeds, and where there are several, curves over lambd and keep_prob. Those of an
+    earlier study go first.
+    """
+    paths = [folder / "study.sqlite", folder / "study.csv", folder / "study.json"]
+    try:
+        for name in WRITTEN[2:]:
+            (folder / name).unlink(missing_ok=True)
+        write_whole(paths[1], table)
+        write_json(results, paths[2])
+        figures = {"study_seeds.png": over_seeds(results)} | {name: _over(results, axis) for axis, name in AXES.items()}
+        for name, figure in figures.items():
+            if figure is not None:
+                image = io.BytesIO()
+                figure.savefig(image, format="png", dpi=120)
+                write_whole(folder / name, image.getvalue())
+                paths.append(folder / name)
+    except OSError as error:
+        said = f"--out: cannot write into {str(folder)!r}: {error.strerror}"
+        raise UsageError(f"{said}; every run is kept in study.sqlite: mend that and give the same command again") from error
     return paths
 
 
-def _figure(columns: int, rows: int, width: float, height: float) -> tuple[Any, Any]:
+def _figure(columns: int, rows: int, width: float, height: float, sharey: bool = False) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    return figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey)
 
 
-def _over_seeds(results: dict) -> Any:
+def over_seeds(results: dict) -> Any:
     """Test accuracy of every run, in the setting that was chosen, or the only one: a dot each, mean and 95 % interval."""
     chosen = {(c["variant"], c["implementation"]): c["chosen"] for c in results["choice"]}
     shown = [
@@ -247,7 +281,7 @@ def _over_seeds(results: dict) -> Any:
     low, high = np.percentile(everything, (25, 75))
     floor = low - 6 * (high - low)  # a network that learned nothing must not flatten all others
     names = list(dict.fromkeys(_name(entry, results) for entry in shown))
-    figure, axes = _figure(len(names), 1, max(2.6, 8 / len(names)), 3.2)
+    figure, axes = _figure(len(names), 1, max(2.6, 8 / len(names)), 3.2, sharey=True)
     for ax, name in zip(axes[0], names, strict=True):
         own = [entry for entry in shown if _name(entry, results) == name]
         for place, entry in enumerate(own):
@@ -267,9 +301,9 @@ def _over_seeds(results: dict) -> Any:
                 ax.errorbar(place, 100 * measure["mean"], ends, color="black", capsize=4, marker="_", markersize=12)
         ax.set_xlim(-0.6, len(own) - 0.4)
         ax.set_xticks(range(len(own)), [entry["implementation"] for entry in own], fontsize=8)
-        ax.set_title(f"{name}\n{own[0]['runs']} runs", fontsize=9)
+        ax.set_title(f"{textwrap.fill(name, 24)}\n{own[0]['runs']} runs", fontsize=9)
         ax.grid(alpha=0.3, axis="y")
-        ax.sharey(axes[0][0])
+        ax.tick_params(labelleft=True)
     if min(everything) < floor:
         axes[0][0].set_ylim(bottom=100 * floor)
     axes[0][0].set_ylabel("test accuracy, %")
@@ -278,11 +312,11 @@ def _over_seeds(results: dict) -> Any:
 
 def _over(results: dict, axis: str) -> Any:
     """Accuracy and cost on train and dev over lambd or keep_prob, all implementations together; bias and variance named."""
-    chosen = {entry["variant"]: entry["chosen"] for entry in results["choice"]}
+    chosen = {(entry["variant"], entry["implementation"]): entry["chosen"] for entry in results["choice"]}
     others = [key for key in ("lambd", "keep_prob", "learning_rate", "hidden") if key != axis]
     curves: dict[str, dict[float, list[dict]]] = {}
     for entry in results["luck"]:
-        setting = chosen.get(entry["variant"])
+        setting = chosen.get((entry["variant"], entry["implementation"]))
         if setting and entry[axis] is not None and "dev_cost" in entry and all(entry[key] == setting[key] for key in others):
             curves.setdefault(entry["variant"], {}).setdefault(entry[axis], []).append(entry)
     curves = {variant: points for variant, points in curves.items() if len(points) > 1}
@@ -301,7 +335,8 @@ def _over(results: dict, axis: str) -> Any:
                 means = [scale * statistics.fmean(each) for each in samples]
                 ax.plot(places, means, "--" if part == "dev" else "-", color=colour, label=part, marker="o", markersize=3)
                 ax.fill_between(places, *zip(*bands, strict=True), color=colour, alpha=0.15, linewidth=0)
-            ax.axvline(values.index(chosen[variant][axis]), color="black", linewidth=0.8, linestyle=":")
+            for value in {setting[axis] for (name, _), setting in chosen.items() if name == variant}:
+                ax.axvline(values.index(value), color="black", linewidth=0.8, linestyle=":")
             ax.set_xticks(places, [f"{value:g}" for value in values], fontsize=8)
             ax.set_xlabel(f"{axis} (dotted: chosen)", fontsize=8)
             ax.set_ylabel(what)

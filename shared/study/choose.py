@@ -23,7 +23,8 @@ def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]
 
 def simplicity(setting: Setting) -> tuple:
     """Sorts the simplest first: fewest weights, then the strongest regularization."""
-    return math.prod(setting.hidden), -(setting.lambd or 0.0), setting.keep_prob or 1.0, setting.learning_rate
+    weights = math.prod(units + 1 for units in setting.hidden)  # of one feature; of more, in nearly the same order
+    return weights, -(setting.lambd or 0.0), setting.keep_prob or 1.0, setting.learning_rate
 
 
 def one_standard_error(dev_costs: Mapping[Setting, Sequence[float]]) -> tuple[Setting, Setting, float]:

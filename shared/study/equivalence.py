@@ -15,7 +15,7 @@ from scipy import stats
 ALPHA = 0.05
 POWER = 0.9
 PILOT = 10
-"""Runs from which the spread is estimated, and hence how many are needed; fewer decide nothing."""
+"""The fewest runs from whose spread it is estimated how many are needed; fewer decide nothing."""
 MOST = 100_000
 EQUIVALENT, DIFFERENT, NOT_ENOUGH = "equivalent", "different", "not enough runs"
 
@@ -99,8 +99,8 @@ def equivalence(
         result |= {"p_difference": float(stats.ttest_1samp(difference, 0).pvalue)}
     if n < PILOT:
         return result
-    result |= {"needed": runs_needed(difference[:PILOT], margin, alpha)}
-    result |= {"power": tost_power(n, spread_bound(difference[:PILOT]), margin, alpha)}
+    result |= {"needed": runs_needed(difference, margin, alpha)}
+    result |= {"power": tost_power(n, spread_bound(difference), margin, alpha)}
     if result["p_tost"] < alpha and not any(diverged_alone):
         result |= {"verdict": EQUIVALENT}
     elif result["p_difference"] < alpha / tests:

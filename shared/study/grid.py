@@ -114,6 +114,19 @@ class Grid:
         wide = [list(values) * (len(axes[longest]) if len(values) == 1 else 1) for values in axes.values()]
         return list(zip(*wide, strict=True))
 
+    def unit(self, seeds: Seeds) -> Seeds | int | None:
+        """What tells independent repetitions apart, among runs of one setting and implementation.
+
+        Side by side, every repetition has its own seeds. Crossed, runs share data, dev part or initial weights: those that
+        share the first of these that varies are one repetition, of which the mean counts.
+        """
+        if not self.crossed:
+            return seeds
+        for name in ("data_seed", "split_seed", "init_seed"):
+            if len(getattr(self, f"{name}s")) > 1:
+                return getattr(seeds, name)
+        return seeds.seed
+
     def runs(self) -> list[Run]:
         """Every run once. UsageError where a value is out of range, or they are too many."""
         axes = (len(self.data_seeds), len(self.split_seeds), len(self.init_seeds), len(self.seeds))

@@ -26,7 +26,10 @@ from shared.workers import ROOT
 ONE_AT_A_TIME = threading.Lock()
 """A process has one generator of PyTorch: a worker of several threads would mix the runs' masks."""
 
-SOURCES = tuple(f"shared/{name}.py" for name in ("config", "contract", "metrics", "parameters", "synthetic", "study/runs"))
+SOURCES = tuple(
+    f"shared/{name}.py"
+    for name in ("config", "contract", "data", "metrics", "parameters", "readers", "synthetic", "study/grid", "study/runs")
+)
 """What decides a run's result, beside the implementation."""
 
 LAST = 1000
@@ -56,12 +59,16 @@ class Source:
 
 
 def split(X: NDArray, Y: NDArray, share: float, seed: int) -> dict[str, Part]:
-    """Split the dev part off the training examples, at random, with the same share of each class (at least one of each)."""
+    """Split the dev part off the training examples, at random, with the same share of each class, and both in both parts.
+
+    round(share * m) examples in all, so that the parts of all seeds have one size; two of each class are needed.
+    """
     rng = np.random.default_rng(seed)
+    own = [rng.permutation(np.flatnonzero(Y[0] == label)) for label in (0, 1)]
+    of_1 = min(len(own[1]) - 1, max(1, round(share * len(own[1]))))
+    of_0 = min(len(own[0]) - 1, max(1, round(share * Y.shape[-1]) - of_1))
     dev = np.zeros(Y.shape[-1], dtype=bool)
-    for label in (0, 1):
-        own = rng.permutation(np.flatnonzero(Y[0] == label))
-        dev[own[: min(len(own) - 1, max(1, round(share * len(own))))]] = True
+    dev[np.concatenate([own[0][:of_0], own[1][:of_1]])] = True
     return {"train": (X[:, ~dev], Y[:, ~dev]), "dev": (X[:, dev], Y[:, dev])}
 
 
@@ -116,16 +123,19 @@ def _quiet() -> Iterator[None]:
 def _rows(runs: Sequence[Run], source: Source) -> list[dict]:
     started = time.perf_counter()
     parts = [source.parts(run) for run in runs]
-    if runs[0].implementation == "numpy":
+    sizes = {each["train"][0].shape for each in parts}
+    if runs[0].implementation == "numpy" and len(sizes) == 1:
         trained = train_together(runs, [each["train"] for each in parts])
     else:
         trained = [_train(run, *each["train"]) for run, each in zip(runs, parts, strict=True)]
     seconds = (time.perf_counter() - started) / len(runs)
     version = version_of(runs[0].implementation)
-    return [
-        _score(parameters, each) | {"training_cost": cost, "seconds": seconds, "version": version}
-        for (parameters, cost), each in zip(trained, parts, strict=True)
-    ]
+    rows = []
+    for (parameters, cost), each in zip(trained, parts, strict=True):
+        measures = _score(parameters, each) | {"training_cost": cost}
+        finite = all(np.isfinite(value).all() for value in (*parameters.values(), *measures.values()))
+        rows.append(measures | {"status": "completed" if finite else "diverged", "seconds": seconds, "version": version})
+    return rows
 
 
 def _train(run: Run, X: NDArray, Y: NDArray) -> tuple[Parameters, float]:
@@ -193,5 +203,4 @@ def _score(parameters: Parameters, parts: dict[str, Part]) -> dict:
         cache = forward_propagation(X, parameters)[1]
         row[f"{name}_cost"] = float(cross_entropy(cache[-4], Y))
         row[f"{name}_accuracy"] = accuracy(predict(X, parameters), Y)
-    finite = all(np.isfinite(value).all() for value in parameters.values())
-    return row | {"status": "completed" if finite else "diverged"}
+    return row

@@ -44,6 +44,7 @@ def _on_processes(groups: list[list[Run]], source: Source, jobs: int) -> Finishe
 
     # A process that has grown too large is replaced, which is as it should be.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+    warnings.filterwarnings("ignore", r".*tasks which were still being processed", UserWarning)  # what ends it is said
     waiting = dict(enumerate(groups))
     attempts = 0
     while waiting and attempts < ATTEMPTS:
@@ -81,7 +82,7 @@ def _on_cluster(groups: list[list[Run]], source: Source, address: str) -> Finish
         raise UsageError(f"--scheduler: {missing}") from error
     logging.disable(logging.CRITICAL)  # Dask's many loggers; what goes wrong is said here, in one line
     try:
-        if not re.fullmatch(r"(tcp|tls)://[^/]+:\d{1,5}", address):
+        if not re.fullmatch(r"tcp://[^/]+:\d{1,5}", address):
             raise ValueError("no address")
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -65,22 +65,34 @@ class Store:
     def __init__(self, path: Path):
         self.path = path
         with self._errors("opened"):
-            self._connection = sqlite3.connect(path, timeout=60)
-            application = self._connection.execute("PRAGMA application_id").fetchone()[0]
-            schema = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables and application != APPLICATION:
-            raise StoreError(f"{path}: expected a study of samenet, found another database: give another --out")
-        if tables and schema != SCHEMA:
+            self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+            if not self._is_mine():
+                with self._transaction():  # another process may be making it at this moment
+                    if not self._is_mine():
+                        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+                        self._connection.execute(f"CREATE TABLE runs ({columns}) STRICT")
+                        self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                        self._connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def _is_mine(self) -> bool:
+        """Whether it is a store already; False where it is empty, StoreError where it is something else."""
+        application, schema, tables = (
+            self._connection.execute(question).fetchone()[0]
+            for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+        )
+        if not tables:
+            return False
+        if application != APPLICATION:
+            raise StoreError(f"{self.path}: expected a study of samenet, found another database: give another --out")
+        if schema != SCHEMA:
             raise StoreError(
-                f"{path}: expected a store of version {SCHEMA}, found version {schema}, written by another samenet: "
+                f"{self.path}: expected a store of version {SCHEMA}, found version {schema}, written by another samenet: "
                 "give another --out, or go on with that samenet"
             )
-        with self._errors("written"), self._connection:
-            columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-            self._connection.execute(f"CREATE TABLE IF NOT EXISTS runs ({columns}) STRICT")
-            self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            self._connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        columns = [row[1] for row in self._connection.execute("PRAGMA table_info(runs)")]
+        if columns != list(COLUMNS):
+            raise StoreError(f"{self.path}: expected the columns of a study, found others: give another --out")
+        return True
 
     def __enter__(self) -> "Store":
         return self
@@ -95,13 +107,29 @@ class Store:
             rows = self._connection.execute(f"SELECT {', '.join(COLUMNS)} FROM runs").fetchall()
         return {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in rows if row[0] in wanted}
 
+    def count(self) -> int:
+        """How many runs are kept, of whatever study."""
+        with self._errors("read"):
+            return self._connection.execute("SELECT count(*) FROM runs").fetchone()[0]
+
     def save(self, rows: Sequence[dict]) -> None:
         """Keep rows, all or none. One that is kept already, by another process, stays as it is."""
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         values = [[(row | {"finished": finished}).get(name) for name in COLUMNS] for row in rows]
         places = ", ".join("?" * len(COLUMNS))
-        with self._errors("written"), self._connection:
+        with self._errors("written"), self._transaction():
             self._connection.executemany(f"INSERT OR IGNORE INTO runs VALUES ({places})", values)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def _errors(self, what: str) -> Iterator[None]:
@@ -109,7 +137,11 @@ class Store:
             yield
         except sqlite3.Error as error:
             mend = "every run kept before is still in it: mend that and give the same command again"
-            if what == "opened":
+            if "locked" in str(error):
+                mend = "another program is using it: wait for that, and give the same command again"
+            elif "malformed" in str(error) or "not a database" in str(error):
+                mend = "it is damaged, or no store of a study: put a copy in its place, or give another --out"
+            elif what == "opened":
                 mend = "expected the store of a study, or no such file: mend that, or give another --out"
             raise StoreError(f"{self.path} cannot be {what} ({error}); {mend}") from error
 

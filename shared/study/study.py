@@ -3,17 +3,19 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shared.config import VARIANTS
 from shared.data import Dataset
 from shared.environment import describe
+from shared.errors import SamenetError, UsageError
 from shared.study.choose import interval, one_standard_error
 from shared.study.equivalence import ALPHA, POWER, equivalence
-from shared.study.grid import Grid, Run, Setting, groups
+from shared.study.grid import Grid, Run, Seeds, Setting, groups
 from shared.study.runs import Source, version_of
 from shared.study.schedule import finished
 from shared.study.store import Store, as_csv, key_of
@@ -22,6 +24,7 @@ SCHEMA = 1
 METRICS = ("training_cost", *(f"{part}_{what}" for what in ("cost", "accuracy") for part in ("train", "dev", "test")))
 AGAINST = {"l2": "none", "dropout": "none", "l2-dropout": "none", "frozen-dropout": "dropout"}
 """What each variant is held against: no regularization; frozen masks against fresh ones."""
+Unit = Callable[[Seeds], Any]
 Listener = Callable[[int, int, float | None], None]
 
 
@@ -45,6 +48,11 @@ def study(
     if dataset is not None:
         source = Source((dataset.X_train, dataset.Y_train), (dataset.X_test, dataset.Y_test))
         name, data = dataset.name, dataset.sha256
+        fewest = int(min(dataset.Y_train.sum(), (1 - dataset.Y_train).sum()))
+        if grid.dev_share is not None and fewest < 2:
+            raise UsageError(
+                f"--data: a dev part takes at least two training examples of each class, got {fewest}: give another --data"
+            )
     versions = {implementation: version_of(implementation) for implementation in grid.implementations}
     keys = {run: key_of(run, data, versions[run.implementation]) for run in runs}
 
@@ -62,6 +70,11 @@ def study(
                 if "error" in row:
                     missing[f"{run.implementation}, {run.setting}"] = row["error"]
                 elif row["version"] != versions[run.implementation]:
+                    if scheduler is None:
+                        raise SamenetError(
+                            f"the sources of {run.implementation} changed while the study ran; what was finished before is "
+                            "kept: give the same command again"
+                        )
                     missing[f"{run.implementation}, {run.setting}"] = (
                         "a worker has other sources or packages than this machine"
                     )
@@ -71,6 +84,7 @@ def study(
             done += len(good)
             listen(done, len(runs), good[-1]["seconds"] if good else None)
         kept = store.load(keys.values())
+        others = store.count() - len(kept)
     rows = [kept[keys[run]] for run in runs if keys[run] in kept]
     table = {run: kept[keys[run]] for run in runs if keys[run] in kept}
 
@@ -79,51 +93,51 @@ def study(
         "environment": describe(1),
         "data": {"name": name, "sha256": data, "dev_share": grid.dev_share, "dev_examples": _dev_examples(source, runs[0])},
         "grid": asdict(grid),
-        "counts": {"planned": len(runs), "finished": len(rows), "kept_before": before,
+        "counts": {"planned": len(runs), "finished": len(rows), "kept_before": before, "others_kept": others,
                    "diverged": sum(row["status"] == "diverged" for row in rows)},
         "missing": [{"runs": who, "reason": reason} for who, reason in missing.items()],
         "seconds_per_run": {
             name: _median([row["seconds"] for row in rows if row["implementation"] == name]) for name in grid.implementations
         },
-        "luck": luck(table),
-        "effects": effects(table),
-        "choice": choice(table) if grid.dev_share is not None else [],
-        "equivalence": across(table, margins),
+        "luck": luck(table, grid.unit),
+        "effects": effects(table, grid.unit),
+        "choice": choice(table, grid.unit) if grid.dev_share is not None else [],
+        "equivalence": across(table, margins, grid.unit),
         "alpha": ALPHA,
         "power_asked": POWER,
     }  # fmt: skip
     return results | {"verdict": _verdict(results)}, as_csv(rows)
 
 
-def luck(table: dict[Run, dict]) -> list[dict]:
+def luck(table: dict[Run, dict], unit: Unit) -> list[dict]:
     """Over the seeds, for each setting and implementation: mean, 95 % interval, spread and range of every measure.
 
-    A run that diverged is counted, and in no mean.
+    A run that diverged is counted, and in no mean. unit: of the seeds, what tells independent repetitions apart.
     """
     found = []
     by = _by(table, lambda run: (run.setting, run.implementation))
     settings = list(dict.fromkeys(setting for setting, _ in by))
-    for (setting, implementation), every in sorted(by.items(), key=lambda item: settings.index(item[0][0])):
-        rows = [row for row in every if row["status"] == "completed"]
-        entry = {**_named(setting), "implementation": implementation, "runs": len(rows), "diverged": len(every) - len(rows)}
+    for (setting, implementation), own in sorted(by.items(), key=lambda item: settings.index(item[0][0])):
+        good = {run: row for run, row in own.items() if row["status"] == "completed"}
+        entry = {**_named(setting), "implementation": implementation, "runs": len(good), "diverged": len(own) - len(good)}
         for metric in METRICS:
-            values = _finite([row[metric] for row in rows])
+            values = [row[metric] for row in good.values() if row[metric] is not None]
             if values:
-                low, high = interval(values)
+                means = list(_means(good, metric, unit).values())
+                low, high = interval(means)
                 spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
                 entry[metric] = {
-                    "mean": float(np.mean(values)), "interval": [_or_none(low), _or_none(high)], "spread": spread,
+                    "mean": float(np.mean(means)), "interval": [_or_none(low), _or_none(high)], "spread": spread,
                     "lowest": min(values), "highest": max(values), "values": values,
                 }  # fmt: skip
         found.append(entry)
     return found
 
 
-def effects(table: dict[Run, dict]) -> list[dict]:
+def effects(table: dict[Run, dict], unit: Unit) -> list[dict]:
     """What each variant changes in the test accuracy, by implementation: mean and 95 % interval over runs of equal seeds.
 
-    Only where each variant has one setting. Where one of the two draws no masks, the runs that differ in their masks alone
-    count as one: their mean.
+    Only where each variant has one setting. Where one of the two draws no masks, runs are equal in all seeds but the masks'.
     """
     settings = {run.setting.variant: run.setting for run in table}
     if len({run.setting for run in table}) > len(settings):
@@ -133,17 +147,17 @@ def effects(table: dict[Run, dict]) -> list[dict]:
         other = AGAINST.get(one)
         if other not in settings:
             continue
-        masks = other == "dropout" and settings[other].keep_prob == settings[one].keep_prob
-        samples: dict[str, dict[tuple, list[float]]] = {one: {}, other: {}}
-        for run, row in table.items():
-            if run.implementation == implementation and run.setting.variant in samples and row["status"] == "completed":
-                luck = (run.seeds.data_seed, run.seeds.split_seed, run.seeds.init_seed, run.seeds.seed if masks else None)
-                samples[run.setting.variant].setdefault(luck, []).append(row["test_accuracy"])
-        changes = [
-            float(np.mean(own) - np.mean(samples[other][luck]))
-            for luck, own in samples[one].items()
-            if luck in samples[other]
-        ]
+        masks = settings[one].keep_prob == settings[other].keep_prob
+
+        def same(seeds: Seeds, masks: bool = masks) -> Any:
+            return unit(seeds if masks else replace(seeds, seed=None))
+
+        means = [
+            _means({run: row for run, row in table.items() if row["status"] == "completed"
+                    and (run.implementation, run.setting.variant) == (implementation, variant)}, "test_accuracy", same)
+            for variant in (one, other)
+        ]  # fmt: skip
+        changes = [mean - means[1][luck] for luck, mean in means[0].items() if luck in means[1]]
         if changes:
             low, high = interval(changes)
             found.append({"variant": one, "against": other, "implementation": implementation, "n": len(changes),
@@ -151,45 +165,51 @@ def effects(table: dict[Run, dict]) -> list[dict]:
     return found
 
 
-def choice(table: dict[Run, dict]) -> list[dict]:
-    """For each variant and implementation: the setting chosen on the dev part, the best, and its test accuracy."""
+def choice(table: dict[Run, dict], unit: Unit) -> list[dict]:
+    """For each variant and implementation: the setting chosen on the dev part, the best, and its test accuracy.
+
+    A setting of which a run diverged is out; where that leaves none, nothing is chosen.
+    """
     found = []
     for variant, implementation in dict.fromkeys((run.setting.variant, run.implementation) for run in table):
         own = {r: row for r, row in table.items() if (r.setting.variant, r.implementation) == (variant, implementation)}
-        by_setting: dict[Setting, list[dict]] = _by(own, lambda run: run.setting)
-        if len(by_setting) < 2:
-            continue
+        by_setting: dict[Setting, dict[Run, dict]] = _by(own, lambda run: run.setting)
         costs: dict[Setting, Sequence[float]] = {
-            setting: [row["dev_cost"] if row["status"] == "completed" else math.inf for row in rows]
+            setting: list(_means(rows, "dev_cost", unit).values())
             for setting, rows in by_setting.items()
+            if all(row["status"] == "completed" for row in rows.values())
         }
+        if len(by_setting) < 2 or not costs:
+            continue
         chosen, best, limit = one_standard_error(costs)
         entry = {"variant": variant, "implementation": implementation, "chosen": _named(chosen), "best": _named(best),
-                 "limit": _or_none(limit), "runs": len(costs[chosen])}  # fmt: skip
+                 "limit": _or_none(limit), "runs": len(by_setting[chosen])}  # fmt: skip
         for metric in ("dev_cost", "dev_accuracy", "test_accuracy"):
-            values = _finite([row[metric] for row in by_setting[chosen]])
+            values = list(_means(by_setting[chosen], metric, unit).values())
             low, high = interval(values)
-            mean = float(np.mean(values)) if values else None
-            entry[metric] = {"mean": mean, "interval": [_or_none(low), _or_none(high)]}
+            entry[metric] = {"mean": float(np.mean(values)), "interval": [_or_none(low), _or_none(high)]}
         found.append(entry)
-    return found
+    return sorted(found, key=lambda entry: list(VARIANTS).index(entry["variant"]))
 
 
-def across(table: dict[Run, dict], margins: dict[str, float]) -> list[dict]:
+def across(table: dict[Run, dict], margins: dict[str, float], unit: Unit) -> list[dict]:
     """For each setting and pair of implementations: are runs of equal seeds equivalent in what has a margin?"""
     questions = []
     for setting in dict.fromkeys(run.setting for run in table):
-        by_seeds: dict[str, dict] = {}
+        by_seeds: dict[str, dict[Seeds, tuple[Run, dict]]] = {}
         for run, row in table.items():
             if run.setting == setting:
-                by_seeds.setdefault(run.implementation, {})[run.seeds] = row
+                by_seeds.setdefault(run.implementation, {})[run.seeds] = run, row
         for one, other in itertools.combinations(by_seeds, 2):
             pairs = [(by_seeds[one][seeds], by_seeds[other][seeds]) for seeds in by_seeds[one] if seeds in by_seeds[other]]
-            ends = [tuple(row["status"] == "completed" for row in pair) for pair in pairs]
+            ends = [tuple(row["status"] == "completed" for _, row in pair) for pair in pairs]
             alone = ends.count((False, True)), ends.count((True, False))
             both = [pair for pair, end in zip(pairs, ends, strict=True) if all(end)]
             for metric, margin in margins.items():
-                a, b = (np.array([pair[which][metric] for pair in both]) for which in (0, 1))
+                a, b = (
+                    np.array(list(_means(dict(own), metric, unit).values()))
+                    for own in ([p[i] for p in both] for i in (0, 1))
+                )
                 questions.append((setting, one, other, metric, margin, a, b, alone))
     return [
         {**_named(setting), "one": one, "other": other, "metric": metric,
@@ -204,13 +224,22 @@ def _verdict(results: dict) -> str:
     if "different" in verdicts:
         return "mismatch"
     counts = results["counts"]
-    return "incomplete" if "not enough runs" in verdicts or counts["finished"] < counts["planned"] else "match"
+    missing = counts["finished"] < counts["planned"] or counts["diverged"] == counts["planned"]
+    return "incomplete" if "not enough runs" in verdicts or missing else "match"
 
 
-def _by(table: dict[Run, dict], of: Callable[[Run], Any]) -> dict[Any, list[dict]]:
-    found: dict[Any, list[dict]] = {}
+def _means(table: dict[Run, dict], metric: str, unit: Unit) -> dict[Any, float]:
+    """The mean of a measure for each independent repetition."""
+    found: dict[Any, list[float]] = {}
     for run, row in table.items():
-        found.setdefault(of(run), []).append(row)
+        found.setdefault(unit(run.seeds), []).append(row[metric])
+    return {key: float(np.mean(values)) for key, values in found.items()}
+
+
+def _by(table: dict[Run, dict], of: Callable[[Run], Any]) -> dict[Any, dict[Run, dict]]:
+    found: dict[Any, dict[Run, dict]] = {}
+    for run, row in table.items():
+        found.setdefault(of(run), {})[run] = row
     return found
 
 
@@ -221,10 +250,6 @@ def _named(setting: Setting) -> dict:
 def _dev_examples(source: Source, run: Run) -> int | None:
     parts = source.parts(run)
     return parts["dev"][0].shape[1] if "dev" in parts else None
-
-
-def _finite(values: Sequence[float | None]) -> list[float]:
-    return [value for value in values if value is not None and math.isfinite(value)]
 
 
 def _median(values: Sequence[float]) -> float | None:
