@@ -435,6 +435,8 @@ def test_an_interrupted_run_leaves_no_process_no_file_and_the_old_results(clean_
     out.mkdir()
     temporary.mkdir()
     (out / "results.json").write_text("the old results")
+    # A shell starts what runs in the background with SIGINT ignored, which processes hand on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, ROOT / "compare.py", *NUMPY_ALONE, "--iterations", "1000000", "--out", out],
         cwd=tmp_path, env=clean_environment | {"TMPDIR": str(temporary)},
