@@ -1,5 +1,6 @@
 """Studies: the grid, the runs, the choice, and how a study goes on where it was."""
 
+import contextlib
 import csv
 import io
 import json
@@ -24,7 +25,7 @@ from shared.parameters import initialize_parameters
 from shared.study.choose import interval, one_standard_error, simplicity
 from shared.study.grid import MAX_RUNS, Grid, Setting, groups
 from shared.study.runs import LAST, Source, split, train_together, version_of, work
-from shared.study.store import Store, StoreError, key_of
+from shared.study.store import APPLICATION, SCHEMA, Store, StoreError, key_of
 from shared.study.study import effects
 from shared.synthetic import make_dataset
 
@@ -383,6 +384,33 @@ def test_processes_that_make_one_store_at_once_all_find_it(tmp_path):
         opened = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
         assert [process.communicate()[1] for process in opened] == [""] * 4
         assert [process.returncode for process in opened] == [0] * 4
+
+
+def test_a_store_that_is_made_while_it_is_looked_at_is_found(tmp_path, monkeypatch):
+    import shared.study.store as module
+
+    path, connect, tried = tmp_path / "study.sqlite", sqlite3.connect, list[str]()
+    columns = ", ".join(f"{name} {kind}" for name, kind in module.COLUMNS.items())
+
+    def make(statement):
+        if statement == "PRAGMA user_version" and not tried:  # the file was empty when the first question was answered
+            tried.append(statement)
+            locked = contextlib.suppress(sqlite3.OperationalError)  # the other has to wait until the look is over
+            with contextlib.closing(connect(path, timeout=0)) as other, locked:
+                other.executescript(
+                    f"BEGIN IMMEDIATE; CREATE TABLE runs ({columns}) STRICT;"
+                    f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; COMMIT"
+                )
+
+    def connect_and_make(*args, **kwargs):
+        connection = connect(*args, **kwargs)
+        connection.set_trace_callback(make)
+        return connection
+
+    monkeypatch.setattr(module.sqlite3, "connect", connect_and_make)
+    with Store(path) as store:
+        assert store.count() == 0
+    assert tried
 
 
 def test_a_store_is_made_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -66,9 +66,11 @@ class Store:
         self.path = path
         with self._errors("opened"):
             self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-            if not self._is_mine():
-                with self._transaction():  # another process may be making it at this moment
-                    if not self._is_mine():
+            with self._transaction("DEFERRED"):  # one snapshot: another process may be making it at this moment
+                mine = self._is_mine()
+            if not mine:
+                with self._transaction():
+                    if not self._is_mine():  # made meanwhile
                         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
                         self._connection.execute(f"CREATE TABLE runs ({columns}) STRICT")
                         self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -121,8 +123,9 @@ class Store:
             self._connection.executemany(f"INSERT OR IGNORE INTO runs VALUES ({places})", values)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
+        """DEFERRED to read, IMMEDIATE to write: a reader that turns into a writer may be refused without waiting."""
+        self._connection.execute(f"BEGIN {kind}")
         try:
             yield
             self._connection.execute("COMMIT")
