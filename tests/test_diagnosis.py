@@ -193,8 +193,16 @@ def test_what_nothing_explains_is_not_guessed(what, data):
     assert named(evidence) == [None]
 
 
-def test_in_float32_a_mistake_is_named_as_well(data):
-    assert "biases-decayed" in named(evidence_of(problem_of(data, False, "float32"), entry("biases-decayed").effects[0]))
+@pytest.mark.parametrize("name", ["biases-decayed", "tf32-products", "bfloat16-products"])
+def test_in_float32_a_mistake_is_named_as_well(name, data):
+    assert named(evidence_of(problem_of(data, False, "float32"), entry(name).effects[0])) == [name]
+
+
+def test_a_single_product_that_is_rounded_is_not_called_all_of_them(data):
+    def forward_only(step):
+        return replace(entry("tf32-products").effects[0](step), dA=step.dA, dW=step.dW)
+
+    assert named(evidence_of(problem_of(data, False, "float32"), forward_only)) == [None]
 
 
 def test_rounding_is_no_excuse_for_a_difference_that_float32_does_not_reproduce(data):

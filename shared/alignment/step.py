@@ -58,6 +58,10 @@ class Step:
     cost: Callable = lambda cross_entropy, penalty: cross_entropy + penalty
     dZ3: Callable = lambda Z3, Y: sigmoid(Z3) - Y
     """m times the gradient of the cross-entropy by Z3."""
+    dA: Callable = lambda W, dZ: W.mT @ dZ
+    """Of the layer's inputs, before `undrop`."""
+    dW: Callable = lambda dZ, A: dZ @ A.mT
+    """m times the gradient of the cross-entropy by W."""
     undrop: Callable = lambda dA, D, keep_prob: dA * D / keep_prob
     strength: Callable = lambda lambd, m: lambd / m
     """What the gradient of a decayed parameter gains, as a multiple of it."""
@@ -141,13 +145,13 @@ class Step:
         W2, W3 = parameters["W2"], parameters["W3"]
 
         dZ3 = self.dZ3(Z3, Y)  # (1, m)
-        dA2 = W3.mT @ dZ3 if D2 is None else self.undrop(W3.mT @ dZ3, D2, keep_prob)  # (3, m)
+        dA2 = self.dA(W3, dZ3) if D2 is None else self.undrop(self.dA(W3, dZ3), D2, keep_prob)  # (3, m)
         dZ2 = dA2 * (A2 > 0)  # (3, m)
-        dA1 = W2.mT @ dZ2 if D1 is None else self.undrop(W2.mT @ dZ2, D1, keep_prob)  # (20, m)
+        dA1 = self.dA(W2, dZ2) if D1 is None else self.undrop(self.dA(W2, dZ2), D1, keep_prob)  # (20, m)
         dZ1 = dA1 * (A1 > 0)  # (20, m)
         tensors = {"Z1": Z1, "A1": A1, "Z2": Z2, "A2": A2, "Z3": Z3, "A3": sigmoid(Z3)}
         for layer, dZ, A in ((3, dZ3, A2), (2, dZ2, A1), (1, dZ1, X)):
-            tensors[f"dW{layer}"] = dZ @ A.mT / m  # (n_out, n_in)
+            tensors[f"dW{layer}"] = self.dW(dZ, A) / m  # (n_out, n_in)
             tensors[f"db{layer}"] = np.sum(dZ, axis=-1, keepdims=True) / m  # (n_out, 1)
         return tensors
 
