@@ -39,7 +39,7 @@ def train_segments(X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_
         optimizer.step()
         return cost, *((cache["A1"], cache["A2"]) if keep_prob < 1 else ())
 
-    run = compile_step(step, network) if is_compiled(lengths) else step
+    run = compile_step(step, network, optimizer) if is_compiled(lengths) else step
     for length in lengths:
         costs, D1s, D2s = [], [], []
         with torch.random.fork_rng(devices=[]):  # leave the caller's generator as it was
