@@ -13,6 +13,14 @@ from torch_impl.training import train_segments
 needs_compiler = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler, which torch.compile needs")
 
 
+def same(one, other):
+    """Bit for bit the same segments."""
+    for segment, its in zip(one, other, strict=True):
+        np.testing.assert_array_equal(segment.costs, its.costs)
+        for name, value in segment.parameters.items():
+            np.testing.assert_array_equal(value, its.parameters[name])
+
+
 @pytest.fixture
 def run(make_problem, monkeypatch):
     """A function that trains for two segments, compiled from segments of so many updates."""
@@ -46,11 +54,11 @@ def test_compiled_training_is_eager_training(run, variant, caplog):
 def test_a_run_is_compiled_where_its_longest_segment_is_long_enough(run, monkeypatch):
     made = []
 
-    def note(step, network, optimizer):
-        made.append(network)
-        return step
+    def note(make):
+        made.append(make)
+        return make()
 
-    monkeypatch.setattr("torch_impl.training.compile_step", note)
+    monkeypatch.setattr("torch_impl.training.make_compiled", note)
     run("none", 7)
     run("none", None)
     assert made == []
@@ -68,20 +76,80 @@ def test_a_step_that_leaves_something_for_the_next_stays_eager(run, monkeypatch,
     monkeypatch.setattr("torch_impl.training.make_optimizer", with_momentum)
     eager, told = run(variant, 7), run(variant, 6)
     assert "training runs uncompiled: the compiled step goes elsewhere" in caplog.text
-    for one, other, without in zip(told, eager, plain, strict=True):
-        np.testing.assert_array_equal(one.costs, other.costs)
-        assert one.costs[-1] != without.costs[-1]
-        for name, value in other.parameters.items():
-            np.testing.assert_array_equal(one.parameters[name], value)
+    same(told, eager)
+    assert eager[-1].costs[-1] != plain[-1].costs[-1]
 
 
 @needs_compiler
-def test_a_compiler_that_loses_the_learning_rate_is_not_used(run, monkeypatch, caplog):
-    lost = lambda step, network: lambda: [parameter.add_(1) for parameter in network.requires_grad_(False).parameters()]  # noqa: E731
-    monkeypatch.setattr(compiling, "_trace_and_compile", lost)
-    for one, other in zip(run("none", 6), run("none", 7), strict=True):
-        np.testing.assert_array_equal(one.costs, other.costs)
+@pytest.mark.parametrize("what", ["parameters", "costs", "masks"])
+def test_a_compiled_step_that_goes_elsewhere_is_not_used(run, monkeypatch, caplog, what):
+    compile_right = compiling._trace_and_compile
+
+    def compile_wrong(step, network):
+        compiled = compile_right(step, network)
+
+        def wrong():
+            cost, A1, A2 = compiled()
+            if what == "parameters":
+                network.linear3.bias.add_(1e-6)
+            return cost * (1 + 1e-6 * (what == "costs")), A1, A2 * (what != "masks")
+
+        return wrong
+
+    monkeypatch.setattr(compiling, "_trace_and_compile", compile_wrong)
+    same(run("dropout", 6), run("dropout", 7))
     assert "training runs uncompiled: the compiled step goes elsewhere" in caplog.text
+
+
+@pytest.mark.parametrize("rate", [1e200, 1e308])
+def test_what_diverges_at_once_diverges_compiled_too(make_problem, monkeypatch, rate):
+    X, Y, parameters = make_problem()
+    ends = []
+    for compile_from in (6, None):
+        monkeypatch.setattr(compiling, "COMPILE_FROM", compile_from)
+        (segment,) = train_segments(X, Y, parameters, learning_rate=rate, lengths=[6])
+        ends.append(segment.parameters)
+    for name, value in ends[0].items():
+        assert not np.isfinite(value).all() or name.startswith("b")
+        np.testing.assert_array_equal(np.isfinite(value), np.isfinite(ends[1][name]))
+
+
+@needs_compiler
+def test_what_a_step_keeps_in_python_starts_afresh_where_it_is_not_compiled(run, monkeypatch, caplog):
+    from torch_impl.training import make_optimizer
+
+    def with_schedule(*settings):
+        optimizer = make_optimizer(*settings)
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        optimizer.register_step_post_hook(lambda *_: schedule.step())
+        return optimizer
+
+    monkeypatch.setattr("torch_impl.training.make_optimizer", with_schedule)
+    same(run("none", 6), run("none", 7))
+    assert "training runs uncompiled" in caplog.text
+
+
+def test_what_cannot_be_traced_runs_eagerly(run, monkeypatch, caplog):
+    monkeypatch.setattr("torch_impl.training.make_optimizer",
+                        lambda network, rate, lambd, m: torch.optim.Adagrad(network.parameters(), rate))  # fmt: skip
+    same(run("none", 6), run("none", 7))
+    assert "training runs uncompiled" in caplog.text
+
+
+@needs_compiler
+def test_buffers_of_a_network_are_no_hindrance(run, monkeypatch, caplog):
+    from torch_impl.network import Network
+
+    class Counted(Network):
+        def __init__(self, *settings):
+            super().__init__(*settings)
+            self.register_buffer("count", torch.zeros(1))
+
+    eager = run("none", 7)
+    monkeypatch.setattr("torch_impl.training.Network", Counted)
+    for one, other in zip(run("none", 6), eager, strict=True):
+        np.testing.assert_allclose(one.costs, other.costs, rtol=1e-13)
+    assert "uncompiled" not in caplog.text
 
 
 @needs_compiler
@@ -95,8 +163,7 @@ def test_a_step_that_draws_the_same_masks_again_stays_eager(run, monkeypatch, ca
     monkeypatch.setattr(torch.nn.Dropout, "forward", the_same)
     eager, told = run("dropout", 7), run("dropout", 6)
     assert "training runs uncompiled" in caplog.text
-    for one, other in zip(told, eager, strict=True):
-        np.testing.assert_array_equal(one.costs, other.costs)
+    same(told, eager)
 
 
 def test_without_a_compiler_training_runs_eagerly_and_the_log_says_so(run, monkeypatch, caplog):
@@ -107,5 +174,4 @@ def test_without_a_compiler_training_runs_eagerly_and_the_log_says_so(run, monke
     torch._dynamo.reset()
     fallen_back = run("dropout", 6)
     assert "training runs uncompiled" in caplog.text
-    for one, other in zip(fallen_back, eager, strict=True):
-        np.testing.assert_array_equal(one.costs, other.costs)
+    same(fallen_back, eager)

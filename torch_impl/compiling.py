@@ -4,7 +4,6 @@ import logging
 from copy import deepcopy
 
 import torch
-from torch._dynamo.exc import BackendCompilerFailed
 from torch.fx.experimental.proxy_tensor import make_fx
 
 COMPILE_FROM = 1000
@@ -25,40 +24,38 @@ def is_compiled(lengths):
     return COMPILE_FROM is not None and max(lengths, default=0) >= COMPILE_FROM
 
 
-def compile_step(step, network, optimizer):
-    """`step` compiled; `step` itself, with a warning in the log, where that cannot be done or does something else.
+def make_compiled(make):
+    """make(), with the step compiled; as it is, with a warning in the log, where that fails or goes elsewhere.
 
-    step(): one update of the network, returning tensors. torch.compile does not take an optimizer's step into the graph of
-    a backward pass, so the step is traced first: PyTorch records every operation that its autograd and optimizer call.
-    What one step leaves for the next beside the parameters, as momentum does, no trace of a single step can hold.
+    make(): a new network and its step(), one update that returns tensors. torch.compile does not take an optimizer's step
+    into the graph of a backward pass, so the step is traced first: PyTorch records every operation that its autograd and
+    optimizer call. What a step leaves for the next beside the parameters (momentum) no trace of one step can hold, so that
+    two steps are tried. What shows later is not seen.
     """
-    start = deepcopy((network.state_dict(), optimizer.state_dict()))
-
-    def reset():  # tracing and trying are updates, too
-        network.load_state_dict(start[0])
-        optimizer.load_state_dict(start[1])
-        optimizer.zero_grad()
-
-    def twice(run):
-        reset()
-        with torch.random.fork_rng(devices=[]):
-            run(), run()
-        return [parameter.detach().clone() for parameter in network.parameters()]
-
-    eager = twice(step)
+    tried = _two_steps(*make())
     try:
-        reset()
+        network, step = make()
+        start = deepcopy(network.state_dict())
         compiled = _trace_and_compile(step, network)
-        if _same_moves(eager, twice(compiled), start[0].values()):
-            return compiled
+        network.load_state_dict(start)  # tracing and trying are updates, too
+        if _alike(tried, _two_steps(network, compiled)):
+            network.load_state_dict(start)
+            return network, compiled
         reason = "the compiled step goes elsewhere; a step may leave something for the next, as momentum does"
-    except BackendCompilerFailed as error:
+    except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
-    finally:
-        reset()
     logger.warning("training runs uncompiled: %s", reason)
-    network.requires_grad_(True)
-    return step
+    return make()
+
+
+def _two_steps(network, step):
+    """What two steps move each parameter by, and what the second one returns."""
+    start = [parameter.detach().clone() for parameter in network.parameters()]
+    with torch.random.fork_rng(devices=[]):
+        step()
+        returned = step()
+    moves = [parameter.detach() - before for parameter, before in zip(network.parameters(), start, strict=True)]
+    return start, moves, [tensor.detach() for tensor in returned]
 
 
 def _trace_and_compile(step, network):
@@ -72,10 +69,16 @@ def _trace_and_compile(step, network):
     return torch.compile(graph.forward, fullgraph=True, options=OPTIONS)
 
 
-def _same_moves(eager, compiled, start):
-    """Whether both went to the same place: half the digits of the way, and the last bits of the parameters, are rounding."""
-    eps = torch.finfo(eager[0].dtype).eps
-    return all(
-        torch.allclose(there, here, rtol=16 * eps, atol=eps**0.5 * float((here - before).abs().max()))
-        for here, there, before in zip(eager, compiled, start, strict=True)
-    )
+def _alike(eager, compiled):
+    """Whether moves and returned values agree in half of their digits, moves in those of the longest one."""
+    (start, moves, returned), (_, its_moves, its_returned) = eager, compiled
+    eps = torch.finfo(start[0].dtype).eps
+    longest = max(_size(move) for move in moves)
+    allowed = [eps**0.5 * longest + 16 * eps * _size(parameter) for parameter in start]
+    allowed += [eps**0.5 * _size(value) for value in returned]
+    pairs = zip(moves + returned, its_moves + its_returned, allowed, strict=True)
+    return all(torch.allclose(its, right, rtol=0, atol=atol, equal_nan=True) for right, its, atol in pairs)
+
+
+def _size(tensor):
+    return float(tensor.nan_to_num(0, 0, 0).abs().max())

@@ -3,7 +3,7 @@
 import torch
 
 from shared.contract import Segment, join, segment_lengths
-from torch_impl.compiling import compile_step, is_compiled
+from torch_impl.compiling import is_compiled, make_compiled
 from torch_impl.cost import l2_penalty
 from torch_impl.gradients import cost_and_gradients
 from torch_impl.network import Network, read_parameters, to_rows
@@ -27,19 +27,23 @@ def train_segments(X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_
     X (n_x, m), Y (1, m), parameters as in the course; none of them is changed. frozen: the same masks at every iteration.
     """
     m = X.shape[-1]
-    network = Network(parameters, keep_prob, seed)
-    optimizer = make_optimizer(network, learning_rate, lambd, m)
     X, Y = to_rows(X), to_rows(Y)  # (m, n_x), (m, 1)
     dropout_state = torch.Generator().manual_seed(seed).get_state()
 
-    def step():  # one update; A1 and A2 tell which units the dropout layers let through
-        cost, _, cache = cost_and_gradients(network, X, Y)
-        if lambd:
-            cost = cost + l2_penalty(network, lambd, m)
-        optimizer.step()
-        return cost, *((cache["A1"], cache["A2"]) if keep_prob < 1 else ())
+    def make():  # afresh whenever it is asked for: compiling tries the step out
+        network = Network(parameters, keep_prob, seed)
+        optimizer = make_optimizer(network, learning_rate, lambd, m)
 
-    run = compile_step(step, network, optimizer) if is_compiled(lengths) else step
+        def step():  # one update; A1 and A2 tell which units the dropout layers let through
+            cost, _, cache = cost_and_gradients(network, X, Y)
+            if lambd:
+                cost = cost + l2_penalty(network, lambd, m)
+            optimizer.step()
+            return cost, *((cache["A1"], cache["A2"]) if keep_prob < 1 else ())
+
+        return network, step
+
+    network, step = make_compiled(make) if is_compiled(lengths) else make()
     for length in lengths:
         costs, D1s, D2s = [], [], []
         with torch.random.fork_rng(devices=[]):  # leave the caller's generator as it was
@@ -47,7 +51,7 @@ def train_segments(X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_
             for _ in range(length):
                 if frozen:
                     network.reset_dropout()
-                cost, *dropped = run()
+                cost, *dropped = step()
                 costs.append(cost)
                 if keep_prob < 1:
                     A1, A2 = dropped

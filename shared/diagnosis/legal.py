@@ -20,7 +20,7 @@ class Legal:
 NOT_MISTAKES = (
     Legal("shuffled-full-batch", "all examples in another order at every update, without dropout", Plant("torch", "none", (
         ("training.py", "cost, _, cache = cost_and_gradients(network, X, Y)",
-         "order = torch.randperm(m)\n        cost, _, cache = cost_and_gradients(network, X[order], Y[order])"),
+         "order = torch.randperm(m)\n            cost, _, cache = cost_and_gradients(network, X[order], Y[order])"),
     ))),
     Legal("mask-left-out-backward", "no * D backward, where A > 0 is the dropped A's", Plant("numpy", "dropout", (
         ("gradients.py", "lambda dA1: dA1 * D1 / keep_prob, lambda dA2: dA2 * D2 / keep_prob",

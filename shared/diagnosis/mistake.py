@@ -31,7 +31,7 @@ class Mistake:
     effects: what it makes of the reference's step, in each form it comes in; it must reproduce the port's tensors.
     random_effects: the same where it draws numbers: it can be recognized, not reproduced.
     initial(parameters): recognizes it in the initial parameters. masks(D1, D2, keep_prob): in the masks (n, h, m) of n
-    iterations. stage: where it first shows. torch, keras: how to write it right. source: where it is documented.
+    iterations. stage: where it first shows. torch, keras, jax: how to write it right. source: where it is documented.
     """
 
     name: str
@@ -46,11 +46,13 @@ class Mistake:
     random_effects: tuple[Effect, ...] = ()
     initial: Callable[[Parameters], bool] | None = None
     masks: Callable[[NDArray, NDArray, float], bool] | None = None
+    jax: str = ""
 
     def remedy(self, implementation: str) -> str:
-        """How to write it right: in that framework, or in both for a port in another one."""
+        """How to write it right: in that framework, or in all for a port in another one."""
         if implementation == "torch":
             return self.torch
         if implementation == "tensorflow":
             return self.keras
-        return self.torch if self.torch == self.keras else f"PyTorch: {self.torch}. Keras: {self.keras}"
+        others = f". JAX: {self.jax}" if self.jax else ""
+        return self.torch if self.torch == self.keras else f"PyTorch: {self.torch}. Keras: {self.keras}{others}"

@@ -17,12 +17,13 @@ TF32, BFLOAT16 = 11, 8
 def _rounded(values: NDArray, bits: int, rounding: Callable[[NDArray], NDArray]) -> NDArray:
     """Values with a significand of so many bits; in Monte Carlo arithmetic, too, where only operations are shaken."""
     fraction, exponent = np.frexp(np.asarray(values))
-    kept = np.ldexp(rounding(np.ldexp(fraction, bits)), exponent - bits)
+    with np.errstate(over="ignore"):  # the largest numbers round to infinity
+        kept = np.ldexp(rounding(np.ldexp(fraction, bits)), exponent - bits)
     return shaken(kept, values.nudge) if isinstance(values, Shaken) else kept
 
 
 def operands_rounded(bits: int, rounding: Callable = np.rint, averaged: bool = True) -> Effect:
-    """The operands of every product rounded, its sums not.
+    """The operands of every product rounded, its sums not; to nearest, or cut off (np.trunc).
 
     averaged: 1/m is in dZ before it is rounded, as autograd has it; else it comes after the product, as in the course.
     """
@@ -31,7 +32,7 @@ def operands_rounded(bits: int, rounding: Callable = np.rint, averaged: bool = T
         return _rounded(values, bits, rounding)
 
     def low_dZ(dZ: NDArray) -> NDArray:
-        scale = dZ.shape[-1] if averaged else 1
+        scale = dZ.shape[-1] if averaged else 1  # a step's dZ is m times the gradient
         return low(dZ / scale) * scale
 
     def effect(step: Step) -> Step:
@@ -43,13 +44,6 @@ def operands_rounded(bits: int, rounding: Callable = np.rint, averaged: bool = T
         )
 
     return effect
-
-
-def _effects(bits: int) -> tuple[Effect, ...]:
-    """To nearest, and cut off."""
-    return tuple(
-        operands_rounded(bits, rounding, averaged) for averaged in (True, False) for rounding in (np.rint, np.trunc)
-    )
 
 
 TORCH_PRODUCT = """import torch
@@ -110,6 +104,7 @@ def _plant(implementation: str, variant: str, bits: int) -> Plant:
 
 
 FULL_TORCH = 'torch.set_float32_matmul_precision("highest")'
+FULL_JAX = 'jax.config.update("jax_default_matmul_precision", "highest")'
 FULL_KERAS = "tf.config.experimental.enable_tensor_float_32_execution(False)"
 
 # It is the hardware that rounds, so the plants calculate what it does; what people write is a setting, or nothing.
@@ -117,23 +112,29 @@ MISTAKES = (
     Mistake(
         name="tf32-products",
         title="the operands of the matrix products are rounded to TF32: 10 of the 23 stored bits of float32",
-        written="nothing: TensorFlow and JAX do so on a GPU that can; torch.set_float32_matmul_precision('high')",
-        effects=_effects(TF32),
+        written="nothing: TensorFlow and JAX do so on a GPU that can; set_float32_matmul_precision('high') in PyTorch",
+        effects=(
+            operands_rounded(TF32),
+            operands_rounded(TF32, np.trunc),
+            operands_rounded(TF32, averaged=False),
+        ),
+        jax=FULL_JAX,
         stage="forward",
         torch=FULL_TORCH,
         keras=FULL_KERAS,
-        source="TensorFlow documentation of enable_tensor_float_32_execution, tensorflow/tensorflow#127346, jax-ml/jax#4873",
+        source="TensorFlow documentation of enable_tensor_float_32_execution, tensorflow/tensorflow#127346",
         plants=(_plant("torch", "none", TF32), _plant("tensorflow", "none", TF32)),
     ),
     Mistake(
         name="bfloat16-products",
         title="the operands of the matrix products are rounded to bfloat16: 7 of the 23 stored bits of float32",
-        written="nothing: TensorFlow and JAX do so on a TPU; torch.set_float32_matmul_precision('medium')",
-        effects=_effects(BFLOAT16),
+        written="nothing: TensorFlow and JAX do so on a TPU; set_float32_matmul_precision('medium') on some CPUs",
+        effects=(operands_rounded(BFLOAT16), operands_rounded(BFLOAT16, averaged=False)),
+        jax=FULL_JAX,
         stage="forward",
         torch=FULL_TORCH,
         keras=FULL_KERAS,
-        source="PyTorch documentation of set_float32_matmul_precision, jax-ml/jax#1856",
+        source="TensorFlow documentation of enable_tensor_float_32_execution, jax-ml/jax#1856",
         plants=(_plant("torch", "dropout", BFLOAT16),),
     ),
 )

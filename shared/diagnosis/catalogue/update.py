@@ -154,10 +154,10 @@ MISTAKES = (
         source="Keras documentation of Model.fit",
         plants=(
             Plant("torch", "none", (
-                ("training.py", "        optimizer.step()\n",
-                 "        for batch in torch.randperm(m).split(32):\n"
-                 "            cost_and_gradients(network, X[batch], Y[batch])\n"
-                 "            optimizer.step()\n"),
+                ("training.py", "            optimizer.step()\n",
+                 "            for batch in torch.randperm(m).split(32):\n"
+                 "                cost_and_gradients(network, X[batch], Y[batch])\n"
+                 "                optimizer.step()\n"),
             ), iterations=3000),
         ),
     ),
