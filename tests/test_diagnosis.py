@@ -193,6 +193,18 @@ def test_what_nothing_explains_is_not_guessed(what, data):
     assert named(evidence) == [None]
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dropout", [False, True])
+def test_where_training_diverges_what_does_nothing_is_not_named(dropout, dtype, data):
+    problem = replace(problem_of(data, dropout, dtype), learning_rate=1e30 if dtype == "float32" else 1e300, lambd=1e6)
+    with np.errstate(all="ignore"):
+        right, wrong = (evidence_of(problem, effect) for effect in (lambda step: step, entry("decay-doubled").effects[0]))
+        (found,) = diagnose(right, checks_of(right), "torch")
+        assert "decay-doubled" in named(wrong)
+    assert found["mistake"] is None
+    assert found["explanation"].startswith("training diverges, the reference's as well")
+
+
 @pytest.mark.parametrize("name", ["biases-decayed", "tf32-products", "bfloat16-products"])
 def test_in_float32_a_mistake_is_named_as_well(name, data):
     assert named(evidence_of(problem_of(data, False, "float32"), entry(name).effects[0])) == [name]

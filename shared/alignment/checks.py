@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 FACTOR = 16.0
 """A difference within FACTOR times the noise floor is rounding; beyond it, a difference in meaning. One for everything."""
 
+DIVERGES = "training diverges"
+
 STAGES = ("repeat", "data", "parameters", "forward", "cost", "gradients", "update", "trajectory", "predictions")
 """In the order in which a port is checked, after it was held against itself: the first that fails is the answer."""
 
@@ -115,9 +117,7 @@ def _problem(port: Any, reference: NDArray) -> str:
         return "empty: nothing to compare"
     bad, too = (int(np.count_nonzero(~np.isfinite(values))) for values in (port, reference))
     if bad and too:
-        return (
-            f"{bad} of {port.size} values of the port's are not finite, nor are {too} of the reference's: training diverges"
-        )
+        return f"{bad} of {port.size} values of the port's are not finite, nor are {too} of the reference's: {DIVERGES}"
     for whose, count in (("the port's", bad), ("the reference's", too)):
         if count:
             return f"{count} of {port.size} values of {whose} are not finite"

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import numpy as np
 
-from shared.alignment.checks import rank
+from shared.alignment.checks import DIVERGES, rank
 from shared.alignment.masks import FALSE_ALARM, chance
 from shared.alignment.step import Effect, Step
 from shared.diagnosis.catalogue import CATALOGUE
@@ -31,7 +31,9 @@ def diagnose(evidence: Evidence, checks: list[dict], implementation: str) -> lis
         return []
     first = min(failed, key=lambda check: rank(check["stage"], check["iteration"]))
     found: list[dict] = []
-    if any(check["scope"] in evidence.states and check["stage"] != "repeat" for check in failed):
+    # Where neither is finite there is nothing to explain: any mistake that shows only there would reproduce it.
+    told = [check for check in failed if not check["reason"].endswith(DIVERGES)]
+    if any(check["scope"] in evidence.states and check["stage"] != "repeat" for check in told):
         found = list(_of_step(evidence, implementation))
     if not any(entry["mistake"] for entry in found) and any(check["scope"] == "masks" for check in failed):
         found = _of_masks(evidence, implementation)
@@ -39,6 +41,8 @@ def diagnose(evidence: Evidence, checks: list[dict], implementation: str) -> lis
         found = list(_of_predictions(evidence, implementation))
     if not found and first["stage"] == "repeat":
         found = [_entry(None, "two runs of the port with the same seed differ, so nothing can be told from one")]
+    if not found and first["reason"].endswith(DIVERGES):
+        found = [_entry(None, f"{DIVERGES}, the reference's as well: nothing can be compared; take a smaller learning rate")]
     return found or [_entry(None, "no known mistake, and no other setting, reproduces this")]
 
 

@@ -40,7 +40,7 @@ class Evidence:
         for state, (start, port) in self.states.items():
             values, floors = reference_tensors(self.problem, start, port)
             sizes[state] = {
-                name: float(np.nanmax(allowance(value, floors[name])))
+                name: float(np.nanmax(allowance(value, floors[name]), initial=0))
                 for name, value in values.items()
                 if value.dtype.kind == "f" and alike(port.get(name), value)
             }
