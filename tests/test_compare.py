@@ -379,7 +379,7 @@ def test_a_framework_that_is_not_installed_leaves_the_others_results(run_compare
 
 def test_a_crashed_and_a_killed_process_leave_everything_else(run_compare, checkout):
     folder, edit = checkout
-    start = "    m = X.shape[-1]\n    network = Network(parameters, keep_prob, seed)\n    optimizer"
+    start = "    m = X.shape[-1]\n"
     edit("torch_impl/training.py", start, f"    if lambd:\n        raise ValueError('out of luck')\n{start}")
     kill = "    if lambd:\n        import os\n\n        os.kill(os.getpid(), 9)\n"
     edit("tf_impl/training.py", start, kill + start)
@@ -546,8 +546,11 @@ def test_a_folder_that_pytorch_cannot_make_is_named(run_compare, tmp_path):
 @pytest.mark.full
 def test_the_first_bad_update_of_a_compiled_step_is_found(run_compare, checkout):
     folder, edit = checkout
-    wrong = "def wrong():\n        network.linear1.weight[0, 0] += 1e-6\n        return compiled()\n\n    return wrong"
-    edit("torch_impl/compiling.py", "return compiled", wrong)
+    inner = " " * 16
+    wrong = f"def wrong():\n{inner}network.linear1.weight[0, 0] += 1e-6\n{inner}return compiled()\n\n"
+    edit(
+        "torch_impl/compiling.py", "return network, compiled", f"{wrong}            return network, wrong"
+    )  # after the trial
     done = run_compare("--implementations", "torch", "--variants", "none", "--iterations", 2000, checkout=folder)
     assert done.code == 1, done.stderr
     assert done.results["failures"][0]["stage"] == "trajectory"
