@@ -101,8 +101,9 @@ def test_a_compiled_step_that_goes_elsewhere_is_not_used(run, monkeypatch, caplo
     assert "training runs uncompiled: the compiled step goes elsewhere" in caplog.text
 
 
+@needs_compiler
 @pytest.mark.parametrize("rate", [1e200, 1e308])
-def test_what_diverges_at_once_diverges_compiled_too(make_problem, monkeypatch, rate):
+def test_what_diverges_at_once_diverges_compiled_too(make_problem, monkeypatch, caplog, rate):
     X, Y, parameters = make_problem()
     ends = []
     for compile_from in (6, None):
@@ -112,6 +113,7 @@ def test_what_diverges_at_once_diverges_compiled_too(make_problem, monkeypatch, 
     for name, value in ends[0].items():
         assert not np.isfinite(value).all() or name.startswith("b")
         np.testing.assert_array_equal(np.isfinite(value), np.isfinite(ends[1][name]))
+    assert "uncompiled" not in caplog.text
 
 
 @needs_compiler

@@ -210,7 +210,7 @@ def test_in_float32_a_mistake_is_named_as_well(name, data):
     assert named(evidence_of(problem_of(data, False, "float32"), entry(name).effects[0])) == [name]
 
 
-def test_a_single_product_that_is_rounded_is_not_called_all_of_them(data):
+def test_products_of_which_only_some_are_rounded_are_not_named(data):
     def forward_only(step):
         return replace(entry("tf32-products").effects[0](step), dA=step.dA, dW=step.dW)
 

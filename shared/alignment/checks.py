@@ -10,6 +10,7 @@ FACTOR = 16.0
 """A difference within FACTOR times the noise floor is rounding; beyond it, a difference in meaning. One for everything."""
 
 DIVERGES = "training diverges"
+"""The end of the reason where neither the port nor the reference is finite."""
 
 STAGES = ("repeat", "data", "parameters", "forward", "cost", "gradients", "update", "trajectory", "predictions")
 """In the order in which a port is checked, after it was held against itself: the first that fails is the answer."""
