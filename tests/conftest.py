@@ -1,11 +1,17 @@
-"""What the tests share: the implementations, small random problems, the course's data, and the command."""
+"""What the tests share: the implementations, small random problems, the course's data, and the command.
 
+What a test may cost stands in CONTRIBUTING.md.
+"""
+
+import contextlib
 import functools
 import importlib
+import io
 import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,18 +130,83 @@ def clean_environment():
 
 
 @pytest.fixture(scope="session")
-def run_compare(tmp_path_factory, clean_environment):
-    """A function that runs compare.py in a process of its own, in an empty folder."""
+def once(tmp_path_factory):
+    """A function that makes a folder once for all processes of a test run: once(name, make) -> the folder made."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
 
-    def run(*flags, checkout=ROOT, environment=None) -> Outcome:
+    def get(name, make):
+        folder = root / name
+        with FileLock(root / f"{name}.lock"):
+            if not folder.exists():
+                unfinished = root / f"{name}-unfinished"
+                unfinished.mkdir()
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def run_compare(tmp_path_factory, clean_environment):
+    """A function that runs compare.py in an empty folder, with an empty page and no pictures: they would take seconds.
+
+    In this process, where nothing asks for one of its own: another checkout or environment, or `apart`.
+    """
+
+    def run(*flags, checkout=ROOT, environment=None, apart=False) -> Outcome:
         folder = tmp_path_factory.mktemp("compare")
-        done = subprocess.run(
-            [sys.executable, checkout / "compare.py", "--out", "out", *map(str, flags)],
-            cwd=folder, env=clean_environment | (environment or {}), capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return Outcome(done.returncode, done.stdout, done.stderr, folder / "out")
+        if apart or environment or checkout != ROOT:
+            return _run_apart(folder, flags, checkout, clean_environment | (environment or {}))
+        return _run_here(folder, flags, clean_environment)
 
     return run
+
+
+def _run_apart(folder, flags, checkout, environment) -> Outcome:
+    done = subprocess.run(
+        [sys.executable, checkout / "compare.py", "--out", "out", *map(str, flags)],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return Outcome(done.returncode, done.stdout, done.stderr, folder / "out")
+
+
+def _run_here(folder, flags, environment) -> Outcome:
+    import compare
+    from shared.page import build
+    from shared.report import pictures
+
+    stdout, stderr = io.StringIO(), io.StringIO()
+    handlers = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGHUP)}
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["compare.py", "--out", "out", *map(str, flags)])
+        patch.setattr(pictures, "pictures", lambda results: {})
+        patch.setattr(build, "page", lambda results: "")
+        for name in os.environ.keys() - environment.keys():
+            patch.delenv(name)
+        try:
+            code = compare.main()
+        except SystemExit as end:  # --help
+            code = end.code
+        finally:
+            for name, handler in handlers.items():
+                signal.signal(name, handler)
+    return Outcome(code, stdout.getvalue(), stderr.getvalue(), folder / "out")
+
+
+@pytest.fixture(scope="session")
+def everything(once, clean_environment):
+    """What compare.py gives where nothing is asked for, for 50 iterations: run once for all tests that look at it."""
+
+    def make(folder):
+        done = _run_apart(folder, ("--iterations", 50), ROOT, clean_environment)
+        (folder / "ended.json").write_text(json.dumps([done.code, done.stdout, done.stderr]))
+
+    folder = once("everything", make)
+    return Outcome(*json.loads((folder / "ended.json").read_text()), folder / "out")
 
 
 @pytest.fixture
