@@ -1,31 +1,39 @@
 # Needs Python 3.11 to 3.13 and make; everything else is installed into .venv, in the checkout.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+EXTRAS := jax bench browser dask
 
-.PHONY: compare test test-full lint clean
+.PHONY: compare test test-full lint tests clean
 
 compare: .venv/installed
 	$(BIN)/python compare.py $(ARGS)
 
-test: .venv/installed lint
-	$(BIN)/python -m pytest -m "not full"
+# Types and tests side by side: both cores have work from the first second on.
+test: .venv/installed
+	@echo "lint, types and tests: about three minutes on two cores"
+	@$(MAKE) --no-print-directory --jobs 2 lint tests MARK="not full"
 
-test-full: .venv/extras lint
-	$(BIN)/python -m pytest
+test-full: .venv/extras
+	@echo "lint, types and all tests: about eight minutes on two cores"
+	@$(MAKE) --no-print-directory --jobs 2 lint tests MARK="full or not full" MORE="--durations=20"
 
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+tests: .venv/installed
+	$(BIN)/python -m pytest -m "$(MARK)" $(MORE)
+
 .venv/installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("samenet needs Python 3.11 to 3.13, found %d.%d: make PYTHON=python3.12 ..." % v)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(PIP) --requirement requirements-dev.txt
 	touch $@
 
-.venv/extras: .venv/installed requirements-jax.txt requirements-bench.txt requirements-browser.txt requirements-dask.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(foreach extra,jax bench browser dask,--requirement requirements-$(extra).txt)
+.venv/extras: .venv/installed $(EXTRAS:%=requirements-%.txt)
+	$(PIP) $(EXTRAS:%=--requirement requirements-%.txt)
 	touch $@
 
 clean:
