@@ -165,9 +165,15 @@ def run_compare(tmp_path_factory, clean_environment):
     return run
 
 
+def _arguments(flags) -> list[str]:
+    """The flags with a folder to write to, behind the name of a command such as `check`."""
+    command = 0 if not flags or str(flags[0]).startswith("-") else 1
+    return [*map(str, flags[:command]), "--out", "out", *map(str, flags[command:])]
+
+
 def _run_apart(folder, flags, checkout, environment) -> Outcome:
     done = subprocess.run(
-        [sys.executable, checkout / "compare.py", "--out", "out", *map(str, flags)],
+        [sys.executable, checkout / "compare.py", *_arguments(flags)],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return Outcome(done.returncode, done.stdout, done.stderr, folder / "out")
@@ -182,7 +188,7 @@ def _run_here(folder, flags, environment) -> Outcome:
     handlers = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGHUP)}
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
         patch.chdir(folder)
-        patch.setattr(sys, "argv", ["compare.py", "--out", "out", *map(str, flags)])
+        patch.setattr(sys, "argv", ["compare.py", *_arguments(flags)])
         patch.setattr(pictures, "pictures", lambda results: {})
         patch.setattr(build, "page", lambda results: "")
         for name in os.environ.keys() - environment.keys():
