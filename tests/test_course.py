@@ -94,17 +94,14 @@ EXTRA = {"forward_propagation_with_dropout": ["rng", "masks"], "load_2D_dataset"
 """Arguments that the course does not have, after its own; all have defaults."""
 
 
-@pytest.mark.parametrize("name", SIGNATURES)
-def test_a_course_function_takes_what_it_takes_in_the_course(name):
-    parameters = list(inspect.signature(getattr(course, name)).parameters.values())
-    extra = [parameter for parameter in parameters if parameter.name in EXTRA.get(name, ())]
-    courses = [parameter for parameter in parameters if parameter not in extra]
-    assert str(inspect.Signature(courses)) == SIGNATURES[name]
-    assert parameters == courses + extra
-    assert all(parameter.default is not inspect.Parameter.empty for parameter in extra)
-
-
-def test_a_star_import_gives_all_of_the_course_and_nothing_else():
+def test_a_star_import_gives_all_of_the_course_and_every_function_takes_what_it_takes_there():
+    for name, signature in SIGNATURES.items():
+        parameters = list(inspect.signature(getattr(course, name)).parameters.values())
+        extra = [parameter for parameter in parameters if parameter.name in EXTRA.get(name, ())]
+        courses = [parameter for parameter in parameters if parameter not in extra]
+        assert str(inspect.Signature(courses)) == signature, name
+        assert parameters == courses + extra
+        assert all(parameter.default is not inspect.Parameter.empty for parameter in extra), name
     assert set(course.__all__) == set(SIGNATURES)
     assert set(SIGNATURES) <= set(numpy_impl.__all__)
     assert all(getattr(numpy_impl, name) is getattr(course, name) for name in SIGNATURES if name != "predict")
@@ -148,9 +145,6 @@ def test_a_generator_gives_fresh_masks(make_problem):
     rng = np.random.default_rng(0)
     first, second = (course.forward_propagation_with_dropout(X, parameters, KEEP_PROB, rng)[1][1] for _ in range(2))
     assert not np.array_equal(first, second)
-
-
-# The same results as plain loops
 
 
 def looped(X, Y, parameters, lambd=0.0, keep_prob=1.0, masks=None):
@@ -273,9 +267,6 @@ def test_the_gradient_is_that_of_the_cost(make_problem, lambd, keep_prob):
         assert relative_error(undivided, expected) > 1e-2
 
 
-# Replicates
-
-
 def test_a_leading_axis_of_replicates_gives_what_they_give_one_by_one(make_problem):
     problems = [make_problem(seed=seed) for seed in range(3)]
     X, Y, _ = problems[0]
@@ -297,17 +288,11 @@ def test_a_leading_axis_of_replicates_gives_what_they_give_one_by_one(make_probl
     assert abs(together[0][0] - together[0][1]) > 1e-3  # replicates are told apart
 
 
-# Saturation
-
-
-def test_a_certain_probability_costs_nothing_where_right_and_inf_where_wrong():
+def test_a_certain_probability_costs_nothing_where_right_and_inf_where_wrong_and_nan_stays_nan():
     certain = np.array([[0.0, 1.0]])
     assert compute_cost(certain, np.array([[0.0, 1.0]])) == 0
     assert compute_cost(certain, np.array([[1.0, 1.0]])) == np.inf
     assert compute_cost(certain, np.array([[0.0, 0.0]])) == np.inf
-
-
-def test_a_probability_that_is_not_a_number_has_a_cost_that_is_not_a_number():
     assert np.isnan(compute_cost(np.array([[np.nan, 0.5]]), np.array([[0.0, 1.0]])))
     assert np.isnan(cross_entropy(np.array([[np.nan, 0.5]]), np.array([[0.0, 1.0]])))
 
@@ -344,6 +329,8 @@ def shown(monkeypatch):
 )
 def test_model_is_the_courses_loop_and_prints_what_it_prints(make_problem, capsys, shown, lambd, keep_prob, iterations):
     X, Y, _ = make_problem((3, 20, 3, 1))
+    course.model(X, Y, num_iterations=2, print_cost=False)
+    assert (capsys.readouterr().out, shown) == ("", [])  # silent when told
     trained = course.model(X, Y, learning_rate=0.1, num_iterations=iterations, lambd=lambd, keep_prob=keep_prob)
     printed = re.findall(r"^Cost after iteration (\d+): (\S+)$", capsys.readouterr().out, re.MULTILINE)
 
@@ -373,13 +360,6 @@ def test_model_is_the_courses_loop_and_prints_what_it_prints(make_problem, capsy
         assert np.array_equal(trained[name], parameters[name])
     (picture,) = shown
     assert list(picture.axes[0].lines[0].get_ydata()) == pytest.approx(costs[::1000], rel=1e-10)
-
-
-def test_model_is_silent_when_told(make_problem, capsys, shown):
-    X, Y, _ = make_problem()
-    course.model(X, Y, num_iterations=2, print_cost=False)
-    assert capsys.readouterr().out == ""
-    assert shown == []
 
 
 def test_predict_prints_the_accuracy(make_problem, capsys):
