@@ -1,34 +1,16 @@
-"""Whole runs: their records, their segments against the reference, the free run up to its horizon, and their masks."""
+"""Whole runs: their segments against the reference, and the free run up to its horizon."""
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from numpy_impl.cost import l2_penalty
 from numpy_impl.gradients import cost_and_gradients
 from numpy_impl.network import Network
 from numpy_impl.training import train_segments, update_parameters
-from shared.alignment.checks import Check
-from shared.alignment.masks import (
-    FALSE_ALARM,
-    RUN_TESTS,
-    all_on,
-    mask_checks,
-    mask_tests,
-    run_mask_checks,
-    sample_length,
-)
 from shared.alignment.problem import Problem
-from shared.alignment.trajectory import (
-    cost_floor,
-    free_run,
-    free_run_checks,
-    horizon,
-    repeat_check,
-    repeat_in_segments,
-)
+from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, repeat_in_segments
 from shared.contract import Segment
-from shared.parameters import PARAMETER_NAMES, initialize_parameters
+from shared.parameters import PARAMETER_NAMES
 from shared.records import RunRecord, write_record
 
 LENGTHS = [20, 20, 20]
@@ -87,12 +69,16 @@ def altered_run(problem, parameters, lengths, altered, e):
         yield Segment(np.array(costs), dict(network.parameters), masks)
 
 
-def edit(record, name, change):
-    """The record with one of its files changed in place."""
+def edit(record, name, index, change):
+    """The record with one value, or one row, of its files changed in place."""
     values = np.load(record.folder / f"{name}.npy")
-    change(values)
+    values[index] = change(values[index])
     np.save(record.folder / f"{name}.npy", values)
     return RunRecord(record.folder)
+
+
+def a_little_more(value):
+    return value * (1 + 1e-9)
 
 
 def failed(checks):
@@ -101,85 +87,6 @@ def failed(checks):
 
 def scopes(checks):
     return sorted({check.scope for check in failed(checks)})
-
-
-# The record
-
-
-def recorded_masks(folder, D1s):
-    """A record of segments whose first layer has these masks (n, 20, 60), the second a part of them."""
-    zeros = initialize_parameters([2, 20, 3, 1])
-    segments = [Segment(np.zeros(len(D1)), zeros, (D1, D1[:, ::-1][:, :3].copy())) for D1 in D1s]
-    write_record(folder, zeros, [len(D1) for D1 in D1s], segments)
-    return RunRecord(folder)
-
-
-def random_masks(n, seed):
-    return np.random.default_rng(seed).random((n, 20, 60)) < 0.86
-
-
-FRESH_RUN = [random_masks(50, 1), random_masks(50, 2), random_masks(30, 3)]
-FROZEN_RUN = [np.repeat(random_masks(1, 4), n, axis=0) for n in (50, 50, 30)]
-
-
-@pytest.mark.parametrize(
-    ("masks", "frozen", "said"),
-    [
-        (FRESH_RUN, False, ""),
-        (FROZEN_RUN, True, ""),
-        ([FRESH_RUN[0], FRESH_RUN[0]], False, "repeat themselves from the segment before in the updates 50 to 99"),
-        ([FRESH_RUN[0], FROZEN_RUN[1]], False, "repeat themselves within the updates 50 to 99"),
-        ([np.concatenate([FRESH_RUN[0], FROZEN_RUN[2]])], False, "repeat themselves within the updates 0 to 79"),
-        ([FROZEN_RUN[0], FRESH_RUN[1]], True, "are drawn anew within the updates 50 to 99"),
-    ],
-)
-def test_the_masks_of_the_run_itself_are_tested(tmp_path, masks, frozen, said):
-    checks = list(
-        run_mask_checks(recorded_masks(tmp_path / "run", masks), 0.86, frozen, {"variant": "", "implementation": ""})
-    )
-    assert [check.tensor for check in checks] == list(RUN_TESTS)
-    assert all(check.status == ("failed" if said else "passed") for check in checks)
-    assert all(said in check.reason for check in checks)
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("variant", ["none", "l2-dropout"])
-def test_a_run_is_recorded_and_read_bit_for_bit(make_problem, tmp_path, variant, dtype):
-    X, Y, parameters = make_problem((3, 6, 4, 1), m=13, dtype=dtype)  # 6 * 13 and 4 * 13 are no whole bytes
-    run = list(train_segments(X, Y, parameters, learning_rate=0.3, lengths=[7, 5, 1], **SETTINGS[variant]))
-    heard: list[tuple[int, float]] = []
-    write_record(tmp_path / "run", parameters, [7, 5, 1], run, lambda done, cost: heard.append((done, cost)))
-    record = RunRecord(tmp_path / "run")
-    assert (record.lengths, record.starts) == ([7, 5, 1], [0, 7, 12])
-    assert heard == [(done, float(segment.costs[-1])) for done, segment in zip((7, 12, 13), run, strict=True)]
-    np.testing.assert_array_equal(record.costs, np.concatenate([segment.costs for segment in run]), strict=True)
-    for name in PARAMETER_NAMES:
-        rows = np.stack([parameters[name], *(segment.parameters[name] for segment in run)])
-        np.testing.assert_array_equal(record.snapshots[name], rows, strict=True)
-        np.testing.assert_array_equal(record.final_parameters[name], rows[3], strict=True)
-        np.testing.assert_array_equal(record.late_parameters[name], rows[3], strict=True)
-    for layer in (1, 2) if variant == "l2-dropout" else ():
-        D = np.concatenate([segment.masks[layer - 1] for segment in run])
-        np.testing.assert_array_equal(record.masks(slice(None), layer), D, strict=True)
-        np.testing.assert_array_equal(record.masks(slice(3, 9), layer), D[3:9], strict=True)
-        np.testing.assert_array_equal(record.masks(np.array([12, 0, 5]), layer), D[[12, 0, 5]], strict=True)
-        assert D.any()
-        assert not D.all()
-
-
-def test_masks_are_kept_as_bits(make_run):
-    _, _, record = make_run("dropout")
-    for layer, units in ((1, 6), (2, 4)):
-        bits = np.load(record.folder / f"D{layer}.npy", mmap_mode="r")
-        assert (bits.shape, bits.dtype) == ((60, units * 40 // 8), np.uint8)
-    assert not (make_run("none")[2].folder / "D1.npy").exists()
-
-
-def test_a_record_that_was_not_finished_is_not_read(make_run):
-    _, _, record = make_run()
-    (record.folder / "lengths.json").unlink()
-    with pytest.raises(FileNotFoundError):
-        RunRecord(record.folder)
 
 
 # Segments
@@ -257,11 +164,7 @@ def test_in_segments_of_one_update_only_the_altered_update_is_red(make_run, alte
 @pytest.mark.parametrize("at", [0, 25, 59])
 def test_a_wrong_recorded_cost_is_red_at_its_iteration_alone(make_run, at):
     problem, _, record = make_run()
-
-    def change(costs):
-        costs[at] *= 1 + 1e-9
-
-    result = repeat_in_segments(problem, edit(record, "costs", change), PLACE)
+    result = repeat_in_segments(problem, edit(record, "costs", at, a_little_more), PLACE)
     (bad,) = failed(result.checks)
     assert (bad.scope, bad.tensor, bad.iteration, bad.index) == (SCOPES[at // 20], "cost", at, [at % 20])
     assert bad.differing == 1
@@ -270,22 +173,14 @@ def test_a_wrong_recorded_cost_is_red_at_its_iteration_alone(make_run, at):
 
 def test_the_first_bad_iteration_is_named_where_a_later_one_is_worse(make_run):
     problem, _, record = make_run()
-
-    def change(costs):
-        costs[25] *= 1 + 1e-9
-        costs[31] *= 2
-
-    (bad,) = failed(repeat_in_segments(problem, edit(record, "costs", change), PLACE).checks)
+    record = edit(edit(record, "costs", 25, a_little_more), "costs", 31, lambda cost: 2 * cost)
+    (bad,) = failed(repeat_in_segments(problem, record, PLACE).checks)
     assert (bad.iteration, bad.differing) == (25, 2)
 
 
 def test_a_wrong_recorded_state_is_red_where_it_ends_one_segment_and_starts_the_next(make_run):
     problem, _, record = make_run()
-
-    def change(W2):
-        W2[1, 0, 0] *= 1 + 1e-9
-
-    bad = failed(repeat_in_segments(problem, edit(record, "W2", change), PLACE).checks)
+    bad = failed(repeat_in_segments(problem, edit(record, "W2", (1, 0, 0), a_little_more), PLACE).checks)
     assert {check.scope for check in bad} == set(SCOPES[:2])
     assert [check.tensor for check in bad if check.scope == SCOPES[0]] == ["W2"]
     assert min(check.iteration for check in bad if check.scope == SCOPES[1] and check.tensor == "cost") == 20
@@ -294,11 +189,8 @@ def test_a_wrong_recorded_state_is_red_where_it_ends_one_segment_and_starts_the_
 @pytest.mark.parametrize("layer", [1, 2])
 def test_masks_swapped_between_two_iterations_are_red_at_the_first_of_them(make_run, layer):
     problem, _, record = make_run("dropout")
-
-    def change(bits):
-        bits[[25, 31]] = bits[[31, 25]]
-
-    result = repeat_in_segments(problem, edit(record, f"D{layer}", change), PLACE)
+    swapped = edit(record, f"D{layer}", [25, 31], lambda rows: rows[::-1])
+    result = repeat_in_segments(problem, swapped, PLACE)
     assert scopes(result.checks) == [SCOPES[1]]
     assert next(check.iteration for check in failed(result.checks) if check.tensor == "cost") == 25
 
@@ -319,24 +211,12 @@ def test_another_hyperparameter_is_red_in_every_segment(make_run, which):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
-def test_a_cost_that_is_not_finite_never_passes(make_run, value):
+def test_what_is_not_finite_never_passes(make_run, value):
     problem, _, record = make_run()
-
-    def change(costs):
-        costs[25] = value
-
-    (bad,) = failed(repeat_in_segments(problem, edit(record, "costs", change), PLACE).checks)
-    assert (bad.scope, bad.iteration, bad.reason) == (SCOPES[1], 25, "1 of 20 values of the port's are not finite")
-
-
-def test_parameters_that_are_not_finite_never_pass(make_run):
-    problem, _, record = make_run()
-
-    def change(b2):
-        b2[3, 0] = np.nan
-
-    (bad,) = failed(repeat_in_segments(problem, edit(record, "b2", change), PLACE).checks)
-    assert (bad.scope, bad.tensor, bad.reason) == (SCOPES[2], "b2", "1 of 4 values of the port's are not finite")
+    record = edit(edit(record, "costs", 25, lambda cost: value), "b2", (3, 0), lambda b2: value)
+    cost, b2 = failed(repeat_in_segments(problem, record, PLACE).checks)
+    assert (cost.scope, cost.iteration, cost.reason) == (SCOPES[1], 25, "1 of 20 values of the port's are not finite")
+    assert (b2.scope, b2.tensor, b2.reason) == (SCOPES[2], "b2", "1 of 4 values of the port's are not finite")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -386,11 +266,7 @@ def test_a_run_that_does_not_repeat_is_reported_as_that(make_run, how):
     again = make_run("dropout", lengths=LENGTHS[:1], altered={"another update": 5}.get(how, 19 if "only" in how else None),
                      seed=2 if how == "other masks" else 1)[2]  # fmt: skip
     if how == "not finite":
-
-        def change(costs):
-            costs[3] = np.nan
-
-        again = edit(again, "costs", change)
+        again = edit(again, "costs", 3, lambda cost: np.nan)
     check = repeat_check(record, again, repeat_in_segments(problem, record, PLACE), PLACE)
     assert (check.status, check.stage, check.iteration) == ("failed", "repeat", 20)
     assert check.reason.startswith("two runs of the port differ: ")
@@ -480,223 +356,26 @@ def beyond(make_run):
 
 def test_beyond_the_horizon_only_finite_values_are_asked_for_and_it_is_said(beyond):
     record, costs, ends = beyond
-
-    def change(W1):
-        W1[-1] += 5
-
-    checks = list(free_run_checks(costs, ends, edit(record, "W1", change), PLACE))
+    record = edit(record, "W1", -1, lambda W1: W1 + 5)
+    checks = list(free_run_checks(costs, ends, record, PLACE))
     assert failed(checks) == []
     for check in checks[1:]:
         assert check.reason == "beyond the horizon of 30 iterations, where two correct runs part: only finite is asked"
     costs[30:, 1] -= 1  # the control: within the horizon the same parameters fail
-    assert [check.tensor for check in failed(free_run_checks(costs, ends, record_of(record), PLACE))] == ["W1"]
-
-
-def record_of(record):
-    return RunRecord(record.folder)
+    assert [check.tensor for check in failed(free_run_checks(costs, ends, record, PLACE))] == ["W1"]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
 def test_beyond_the_horizon_what_is_not_finite_fails(beyond, value):
     record, costs, ends = beyond
-
-    def change(b3):
-        b3[-1] = value
-
-    bad = failed(free_run_checks(costs, ends, edit(record, "b3", change), PLACE))
+    bad = failed(free_run_checks(costs, ends, edit(record, "b3", -1, lambda b3: value), PLACE))
     assert [(check.tensor, check.reason) for check in bad] == [("b3", "1 of 1 values of the port's are not finite")]
 
 
 def test_up_to_the_horizon_every_cost_is_compared(beyond):
     record, costs, ends = beyond
     for at in (0, 29, 45):
-
-        def change(values, at=at):
-            values[at] *= 1 + 1e-9
-
         before = record.costs.copy()
-        bad = failed(free_run_checks(costs, ends, edit(record, "costs", change), PLACE))
+        bad = failed(free_run_checks(costs, ends, edit(record, "costs", at, a_little_more), PLACE))
         assert [check.iteration for check in bad] == ([at] if at < 30 else [])
         np.save(record.folder / "costs.npy", before)
-
-
-# The masks as random numbers
-
-
-def drawn(keep_prob=0.86, seed=0, n=206, sizes=(20, 3), m=211) -> tuple[NDArray, NDArray]:
-    """Masks as `default_rng` draws them, of the default run's size: n iterations."""
-    rng = np.random.default_rng(seed)
-    return rng.random((n, sizes[0], m)) < keep_prob, rng.random((n, sizes[1], m)) < keep_prob
-
-
-def mask_results(D1: NDArray, D2: NDArray, keep_prob: float = 0.86, frozen: bool = False) -> list[Check]:
-    return list(mask_checks(D1, D2, keep_prob, frozen, PLACE))
-
-
-def red(checks):
-    return {check.tensor for check in failed(checks)}
-
-
-def frozen_masks(keep_prob, seed, sizes, m) -> tuple[NDArray, NDArray]:
-    D1, D2 = drawn(keep_prob, seed, 1, sizes, m)
-    return np.repeat(D1, 2, axis=0), np.repeat(D2, 2, axis=0)
-
-
-@pytest.mark.parametrize("keep_prob", [0.2, 0.5, 0.86, 0.95])
-@pytest.mark.parametrize("seed", range(5))
-def test_independent_masks_pass_every_test(seed, keep_prob):
-    checks = mask_results(*drawn(keep_prob, seed), keep_prob)
-    assert red(checks) == set()
-    assert [check.tensor for check in checks] == sorted((check.tensor for check in checks), key=mask_tests(False).index)
-    assert {check.tensor for check in checks} == set(mask_tests(False))
-    assert {(check.stage, check.scope) for check in checks} == {("forward", "masks")}
-
-
-@pytest.mark.parametrize("keep_prob", [0.2, 0.5, 0.86, 0.95])
-def test_frozen_masks_that_stay_pass_every_test(keep_prob):
-    for seed in range(100):
-        checks = mask_results(*frozen_masks(keep_prob, seed, (20, 3), 211), keep_prob, True)
-        assert red(checks) == set()
-        assert {check.tensor for check in checks} == set(mask_tests(True))
-
-
-# A chance of 1e-9 per test leaves no room for one alarm in these few thousand tests.
-
-
-@pytest.mark.parametrize("keep_prob", [0.5, 0.86, 0.99, 0.999])
-@pytest.mark.parametrize(("sizes", "m"), [((20, 3), 211), ((20, 3), 12), ((20, 1), 211), ((1, 1), 2)], ids=str)
-def test_correct_frozen_masks_give_no_false_alarm_whatever_the_sizes(sizes, m, keep_prob):
-    alarms = []
-    for seed in range(60):
-        D1, D2 = frozen_masks(keep_prob, seed, sizes, m)
-        alarms += [(seed, name) for name in red(mask_results(D1, D2, keep_prob, True))]
-    assert alarms == []
-
-
-@pytest.mark.parametrize("keep_prob", [0.01, 0.5, 0.86, 0.99, 0.999])
-@pytest.mark.parametrize(("sizes", "m"), [((20, 3), 211), ((20, 3), 12), ((20, 1), 211), ((1, 1), 2)], ids=str)
-def test_correct_fresh_masks_give_no_false_alarm_whatever_the_sizes(sizes, m, keep_prob):
-    alarms = []
-    for seed in range(8):
-        D1, D2 = drawn(keep_prob, seed, sample_length(sizes[0], sizes[1], m), sizes, m)
-        alarms += [(seed, name) for name in red(mask_results(D1, D2, keep_prob))]
-    assert alarms == []
-
-
-def planted(defect, D1, D2):
-    """The masks with a defect, and the test meant for it."""
-    if defect == "a kept share of 0.85":
-        return *drawn(0.85), "D1: kept share"
-    if defect == "a kept share of 0.85 in the second layer":
-        return D1, drawn(0.85)[1], "D2: kept share"
-    if defect == "the same mask in both layers":
-        return D1, D1[:, :3].copy(), "D1 and D2: independence"
-    if defect == "the same seed in both layers":  # the same bits, laid out m x n: what two Keras layers draw
-        n, h2, m = D2.shape
-        bits = D1.transpose(0, 2, 1).reshape(n, -1)[:, : m * h2]
-        return D1, bits.reshape(n, m, h2).transpose(0, 2, 1).copy(), "D1 and D2: independence"
-    if defect == "the second half the same as the first":
-        D1[len(D1) // 2 :] = D1[: len(D1) // 2]
-        return D1, D2, "D1: iterations"
-    if defect == "the same mask at every iteration":
-        D1[:] = D1[0]
-        return D1, D2, "D1: iterations"
-    if defect == "each mask used twice":
-        D2[1::2] = D2[::2]
-        return D1, D2, "D2: iterations"
-    if defect == "a unit always kept":
-        D1[:, 4] = True
-        return D1, D2, "D1: kept per unit"
-    if defect == "an example always dropped":
-        D1[:, :, 7] = False
-        return D1, D2, "D1: kept per example"
-    if defect == "an iteration without dropout":
-        D1[9] = True
-        return D1, D2, "D1: kept per iteration"
-    if defect == "two neighbouring units equal":
-        D2[:, 1] = D2[:, 0]
-        return D1, D2, "D2: units"
-    if defect == "a whole example dropped or kept":
-        D2[:] = D2[:, :1]
-        return D1, D2, "D2: units"
-    assert defect == "neighbouring examples equal"
-    D1[:, :, 1::2] = D1[:, :, :-1:2]
-    return D1, D2, "D1: examples"
-
-
-@pytest.mark.parametrize(
-    "defect",
-    [
-        "a kept share of 0.85",
-        "a kept share of 0.85 in the second layer",
-        "the same mask in both layers",
-        "the same seed in both layers",
-        "the second half the same as the first",
-        "the same mask at every iteration",
-        "each mask used twice",
-        "a unit always kept",
-        "an example always dropped",
-        "an iteration without dropout",
-        "two neighbouring units equal",
-        "a whole example dropped or kept",
-        "neighbouring examples equal",
-    ],
-)
-def test_a_defect_of_the_masks_is_red_at_the_test_meant_for_it(defect):
-    D1, D2 = drawn()
-    assert red(mask_results(D1, D2)) == set()
-    wrong1, wrong2, test = planted(defect, D1.copy(), D2.copy())
-    bad = failed(mask_results(wrong1, wrong2))
-    assert test in {check.tensor for check in bad}
-    for check in bad:
-        assert check.reason == f"a chance of less than {FALSE_ALARM:g} for masks with keep_prob 0.86"
-    untouched = [layer for layer, D, wrong in (("D1", D1, wrong1), ("D2", D2, wrong2)) if np.array_equal(D, wrong)]
-    assert not [check.tensor for check in bad if check.tensor.split(":")[0] in untouched]
-
-
-def test_masks_that_take_turns_are_red():
-    """Two masks in alternation are independent of their neighbours, and yet not fresh."""
-    D1, D2 = drawn()
-    D1[2::2], D1[3::2] = D1[0], D1[1]
-    assert red(mask_results(D1, D2))
-
-
-def test_masks_that_keep_the_complement_are_red():
-    D1, D2 = drawn()
-    assert {"D1: kept share", "D2: kept share"} <= red(mask_results(~D1, ~D2))
-
-
-@pytest.mark.parametrize("layer", [0, 1])
-def test_frozen_masks_that_change_are_red(layer):
-    """One bit, at the last of the iterations."""
-    masks = D1, D2 = frozen_masks(0.86, 0, (20, 3), 211)
-    assert red(mask_results(D1, D2, frozen=True)) == set()
-    masks[layer][-1, 2, 210] ^= True
-    assert red(mask_results(D1, D2, frozen=True)) == {f"D{layer + 1}: frozen"}
-
-
-def test_fresh_masks_where_frozen_ones_are_due_are_red_and_the_other_way_round():
-    D1, D2 = drawn()
-    assert {"D1: frozen", "D2: frozen"} <= red(mask_results(D1, D2, frozen=True))
-    D1[:], D2[:] = D1[0], D2[0]
-    assert {"D1: iterations", "D2: iterations"} <= red(mask_results(D1, D2))
-
-
-def test_all_units_are_on_where_masks_are_read(make_problem):
-    """So that a dropped unit reads as dropped, and a kept one as kept."""
-    from numpy_impl.network import forward_propagation
-
-    X, _, parameters = make_problem()
-    on = all_on(parameters)
-    _, cache = forward_propagation(-100 * X, on)
-    assert (cache[1] > 0).all()
-    assert (cache[5] > 0).all()
-    assert {name: (value.shape, value.dtype) for name, value in on.items()} == {
-        name: (value.shape, value.dtype) for name, value in parameters.items()
-    }
-
-
-def test_the_sample_is_large_enough_to_see_a_hundredth_and_never_less_than_two_iterations():
-    assert sample_length(20, 3, 211) == 206
-    assert sample_length(20, 3, 10**9) == 2
-    assert sample_length(1, 1, 1) == 1000
