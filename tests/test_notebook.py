@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,31 +10,41 @@ import pytest
 from compare import comparison
 from shared.errors import DataError, UsageError
 from shared.flags import spelled
+from shared.notebook import Comparison
+from shared.page import build
+from shared.report import pictures
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
-def test_readme_s_lines_for_a_notebook(tmp_path, monkeypatch):
+def test_readme_s_lines_for_a_notebook(everything, tmp_path, monkeypatch):
+    """As they stand, but with as many iterations as were run before: nothing is trained."""
     [lines] = [
         block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if "import comparison" in block
     ]
+    assert "iterations=2000" in lines
+    shutil.copytree(everything.out, tmp_path / "results")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pictures, "pictures", lambda results: {})  # to draw them takes seconds
+    monkeypatch.setattr(build, "inline_svg", lambda *_: "")
     names: dict = {}
-    exec(lines, names)
+    exec(lines.replace("iterations=2000", "iterations=50"), names)
     done = names["done"]
     written = json.loads((tmp_path / "results" / "results.json").read_text())
     assert done.results == written
     assert done.results["verdict"] == "match"
-    assert {run["implementation"] for run in done.results["runs"]} == {"numpy", "torch", "tensorflow"}
-    assert done.results["hyperparameters"]["num_iterations"] == 2000
+    assert {(run["implementation"], run["reused"]) for run in written["runs"]} == {
+        ("numpy", True), ("torch", True), ("tensorflow", True),
+    }  # fmt: skip
+    assert {run["variant"] for run in written["runs"]} == {"none", "l2"}
+    assert done.results["hyperparameters"]["num_iterations"] == 50
     assert "match" in repr(done)
     assert "samenet: MATCH" in done._repr_markdown_()
 
 
-def test_a_notebook_shows_the_page_in_a_frame_of_its_own(tmp_path):
-    done = comparison(implementations=["numpy"], variants=["l2"], iterations=20, out=tmp_path)
-    shown = done._repr_html_()
-    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+def test_a_notebook_shows_the_page_in_a_frame_of_its_own(everything):
+    shown = Comparison(everything.out)._repr_html_()
+    page = (everything.out / "index.html").read_text(encoding="utf-8")
     assert shown.count("<") == shown.count(">") == 2  # the frame alone: the page in it is escaped
     assert len(shown) > len(page)
     assert shown.endswith("</iframe>")

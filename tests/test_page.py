@@ -1,16 +1,20 @@
 """The page: whole by itself, everything in it, nothing from outside taken for markup."""
 
+import copy
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from shared.errors import UsageError
+from shared.page import build
 from shared.page.build import page
 from shared.page.concepts import CONCEPTS, agreement, source_of
 from shared.report.markdown import markdown
+from tests.helpers.results import ended, failing, only
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 HOSTILE = "<script>alert(1)</script>\"onload=x' {{ 7 * 7 }} &amp; <!--"
@@ -53,29 +57,35 @@ class Reader(HTMLParser):
             self.words.append(data)
 
 
-@pytest.fixture(scope="module")
-def results(run_compare):
-    done = run_compare("--implementations", "numpy", "--iterations", 40)
-    assert done.code == 0, done.stderr
-    assert (done.out / "index.html").stat().st_size < 3e6
-    return done.results
+@pytest.fixture
+def results(everything):
+    """Results that may be changed."""
+    return copy.deepcopy(everything.results)
 
 
 @pytest.fixture
-def changed(results):
-    return json.loads(json.dumps(results))
+def text(everything):
+    """The page as the command wrote it."""
+    return (everything.out / "index.html").read_text(encoding="utf-8")
 
 
-def failing(results):
-    """The results with one comparison made to fail, as compare.py would write it."""
-    check = next(check for check in results["checks"] if check["tensor"] == "dW2")
-    check |= {"status": "failed", "reason": "differs", "difference": 1.0, "budget_used": 1e9}
-    failure = check | {"inputs_agreed": ["A1"], "inputs_differ": [], "first_bad_update": None, "locations": {}}
-    return results | {"verdict": "mismatch", "failures": [failure]}
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pages without pictures: to draw them takes seconds."""
+    monkeypatch.setattr(build, "inline_svg", lambda draw, name, title: f"<svg><title>{title}</title></svg>")
 
 
-def test_the_page_is_whole_by_itself(results):
-    text = page(results)
+@pytest.fixture
+def little(results):
+    """The results of two runs of NumPy alone: their pictures are drawn in no time."""
+    return only(results, "numpy", variants=("none", "l2"))
+
+
+def words_of(text):
+    return " ".join(" ".join(Reader(text).words).split())
+
+
+def test_the_page_is_whole_by_itself(text):
     read = Reader(text)
     assert "script" not in read.tags
     assert all(address.startswith("#") for address in read.addresses)
@@ -83,11 +93,12 @@ def test_the_page_is_whole_by_itself(results):
     assert set(re.findall(r"url\((.)", text)) <= {"#"}
     assert "@import" not in text
     assert {address[1:] for address in read.addresses} <= set(read.ids)
+    assert len(text) < 3e6
 
 
-def test_the_verdict_comes_first_and_everything_is_there(results):
-    words = " ".join(Reader(page(results)).words)
-    assert words.index("numpy_impl is the reference itself") < words.index("comparisons planned") < words.index("Runs")
+def test_the_verdict_comes_first_and_everything_is_there(results, text):
+    words = words_of(text)
+    assert words.index("The implementations are the same network") < words.index("comparisons planned") < words.index("Runs")
     for title in (
         "The network has 2-20-3-1 units",
         "Decision boundaries",
@@ -102,11 +113,18 @@ def test_the_verdict_comes_first_and_everything_is_there(results):
         assert f"{run['costs'][-1][1]:.6f}" in words
 
 
-def test_the_heat_map_has_every_comparison(results):
-    tables = re.findall(r'<table class="heat">.*?</table>', page(results), flags=re.DOTALL)
+def test_the_heat_map_has_every_comparison(results, text):
+    tables = re.findall(r'<table class="heat">.*?</table>', text, flags=re.DOTALL)
     rows = {("masks" if c["scope"] == "masks" else c["stage"], c["tensor"]) for c in results["checks"]}
     assert len(re.findall(r'<th scope="row"', tables[0])) == len(rows)
     assert len(re.findall(r"<td class=\"(?:passed|none)", tables[0])) == len(rows) * len(results["runs"])
+
+
+def test_the_kept_share_of_the_masks_is_shown(results, text):
+    kept = {run["variant"]: run["kept_share"] for run in results["runs"] if run["implementation"] == "numpy"}
+    assert kept["none"] is None
+    assert kept["dropout"]["D1"] == pytest.approx(0.86, abs=0.002)
+    assert f"{kept['dropout']['D2']:.2%}" in text
 
 
 @pytest.mark.parametrize("implementation", ["numpy", "torch", "tensorflow"])
@@ -125,41 +143,25 @@ def test_a_concept_without_lines_is_a_defect():
 
 
 def test_every_stage_of_the_comparison_belongs_to_a_concept(results):
-    measured = sum(agreement(concept, results["checks"], "numpy")["compared"] for concept in CONCEPTS)
-    left = sum(check["stage"] in ("data", "repeat") for check in results["checks"])
-    assert measured + left == len(results["checks"])
+    alone = only(results, "numpy")["checks"]
+    measured = sum(agreement(concept, alone, "numpy")["compared"] for concept in CONCEPTS)
+    assert measured + sum(check["stage"] in ("data", "repeat") for check in alone) == len(alone)
 
 
-def test_a_mismatch_opens_on_the_first_difference_with_the_lines(changed):
-    words = " ".join(Reader(page(failing(changed))).words)
+def test_a_mismatch_opens_on_the_first_difference_with_the_lines(undrawn, results):
+    words = words_of(page(failing(only(results, "numpy"))))
     assert words.index("Not the same network: numpy in none parts") < words.index("dW2") < words.index("Runs")
     assert "failed" in words
     assert words.index("numpy_impl/gradients.py") < words.index("Runs")
 
 
-def test_the_lines_are_those_of_the_run_not_of_today(changed):
-    for entry in changed["sources"].values():
+def test_the_lines_are_those_of_the_run_not_of_today(undrawn, little):
+    for entry in little["sources"].values():
         entry["torch"] |= {"where": "torch_impl/elsewhere.py:7", "code": "def once(): return 'as it was'"}
-    for results in (changed, failing(changed)):
-        text = page(results)
-        assert "torch_impl/elsewhere.py:7" in text or results is changed
-        assert ("as it was" in text) == (results is not changed)  # numpy alone was compared; a failure shows all three
-
-
-def states_of(results, **ends):
-    """The results of two implementations, of which some runs ended otherwise: torch_l2="diverged", ..."""
-    others = [run | {"implementation": "torch"} for run in results["runs"]]
-    checks = [check | {"implementation": "torch"} for check in results["checks"]]
-    both = results | {"runs": [*results["runs"], *others], "checks": [*results["checks"], *checks]}
-    both = json.loads(json.dumps(both))
-    for name, end in ends.items():
-        implementation, variant = name.split("_")
-        run = next(r for r in both["runs"] if (r["implementation"], r["variant"]) == (implementation, variant))
-        run["status"] = end if end == "diverged" else "completed"
-        of_run = (c for c in both["checks"] if (c["implementation"], c["variant"]) == (implementation, variant))
-        next(of_run)["status"] = "failed"
-        both["verdict"] = "mismatch"
-    return both
+    assert "as it was" not in page(little)  # numpy alone was compared; a failure shows all three
+    text = page(failing(little))
+    assert "torch_impl/elsewhere.py:7" in text
+    assert "as it was" in text
 
 
 @pytest.mark.parametrize(
@@ -175,92 +177,78 @@ def states_of(results, **ends):
         ),
     ],
 )
-def test_the_verdict_is_one_sentence_with_names(results, ends, sentence):
-    text = page(states_of(results, **ends))
+def test_the_verdict_is_one_sentence_with_names(undrawn, results, ends, sentence):
+    both = ended(only(results, "numpy", "torch"), **ends)
+    text = page(both)
     assert f">{sentence}</p>" in text
-    read = " ".join(" ".join(Reader(text).words).split())
     for name, end in ends.items():
         implementation, variant = name.split("_")
-        assert re.search(rf"{variant}, {implementation} [\d.% e,-]* {end}", read)
-    rows = [line for line in markdown(states_of(results, **ends)).splitlines() if line.startswith("| l2 | torch")]
+        assert re.search(rf"{variant}, {implementation} [\d.% e,-]* {end}", words_of(text))
+    rows = [line for line in markdown(both).splitlines() if line.startswith("| l2 | torch")]
     assert rows[0].endswith(f"| {ends.get('torch_l2', 'match')} |")
 
 
-def test_one_framework_alone_is_held_against_the_reference(results):
-    both = states_of(results)
-    alone = both | {"runs": [run for run in both["runs"] if run["implementation"] == "torch"]}
-    assert "torch is the same network as the reference, numpy_impl: every update" in page(alone)
+def test_one_implementation_alone_is_the_reference_or_held_against_it(undrawn, results):
+    assert "torch is the same network as the reference, numpy_impl: every update" in page(only(results, "torch"))
+    assert "numpy_impl is the reference itself" in page(only(results, "numpy"))
 
 
-def test_the_kept_share_of_the_masks_is_shown(results):
-    kept = {run["variant"]: run["kept_share"] for run in results["runs"]}
-    assert kept["none"] is None
-    assert kept["dropout"]["D1"] == pytest.approx(0.86, abs=0.002)
-    assert f"{kept['dropout']['D2']:.2%}" in page(results)
-
-
-def test_many_examples_make_no_heavy_page(changed):
-    size = len(page(changed))
-    changed["data"]["train"] = [point for point in changed["data"]["train"] for _ in range(10)][:2000]
-    for run in changed["runs"]:
+def test_many_examples_make_no_heavy_page(little):
+    size = len(page(little))
+    little["data"]["train"] = [point for point in little["data"]["train"] for _ in range(10)][:2000]
+    for run in little["runs"]:
         run["predictions"]["train"] = "01" * 1000
-    changed["runs"][0]["predictions"]["train"] = "10" * 1000
-    assert len(page(changed)) < 1.6 * size
+    little["runs"][0]["predictions"]["train"] = "10" * 1000
+    assert len(page(little)) < 1.6 * size
 
 
-def test_predictions_without_form_have_no_accuracy_and_no_picture(changed):
-    changed["runs"][0] |= {"train_accuracy": None, "test_accuracy": None, "predictions": None, "grid": None}
-    text = page(changed)
-    assert "no decision of its form" in text
-    assert "| none | numpy | " in markdown(changed)
+def test_predictions_without_form_have_no_accuracy_and_no_picture(little):
+    little["runs"][0] |= {"train_accuracy": None, "test_accuracy": None, "predictions": None, "grid": None}
+    assert "no decision of its form" in page(little)
+    assert "| none | numpy | " in markdown(little)
 
 
-def test_what_comes_from_outside_is_never_markup(changed):
-    failed = failing(changed)
+def test_what_comes_from_outside_is_never_markup(little):
+    failed = failing(little)
     failed["data"] |= {"name": HOSTILE, "source": HOSTILE, "sha256": HOSTILE}
     failed["environment"]["cpu"] = HOSTILE
     for run in failed["runs"]:
         run |= {"reason": HOSTILE}
     for check in (*failed["failures"], *failed["checks"]):
         check["reason"] = HOSTILE
-    text = page(failed)
-    read = Reader(text)
+    read = Reader(page(failed))
     assert "script" not in read.tags
     assert "{{ 7 * 7 }}" in " ".join(read.words)
     assert "alert(1)" in " ".join(read.words)
 
 
-def test_a_run_that_is_missing_or_diverged_is_shown(changed):
-    for run in changed["runs"]:
-        if run["variant"] == "none":
-            for key in ("costs", "train_accuracy", "predictions", "grid", "segments", "free_run", "horizon"):
-                del run[key]
-            run |= {"status": "missing", "reason": "not installed"}
-        else:
-            run["status"] = "diverged"
-            run["costs"][-1][1] = None
-    text = " ".join(Reader(page(changed | {"verdict": "incomplete"})).words)
-    assert "missing : not installed" in text
-    assert "not finite" in text
+def test_a_run_that_is_missing_or_diverged_is_shown(little):
+    missing, diverged = little["runs"]
+    for key in ("costs", "train_accuracy", "predictions", "grid", "segments", "free_run", "horizon"):
+        del missing[key]
+    missing |= {"status": "missing", "reason": "not installed"}
+    diverged["status"] = "diverged"
+    diverged["costs"][-1][1] = None
+    words = words_of(page(little | {"verdict": "incomplete"}))
+    assert "missing : not installed" in words
+    assert "not finite" in words
 
 
 @pytest.mark.parametrize("used", [None, float("inf"), float("nan")])
-def test_a_difference_beyond_all_numbers_is_shown(changed, used):
-    failed = failing(changed)
-    next(check for check in failed["checks"] if check["status"] == "failed")["budget_used"] = used
-    assert 'class="failed' in page(failed)
+def test_a_difference_beyond_all_numbers_is_shown(undrawn, little, used):
+    assert 'class="failed' in page(failing(little, budget_used=used))
 
 
-def test_nothing_of_an_earlier_run_stays_beside_the_results(results, tmp_path, monkeypatch):
+def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, monkeypatch):
     from shared.report import markdown as module
     from shared.report.results import WRITTEN, write_all
 
-    write_all(results, tmp_path)
+    write_all(little, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(WRITTEN)
     mine = tmp_path / "mine.txt"
     for name in ("reproduce_torch_l2.py", "reproduce_torch_l2.npz", "mine.txt"):
         (tmp_path / name).write_text("old")
-    three = results | {"data": results["data"] | {"features": 3, "grid_axes": None}}
+    three = little | {"data": little["data"] | {"features": 3, "grid_axes": None}}
     paths = write_all(three, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(WRITTEN) - {"decision_boundary.png"} | {"mine.txt"}
     assert set(paths) == set(tmp_path.iterdir()) - {mine}
@@ -271,7 +259,7 @@ def test_nothing_of_an_earlier_run_stays_beside_the_results(results, tmp_path, m
 
     monkeypatch.setattr(module, "markdown", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_all(results | {"verdict": "mismatch"}, tmp_path)
+        write_all(little | {"verdict": "mismatch"}, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "mine.txt"}
     assert json.loads((tmp_path / "results.json").read_text())["verdict"] == "mismatch"
 
@@ -299,8 +287,8 @@ def test_the_markdown_has_every_run_and_the_verdict(results):
     assert f"{results['counts']['planned']:,} comparisons planned" in text
 
 
-def test_markdown_from_outside_stays_text(changed):
-    failed = failing(changed)
+def test_markdown_from_outside_stays_text(results):
+    failed = failing(results)
     failed["data"]["name"] = "a | b\n# c <b> [x](y) `d`"
     failed["runs"][0] |= {"reason": "one | two\n``` three"}
     failed["failures"][0]["reason"] = "``````\n<script>"
@@ -314,12 +302,13 @@ def test_markdown_from_outside_stays_text(changed):
     assert sum(line.startswith("``````") for line in lines) == 2
 
 
-def test_scripts_get_the_json_or_the_verdict_alone(run_compare):
-    quiet = run_compare("--implementations", "numpy", "--iterations", 5, "--quiet")
+def test_scripts_get_the_json_or_the_verdict_alone(run_compare, everything, tmp_path):
+    again = ("--iterations", 50, "--out", shutil.copytree(everything.out, tmp_path / "out"))  # everything is reused
+    quiet = run_compare(*again, "--quiet")
     assert (quiet.code, quiet.stderr) == (0, "")
     assert quiet.stdout == "MATCH: every update of every run agrees to rounding\n"
-    done = run_compare("--implementations", "numpy", "--iterations", 5, "--json")
-    assert json.loads(done.stdout) == done.results
+    done = run_compare(*again, "--json")
+    assert json.loads(done.stdout) == json.loads((tmp_path / "out" / "results.json").read_text())
     both = run_compare("--quiet", "--json")
     assert both.code == 2
     assert len(both.stderr.splitlines()) == 1

@@ -3,112 +3,190 @@
 import json
 import os
 import shutil
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
+from shared import reuse
 from shared.config import VARIANTS, Hyperparameters
 from shared.environment import describe
 from shared.reuse import Store
 from shared.synthetic import make_dataset
 
-ROOT = Path(__file__).resolve().parents[1]
-ALONE = ("--implementations", "numpy", "--iterations", 30, "--variants", "none", "dropout")
-FILES = ("numpy-none.json", "numpy-dropout.json")
-
-
-@pytest.fixture(scope="module")
-def proved(run_compare, tmp_path_factory):
-    """A folder of results with what was proved in it, and those results."""
-    out = tmp_path_factory.mktemp("proved")
-    assert run_compare(*ALONE, "--out", out).code == 0
-    return out, json.loads((out / "results.json").read_text())
+ALONE = ("--implementations", "numpy", "--variants", "none", "--iterations", 50)
+SETTINGS = Hyperparameters(num_iterations=50)
 
 
 @pytest.fixture
-def again(run_compare, proved, tmp_path):
-    """A function that runs the command once more in a copy of that folder: outcome, results, the runs it reused."""
+def kept(everything, tmp_path):
+    """A folder of results, with the twelve runs that were proved in it."""
+    return shutil.copytree(everything.out, tmp_path / "kept")
 
-    def run(*flags, spoil=None, checkout=ROOT):
-        out = tmp_path / "out"
-        shutil.copytree(proved[0], out, dirs_exist_ok=True)
-        if spoil:
-            spoil(out / "proved")
-        done = run_compare(*ALONE, "--out", out, *flags, checkout=checkout)
-        results = json.loads((out / "results.json").read_text())
-        return done, results, [run["variant"] for run in results["runs"] if run["reused"]]
 
-    return run
+@pytest.fixture
+def store(kept):
+    """A function that opens the store in it: the same one, or with other settings, data or versions."""
+
+    def open_store(hyper=SETTINGS, dataset=None, implementation="numpy", folder=kept / "proved", **versions):
+        return Store(folder, dataset or make_dataset(), hyper, describe(1) | versions, [implementation])
+
+    return open_store
+
+
+@pytest.fixture
+def holds(everything):
+    """A function that asks a store for a run of the variant none, which must have every comparison of `everything`."""
+
+    def ask(store, implementation="numpy"):
+        checks = of_run(everything.results, implementation)["checks"]
+        planned = {(check["stage"], check["scope"], check["tensor"]) for check in checks}
+        return store.load(VARIANTS["none"], implementation, planned) is not None
+
+    return ask
+
+
+def of_run(results, implementation="numpy", variant="none"):
+    """The results of one run alone."""
+    return results | {
+        key: [each for each in results[key] if (each["implementation"], each["variant"]) == (implementation, variant)]
+        for key in ("runs", "checks")
+    }
 
 
 def numbers(results):
     """What must not depend on when it was computed."""
-    runs = [{k: v for k, v in run.items() if k not in ("reused", "seconds", "microseconds_per_iteration")}
-            for run in results["runs"]]  # fmt: skip
-    return runs, results["checks"], results["verdict"], results["counts"]
+    timed = ("reused", "seconds", "microseconds_per_iteration")
+    runs = [{key: value for key, value in run.items() if key not in timed} for run in results["runs"]]
+    return runs, results["checks"], results["verdict"]
 
 
-def test_a_first_run_reuses_nothing_and_a_second_everything(proved, again):
-    _, first = proved
-    assert not any(run["reused"] for run in first["runs"])
-    done, second, reused = again()
-    assert (done.code, reused) == (0, ["none", "dropout"])
-    assert "2 of 2 runs reused" in done.stdout
-    assert numbers(second) == numbers(first)
+def reused(folder):
+    results = json.loads((folder / "results.json").read_text())
+    return results, [(run["implementation"], run["variant"]) for run in results["runs"] if run["reused"]]
 
 
-def test_fresh_runs_everything_again(proved, again):
-    done, results, reused = again("--fresh")
-    assert (done.code, reused) == (0, [])
+# The command
+
+
+def test_a_first_run_reuses_nothing_and_a_second_everything(everything, run_compare, kept):
+    assert not any(run["reused"] for run in everything.results["runs"])
+    done = run_compare("--iterations", 50, "--out", kept)
+    results, again = reused(kept)
+    assert (done.code, len(again)) == (0, 12), done.stderr
+    assert "12 of 12 runs reused" in done.stdout
+    assert numbers(results) == numbers(everything.results)
+    assert results["counts"] == everything.results["counts"]
+
+
+def test_fresh_runs_everything_again(everything, run_compare, kept):
+    done = run_compare(*ALONE, "--fresh", "--out", kept)
+    results, again = reused(kept)
+    assert (done.code, again) == (0, [])
     assert "reused" not in done.stdout
-    assert numbers(results) == numbers(proved[1])
+    assert numbers(results) == numbers(of_run(everything.results))
 
 
-@pytest.mark.parametrize(
-    "flags", [["--iterations", 31], ["--learning-rate", 0.2], ["--init-seed", 4], ["--data-seed", 1], ["--dtype", "float32"]]
-)
-def test_other_settings_or_data_are_run(again, flags):
-    done, results, reused = again(*flags)
-    assert (done.code, results["verdict"], reused) == (0, "match", [])
+def test_what_is_damaged_is_run_again(everything, run_compare, kept):
+    damaged = kept / "proved" / "numpy-none.json"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    done = run_compare(*ALONE, "--out", kept)
+    results, again = reused(kept)
+    assert (done.code, again) == (0, [])
+    assert numbers(results) == numbers(of_run(everything.results))
 
 
-@pytest.mark.parametrize("file", ["numpy_impl/cost.py", "shared/alignment/checks.py"])
-def test_a_changed_source_is_run(again, tmp_path, file):
-    checkout = tmp_path / "checkout"
-    ignored = shutil.ignore_patterns(".*", "results", "tests", "__pycache__")
-    shutil.copytree(ROOT, checkout, ignore=ignored)
-    done, _, reused = again(checkout=checkout)
-    assert (done.code, reused) == (0, ["none", "dropout"])  # the control: another folder, the same lines
-    (checkout / file).write_text((checkout / file).read_text() + "\n# another line\n")
-    done, _, reused = again(checkout=checkout)
-    assert (done.code, reused) == (0, [])
+def test_a_store_that_cannot_be_used_is_said_and_costs_no_result(run_compare, tmp_path):
+    (tmp_path / "proved").write_text("a file where the folder should be")
+    done = run_compare(*ALONE, "--out", tmp_path)
+    results, _ = reused(tmp_path)
+    assert (done.code, results["verdict"]) == (0, "match"), done.stderr
+    assert "not kept for the next time" in done.stdout
+    assert "not kept for the next time" in results["notes"][0]
 
 
-def cut(folder):
-    for name in FILES:
-        (folder / name).write_bytes((folder / name).read_bytes()[:-100])
+@pytest.mark.full
+def test_the_command_runs_what_was_edited(run_compare, kept, checkout):
+    folder, edit = checkout
+    (folder / "numpy_impl" / ".#cost.py").symlink_to("somebody@somewhere:1")  # an editor's lock is no source
+    done = run_compare(*ALONE, "--out", kept, checkout=folder)
+    assert (done.code, reused(kept)[1]) == (0, [("numpy", "none")])  # the control: another folder, the same lines
+    edit("numpy_impl/cost.py", "\nimport", "\n# another line\nimport")
+    done = run_compare(*ALONE, "--out", kept, checkout=folder)
+    assert (done.code, reused(kept)[1], done.stderr) == (0, [], "")
+
+
+# The store
+
+
+def test_with_other_settings_data_or_versions_nothing_holds(store, holds):
+    assert holds(store())
+    assert holds(store(torch="0.0"))  # NumPy's runs do not depend on it
+    others = [
+        {"num_iterations": 51}, {"learning_rate": 0.2}, {"lambd": 0.1}, {"keep_prob": 0.5}, {"hidden": (20, 4)},
+        {"dtype": "float32"}, {"seed": 2}, {"init_seed": 4},
+    ]  # fmt: skip
+    assert [each for each in others if holds(store(replace(SETTINGS, **each)))] == []
+    assert not holds(store(dataset=make_dataset(1)))
+    assert [name for name in ("python", "numpy", "scipy", "cpu", "platform") if holds(store(**{name: "0.0"}))] == []
+    for implementation, package in (("torch", "torch"), ("torch", "scipy"), ("tensorflow", "keras")):
+        assert holds(store(implementation=implementation), implementation)
+        assert not holds(store(implementation=implementation, **{package: "0.0"}), implementation)
+
+
+def test_after_an_edit_nothing_that_depends_on_the_lines_holds(monkeypatch, checkout, store, holds):
+    folder, edit = checkout
+    monkeypatch.setattr(reuse, "ROOT", folder)
+    assert holds(store())
+    edit("torch_impl/cost.py", "\nimport", "\n# another line\nimport")
+    assert holds(store())
+    assert not holds(store(implementation="torch"), "torch")
+    for file in ("numpy_impl/cost.py", "shared/alignment/checks.py"):
+        before = (folder / file).read_text()
+        (folder / file).write_text(before + "\n# another line\n")
+        assert not holds(store()), file
+        (folder / file).write_text(before)
+        assert holds(store())
+
+
+def test_lines_that_are_edited_during_a_run_are_not_taken_for_proved(monkeypatch, checkout, everything, store, tmp_path):
+    folder, edit = checkout
+    monkeypatch.setattr(reuse, "ROOT", folder)
+    began, path = store(folder=tmp_path / "new"), tmp_path / "new" / "numpy-none.json"
+    of_it = of_run(everything.results)
+    began.save(VARIANTS["none"], "numpy", of_it["runs"][0], of_it["checks"])
+    assert path.exists()
+    path.unlink()
+    edit("numpy_impl/cost.py", "\nimport", "\n# another line\nimport")
+    began.save(VARIANTS["none"], "numpy", of_it["runs"][0], of_it["checks"])
+    assert (path.exists(), began.problem) == (False, None)
+
+
+def test_what_was_proved_before_is_forgotten_when_it_fails(everything, store, tmp_path):
+    empty, path = store(folder=tmp_path / "new"), tmp_path / "new" / "numpy-none.json"
+    of_it = of_run(everything.results)
+    run, checks = of_it["runs"][0], of_it["checks"]
+    failed = [checks[0] | {"status": "failed"}, *checks[1:]]
+    for outcome in ((run | {"status": "diverged"}, checks), (run, failed), (run | {"status": "crashed"}, [])):
+        empty.save(VARIANTS["none"], "numpy", run, checks)
+        assert path.exists()
+        empty.save(VARIANTS["none"], "numpy", *outcome)
+        assert not path.exists()
 
 
 def changed(change):
-    def spoil(folder):
-        for name in FILES:
-            kept = json.loads((folder / name).read_text())
-            change(kept)
-            (folder / name).write_text(json.dumps(kept))
+    def spoil(path):
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
 
     return spoil
-
-
-def swapped(folder):
-    (folder / FILES[0]).write_bytes((folder / FILES[1]).read_bytes())
-    (folder / FILES[1]).unlink()
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        cut,
-        swapped,
+        lambda path: path.write_bytes(path.read_bytes()[:-100]),
+        lambda path: (path.parent / "numpy-l2.json").replace(path),
         changed(lambda kept: kept["checks"].pop()),
         changed(lambda kept: kept["checks"].append(kept["checks"][0])),
         changed(lambda kept: kept["checks"][0].update(status="failed")),
@@ -121,76 +199,23 @@ def swapped(folder):
         changed(lambda kept: kept["run"].pop("costs")),
         changed(lambda kept: kept["checks"][0].update(difference=None)),
         changed(lambda kept: kept.pop("digest")),
-        lambda folder: [(folder / name).write_text("[" * 200_000) for name in FILES],
-        lambda folder: [(folder / name).write_text("[]") for name in FILES],
-        lambda folder: [(folder / name).write_bytes(b"\xff\xfe") for name in FILES],
+        lambda path: path.write_text("[" * 200_000),
+        lambda path: path.write_text("[]"),
+        lambda path: path.write_bytes(b"\xff\xfe"),
+        lambda path: path.unlink(),
     ],
 )
-def test_what_is_damaged_is_run_again(proved, again, spoil):
-    done, results, reused = again(spoil=spoil)
-    assert (done.code, reused) == (0, [])
-    assert numbers(results) == numbers(proved[1])
-
-
-def test_versions_of_what_a_run_depends_on_are_in_its_key(tmp_path):
-    environment = describe(1)
-
-    def key(implementation, **versions):
-        store = Store(tmp_path, make_dataset(), Hyperparameters(), environment | versions, [implementation])
-        return store._key(VARIANTS["none"], implementation)
-
-    for implementation, package in (("numpy", "numpy"), ("torch", "torch"), ("tensorflow", "keras"), ("torch", "scipy")):
-        assert key(implementation, **{package: "0.0"}) != key(implementation)
-    assert key("numpy", torch="0.0") == key("numpy")
-
-
-def test_a_run_that_failed_is_not_kept(run_compare, tmp_path):
-    checkout = tmp_path / "checkout"
-    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".*", "results", "tests", "__pycache__"))
-    path = checkout / "numpy_impl" / "training.py"
-    path.write_text(path.read_text().replace("costs = costs + l2_penalty", "costs = costs + 2 * l2_penalty"))
-    done = run_compare(*ALONE, "--variants", "none", "l2", "--out", tmp_path / "out", checkout=checkout)
-    assert done.code == 1
-    assert [file.name for file in (tmp_path / "out" / "proved").iterdir()] == ["numpy-none.json"]
-
-
-def test_what_was_proved_before_is_forgotten_when_it_fails(tmp_path, make_store):
-    store, path, run, checks = make_store(tmp_path)
-    failed = [checks[0] | {"status": "failed"}, *checks[1:]]
-    for outcome in ((run | {"status": "diverged"}, checks), (run, failed), (run | {"status": "crashed"}, [])):
-        store.save(VARIANTS["none"], "numpy", run, checks)
-        assert path.exists()
-        store.save(VARIANTS["none"], "numpy", *outcome)
-        assert not path.exists()
-
-
-def test_lines_that_are_edited_during_a_run_are_not_taken_for_proved(tmp_path, make_store):
-    store, path, run, checks = make_store(tmp_path)
-    store.save(VARIANTS["none"], "numpy", run, checks)
-    assert path.exists()
-    path.unlink()
-    store._sources["numpy"] = "what the lines were when the run began"
-    store.save(VARIANTS["none"], "numpy", run, checks)
-    assert not path.exists()
-    assert store.problem is None
-
-
-@pytest.fixture
-def make_store(proved):
-    """A function that makes an empty store in a folder: store, the file of a run, the run and its checks."""
-
-    def make(folder):
-        results = proved[1]
-        checks = [check for check in results["checks"] if check["variant"] == "none"]
-        store = Store(folder / "proved", make_dataset(), Hyperparameters(), describe(1), ["numpy"])
-        return store, folder / "proved" / "numpy-none.json", results["runs"][0], checks
-
-    return make
+def test_what_is_damaged_does_not_hold(store, holds, kept, spoil):
+    path = kept / "proved" / "numpy-none.json"
+    changed(lambda content: None)(path)
+    assert holds(store())  # the control: written again, but not changed
+    spoil(path)
+    assert not holds(store())
 
 
 def a_pipe(folder):
     folder.mkdir()
-    os.mkfifo(folder / FILES[0])
+    os.mkfifo(folder / "numpy-none.json")
 
 
 @pytest.mark.parametrize(
@@ -198,26 +223,14 @@ def a_pipe(folder):
     [
         lambda folder: folder.write_text("a file where the folder should be"),
         lambda folder: folder.symlink_to(folder.parent / "nowhere"),
-        lambda folder: (folder / FILES[0]).mkdir(parents=True),
+        lambda folder: (folder / "numpy-none.json").mkdir(parents=True),
         a_pipe,
     ],
 )
-def test_a_store_that_cannot_be_used_is_said_and_costs_no_result(run_compare, tmp_path, obstacle):
-    out = tmp_path / "out"
-    out.mkdir()
-    obstacle(out / "proved")
-    done = run_compare(*ALONE, "--out", out)
-    assert done.code == 0, done.stderr
-    results = json.loads((out / "results.json").read_text())
-    assert results["verdict"] == "match"
-    assert ("not kept for the next time" in done.stdout) == bool(results["notes"])
-    if not (out / "proved" / FILES[0]).is_file():
-        assert "not kept for the next time" in results["notes"][0]
-
-
-def test_an_editor_s_lock_beside_the_sources_is_no_source(run_compare, tmp_path):
-    checkout = tmp_path / "checkout"
-    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".*", "results", "tests", "__pycache__"))
-    (checkout / "numpy_impl" / ".#cost.py").symlink_to("somebody@somewhere:1")
-    done = run_compare(*ALONE, "--out", tmp_path / "out", checkout=checkout)
-    assert (done.code, done.stderr) == (0, "")
+def test_what_cannot_be_kept_is_said(everything, store, holds, tmp_path, obstacle):
+    obstacle(tmp_path / "new")
+    blocked = store(folder=tmp_path / "new")
+    assert not holds(blocked)
+    of_it = of_run(everything.results)
+    blocked.save(VARIANTS["none"], "numpy", of_it["runs"][0], of_it["checks"])
+    assert bool(blocked.problem) != holds(store(folder=tmp_path / "new"))

@@ -8,13 +8,6 @@ from rich.console import Console
 from shared.report.table import EXPENDABLE, HEADINGS, show
 
 
-@pytest.fixture(scope="module")
-def results(run_compare):
-    done = run_compare("--implementations", "numpy", "torch", "--iterations", 20)
-    assert done.code == 0
-    return done.results
-
-
 def shown(results, width):
     output = io.StringIO()
     show(results, Console(file=output, width=width))
@@ -22,8 +15,8 @@ def shown(results, width):
 
 
 @pytest.mark.parametrize("width", [200, 80, 76, 70, 60, 50, 44, 36])
-def test_a_narrow_terminal_loses_columns_and_no_figure(results, width):
-    text = shown(results, width)
+def test_a_narrow_terminal_loses_columns_and_no_figure(everything, width):
+    text = shown(everything.results, width)
     assert max(map(len, text.splitlines())) <= width
     assert text.isascii()
     assert "\x1b" not in text
@@ -31,12 +24,12 @@ def test_a_narrow_terminal_loses_columns_and_no_figure(results, width):
     left_out = [heading for heading in HEADINGS if heading not in headings]
     assert left_out == [heading for heading in HEADINGS if heading in EXPENDABLE[: len(left_out)]]
     assert (left_out == []) == (width >= 76)
-    assert text.count("match") >= len(results["runs"])
-    assert all(f"{run['test_accuracy']:.2%}" in text for run in results["runs"])
+    assert text.count("match") >= len(everything.results["runs"])
+    assert all(f"{run['test_accuracy']:.2%}" in text for run in everything.results["runs"])
 
 
-def test_the_table_of_eighty_columns_holds_everything(results):
-    text = shown(results, 80)
-    for run in results["runs"]:
+def test_the_table_of_eighty_columns_holds_everything(everything):
+    text = shown(everything.results, 80)
+    for run in everything.results["runs"]:
         assert f"{run['costs'][-1][1]:.6f}" in text
         assert f"{run['segment_difference']:.1e}" in text

@@ -1,0 +1,38 @@
+"""Results as a run that ended otherwise would have written them. What is given stays as it was."""
+
+import copy
+
+
+def only(results: dict, *implementations: str, variants: tuple[str, ...] = ()) -> dict:
+    """The results of some implementations (in some variants), as if nothing else had been asked for."""
+    results = copy.deepcopy(results)
+    for key in ("runs", "checks"):
+        results[key] = [
+            each for each in results[key]
+            if each["implementation"] in implementations and each["variant"] in (variants or (each["variant"],))
+        ]  # fmt: skip
+    return results
+
+
+def failing(results: dict, **more) -> dict:
+    """The results with one comparison made to fail, as compare.py would write it."""
+    results = copy.deepcopy(results)
+    check = next(check for check in results["checks"] if check["tensor"] == "dW2")
+    check |= {"status": "failed", "reason": "differs", "difference": 1.0, "budget_used": 1e9} | more
+    failure = check | {"inputs_agreed": ["A1"], "inputs_differ": [], "first_bad_update": None, "locations": {}}
+    return results | {"verdict": "mismatch", "failures": [failure]}
+
+
+def ended(results: dict, **ends: str) -> dict:
+    """The results with some runs ended otherwise: torch_l2="diverged", or "differs"."""
+    results = copy.deepcopy(results)
+    for name, end in ends.items():
+        run = tuple(name.split("_"))
+        of_run = {
+            key: next(each for each in results[key] if (each["implementation"], each["variant"]) == run)
+            for key in ("runs", "checks")
+        }
+        of_run["runs"]["status"] = "diverged" if end == "diverged" else "completed"
+        of_run["checks"]["status"] = "failed"
+        results["verdict"] = "mismatch"
+    return results

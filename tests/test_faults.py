@@ -1,0 +1,187 @@
+"""The command where something is wrong, missing, crashes, is killed or diverges: nothing of it passes for a match."""
+
+import itertools
+
+import pytest
+
+pytestmark = pytest.mark.full
+
+BIASES_DECAYED = [
+    ("torch_impl/training.py", '"weight_decay": 0.0}', '"weight_decay": lambd / m}'),
+    ("tf_impl/training.py", "var_list=[dense.bias for dense in network.linears()]", "var_list=[]"),
+]
+DECAY_AS_PYTHON_FLOAT = ("tf_impl/training.py", "weight_decay=np.dtype(dtype).type(lambd / m)", "weight_decay=lambd / m")
+KEPT_AS_RATE = [  # without dropout, everything would be dropped
+    ("torch_impl/network.py", "p=1 - keep_prob", "p=keep_prob if keep_prob < 1 else 0"),
+    ("tf_impl/network.py", "rate=1 - keep_prob", "rate=keep_prob if keep_prob < 1 else 0"),
+]
+SEED_IN_FORWARD = (
+    "torch_impl/network.py",
+    "Z1 = self.linear1(X)",
+    "torch.manual_seed(self.seed)\n        Z1 = self.linear1(X)",
+)
+MASKS_SET_BACK = ("tf_impl/training.py", "if frozen:", "if True:")
+THRESHOLD_OF_LOGITS = ("torch_impl/network.py", "(torch.sigmoid(Z3) > 0.5)", "(Z3 > 0.5)")
+SIGMOID_TWICE = ("tf_impl/cost.py", "logits=Z3", "logits=2 * tf.sigmoid(Z3)")
+FLOAT32_INSIDE = [
+    ("torch_impl/network.py", "torch.tensor(array.T)", "torch.tensor(array.T, dtype=torch.float32)"),
+    ("torch_impl/network.py", 'torch.from_numpy(parameters["W1"]).dtype', "torch.float32"),
+    ("torch_impl/network.py", "linear.weight.detach()", "linear.weight.detach().double()"),
+    ("torch_impl/network.py", "linear.bias.detach()", "linear.bias.detach().double()"),
+    ("torch_impl/training.py", "torch.stack(costs)", "torch.stack(costs).double()"),
+]
+NOT_DIVIDED = ("numpy_impl/gradients.py", "dA1 * D1 / keep_prob", "dA1 * D1")
+PENALTY_TWICE = ("numpy_impl/training.py", "costs = costs + l2_penalty", "costs = costs + 2 * l2_penalty")
+PREDICTIONS_CUT = ("torch_impl/network.py", ".numpy().astype(np.int64)", ".numpy().astype(np.int64)[:, :-1]")
+
+PLANTED = {
+    # name: edits, implementations, variants, {run: what must differ (stage and tensor), the first stage first}
+    "in the ports' training": (
+        [*BIASES_DECAYED, DECAY_AS_PYTHON_FLOAT, KEPT_AS_RATE[0], MASKS_SET_BACK, THRESHOLD_OF_LOGITS],
+        ["numpy", "torch", "tensorflow"], ["none", "l2", "dropout"],
+        {
+            ("torch", "none"): ["predictions: train"],
+            ("torch", "l2"): ["gradients: decay_b1", "update: decay of b"],
+            ("torch", "dropout"): ["forward: A1", "forward: D1: kept share"],
+            ("tensorflow", "l2"): ["gradients: decay_b1", "update: decay of b", "update: decay of W"],
+            ("tensorflow", "dropout"): ["forward: D1: iterations"],
+        },
+    ),
+    "in the ports' networks": (
+        [*FLOAT32_INSIDE, SEED_IN_FORWARD, SIGMOID_TWICE, KEPT_AS_RATE[1]],
+        ["numpy", "torch", "tensorflow"], ["none", "dropout"],
+        {
+            ("torch", "none"): ["forward: Z1", "trajectory: cost"],
+            ("torch", "dropout"): ["forward: D1: iterations"],
+            ("tensorflow", "none"): ["cost: cross_entropy"],
+            ("tensorflow", "dropout"): ["forward: A1", "forward: D1: kept share"],
+        },
+    ),
+    "in NumPy's network, and predictions of another shape": (
+        [NOT_DIVIDED, PENALTY_TWICE, PREDICTIONS_CUT],
+        ["numpy", "torch"], ["none", "l2", "dropout"],
+        {
+            ("numpy", "l2"): ["trajectory: cost"],
+            ("torch", "none"): ["predictions: train", "predictions: test"],
+            ("torch", "l2"): ["predictions: train"],
+            ("torch", "dropout"): ["gradients: dW1"],
+        },
+    ),
+}  # fmt: skip
+
+
+def statuses(results, implementation, variant):
+    found = {c["status"] for c in results["checks"] if (c["implementation"], c["variant"]) == (implementation, variant)}
+    assert found, f"nothing was planned for {implementation}, {variant}"
+    return found
+
+
+def run_of(results, implementation, variant):
+    (run,) = [r for r in results["runs"] if (r["implementation"], r["variant"]) == (implementation, variant)]
+    return run
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_mistakes_are_exit_code_1_and_nobody_elses_mismatch(run_compare, checkout, planted):
+    folder, edit = checkout
+    edits, implementations, variants, wrong = PLANTED[planted]
+    for change in edits:
+        edit(*change)
+    flags = ("--iterations", 50, "--variants", *variants, "--implementations", *implementations)
+    done = run_compare(*flags, checkout=folder)
+    assert (done.code, done.stderr) == (1, ""), done.stdout
+    results = done.results
+    assert results["verdict"] == "mismatch"
+    first = {(f["implementation"], f["variant"]): f["stage"] for f in results["failures"]}
+    assert first == {run: differs[0].split(":")[0] for run, differs in wrong.items()}
+    assert tuple(results["first_divergence"][key] for key in ("implementation", "variant")) in wrong
+    failed = [check for check in results["checks"] if check["status"] == "failed"]
+    for run, differs in wrong.items():
+        of_run = {f"{c['stage']}: {c['tensor']}" for c in failed if (c["implementation"], c["variant"]) == run}
+        assert set(differs) <= of_run, run
+    right = set(itertools.product(implementations, variants)) - wrong.keys()
+    assert all(statuses(results, *run) == {"passed"} for run in right)
+    assert results["counts"]["failed"] == len(failed) > 0
+    kept = {path.stem for path in (done.out / "proved").iterdir()}
+    assert kept == {f"{implementation}-{variant}" for implementation, variant in right}
+    assert (done.out / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("torch", "keras", "ended"),
+    [
+        ("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')",
+         "raise ImportError('keras: libsomething.so: no such file')", {"torch": "missing", "tensorflow": "crashed"}),
+        ("raise SystemExit('torch: code 7')", "raise ModuleNotFoundError(\"No module named 'keras'\", name='keras')",
+         {"torch": "crashed", "tensorflow": "missing"}),
+        ("def torch(", "keras = [", {"torch": "crashed", "tensorflow": "crashed"}),
+    ],
+)  # fmt: skip
+def test_a_framework_that_cannot_be_imported_leaves_the_others_results(run_compare, tmp_path, torch, keras, ended):
+    for name, line in (("torch", torch), ("keras", keras)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(line)
+    done = run_compare("--iterations", 5, "--variants", "l2", environment={"PYTHONPATH": str(tmp_path)})
+    assert (done.code, done.stderr) == (3, ""), done.stdout
+    assert done.results["verdict"] == "incomplete"
+    assert statuses(done.results, "numpy", "l2") == {"passed"}
+    for implementation, package in (("torch", "torch"), ("tensorflow", "keras")):
+        run = run_of(done.results, implementation, "l2")
+        assert run["status"] == ended[implementation]
+        if run["status"] == "missing":
+            assert package in run["reason"]
+            assert package in done.stdout
+        skipped = [check for check in done.results["checks"] if check["implementation"] == implementation]
+        assert {(check["status"], check["reason"]) for check in skipped} == {("skipped", run["reason"])}
+    counts = done.results["counts"]
+    assert counts["planned"] == counts["compared"] + counts["skipped"]
+    assert min(counts["compared"], counts["skipped"]) > 0
+
+
+def test_a_crash_and_a_killed_process_leave_everything_else_and_no_word_steers_the_terminal(run_compare, checkout):
+    folder, edit = checkout
+    start = "    m = X.shape[-1]\n"
+    words = "out of luck \\x1b[2J\\x1b]0;title\\x07\\u202egnp"
+    crash = f"    if lambd:\n        raise ValueError('{words}')\n"
+    kill = "    if keep_prob < 1:\n        import os\n\n        os.kill(os.getpid(), 9)\n"
+    edit("torch_impl/training.py", start, crash + kill + start)
+    flags = ("--iterations", 5, "--variants", "none", "l2", "dropout", "--implementations", "numpy", "torch")
+    done = run_compare(*flags, checkout=folder)
+    assert (done.code, done.stderr) == (3, ""), done.stdout
+    assert done.results["verdict"] == "incomplete"
+    for run in itertools.product(["numpy", "torch"], ["none", "l2", "dropout"]):
+        fell = run in {("torch", "l2"), ("torch", "dropout")}
+        assert statuses(done.results, *run) == ({"skipped"} if fell else {"passed"}), run
+        assert run_of(done.results, *run)["status"] == ("crashed" if fell else "completed")
+    for variant, reason in (("l2", "ValueError: out of luck"), ("dropout", "SIGKILL")):
+        assert reason in run_of(done.results, "torch", variant)["reason"]
+        assert reason in done.stdout
+    shown = [done.stdout, *((done.out / name).read_text() for name in ("summary.md", "index.html"))]
+    for text in (*shown, *(run.get("reason", "") for run in done.results["runs"])):
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+    assert "\\x1b[2J" in done.stdout
+
+
+def test_a_folder_that_pytorch_cannot_make_is_named(run_compare, tmp_path):
+    """Its optimizers import the compiler, which makes its folder at once: nothing trains without it."""
+    (tmp_path / "file").write_text("")
+    unusable = {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "file" / "cache")}
+    flags = ("--implementations", "torch", "--variants", "none", "--iterations", 5)
+    done = run_compare(*flags, environment=unusable)
+    assert (done.code, done.stderr) == (3, "")
+    (run,) = done.results["runs"]
+    assert run["status"] == "crashed"
+    assert "file/cache" in run["reason"]
+
+
+def test_the_first_bad_update_of_a_compiled_step_is_found(run_compare, checkout):
+    folder, edit = checkout
+    inner = " " * 16
+    wrong = f"def wrong():\n{inner}network.linear1.weight[0, 0] += 1e-6\n{inner}return compiled()\n\n"
+    edit(
+        "torch_impl/compiling.py", "return network, compiled", f"{wrong}            return network, wrong"
+    )  # after the trial
+    done = run_compare("--implementations", "torch", "--variants", "none", "--iterations", 2000, checkout=folder)
+    assert done.code == 1, done.stderr
+    assert done.results["failures"][0]["stage"] == "trajectory"
+    assert done.results["failures"][0]["first_bad_update"] == 0
