@@ -1,17 +1,7 @@
-"""Studies: the grid, the runs, the choice, and how a study goes on where it was."""
+"""Studies: the grid, the runs, the choice, and how it is shown."""
 
-import contextlib
-import csv
 import io
-import json
 import math
-import os
-import re
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +10,11 @@ import pytest
 
 from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
-from shared.errors import SamenetError, UsageError
+from shared.errors import UsageError
 from shared.parameters import initialize_parameters
 from shared.study.choose import interval, one_standard_error, simplicity
 from shared.study.grid import MAX_RUNS, Grid, Setting, groups
 from shared.study.runs import LAST, Source, split, train_together, version_of, work
-from shared.study.store import APPLICATION, SCHEMA, Store, StoreError, key_of
 from shared.study.study import effects
 from shared.synthetic import make_dataset
 
@@ -35,26 +24,6 @@ GRID = Grid(
     hiddens=[(20, 3)], data_seeds=[0], split_seeds=[None], init_seeds=[1, 2, 3], seeds=[4, 5, 6], crossed=False,
     num_iterations=20, dtype="float64", dev_share=None,
 )  # fmt: skip
-SMALL = ("study", "--implementations", "numpy", "--iterations", "30")
-
-
-@pytest.fixture
-def run_study(run_compare, tmp_path, clean_environment):
-    """A function that runs `compare.py study`, always in the same folder: (exit code, output, errors, study.json)."""
-
-    def run(*flags):
-        command = [sys.executable, str(ROOT / "compare.py"), *SMALL, "--out", str(tmp_path), *map(str, flags)]
-        done = subprocess.run(command, env=clean_environment, capture_output=True, text=True, check=False)
-        path = tmp_path / "study.json"
-        return done.returncode, done.stdout, done.stderr, json.loads(path.read_text()) if path.exists() else None
-
-    return run
-
-
-def rows_in(folder):
-    with sqlite3.connect(folder / "study.sqlite") as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("SELECT * FROM runs")]
 
 
 # The grid
@@ -141,6 +110,7 @@ def test_runs_trained_together_are_bit_for_bit_those_trained_alone(variant, dtyp
         assert cost == float(np.mean(costs[-LAST:]))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("implementation", ["numpy", "torch", "tensorflow"])
 def test_a_run_is_scored_alike_whoever_trained_it(implementation):
     runs = replace(GRID, implementations=[implementation], variants=["l2"], init_seeds=[3], seeds=[1]).runs()
@@ -227,23 +197,6 @@ def test_many_masks_of_few_weights_are_not_many_runs():
     low, high = numpy["training_cost"]["interval"]
     assert len(numpy["training_cost"]["values"]) == 60
     assert high - low > 0
-
-
-@pytest.mark.parametrize(("rate", "dtype"), [(1e6, "float32")])
-def test_a_cost_that_is_not_finite_is_a_run_that_diverged(run_study, rate, dtype):
-    code, output, errors, results = run_study(
-        "--variants", "none", "l2-dropout", "--lambd", 0, "--learning-rate", 0.3, rate, "--dtype", dtype,
-        "--iterations", 2, "--init-seeds", "1-12",
-    )  # fmt: skip
-    assert (code, errors) == (0, "")
-    assert all(row["chosen"]["learning_rate"] == 0.3 for row in results["choice"])
-    assert f"{results['counts']['diverged']} runs diverged" in output
-
-
-def test_where_everything_diverges_nothing_is_chosen_and_it_is_not_done(run_study):
-    code, output, _, results = run_study("--variants", "l2", "--lambd", 1e12, 1e11, "--init-seeds", "1-2")
-    assert (code, results["verdict"], results["choice"]) == (3, "incomplete", [])
-    assert "every run diverged" in output
 
 
 def test_a_run_that_diverged_is_counted_and_in_no_mean():
@@ -336,264 +289,32 @@ def test_the_interval_is_student_s():
     assert all(map(math.isnan, interval([0.5])))
 
 
-# The store
+def test_the_test_part_has_no_say_in_the_choice():
+    from shared.study.study import choice
+
+    runs = replace(GRID, variants=["l2"], lambds=[0.1, 0.7], dev_share=0.2).runs()
+    lambd = {run: run.setting.lambd or 0.0 for run in runs}
+    rng = np.random.default_rng(0)
+    table = {
+        run: {
+            "status": "completed",
+            "dev_cost": lambd[run] + 0.01 * rng.random(),
+            "dev_accuracy": 0.9,
+            "test_accuracy": 0.9,
+        }
+        for run in runs
+    }
+    before = choice(table, GRID.unit)
+    for run in table:
+        table[run]["test_accuracy"] = lambd[run]
+    assert choice(table, GRID.unit)[0]["chosen"] == before[0]["chosen"]
+    assert before[0]["chosen"]["lambd"] == 0.1
+    for run in table:
+        table[run]["dev_cost"] = 1 - lambd[run]
+    assert choice(table, GRID.unit)[0]["chosen"]["lambd"] == 0.7
 
 
-def a_row(run, version="v"):
-    return run.flat() | {"key": key_of(run, "data", version), "data": "data", "status": "completed", "train_cost": 0.1,
-                         "seconds": 1.0, "version": version}  # fmt: skip
-
-
-def test_a_run_is_never_counted_twice(tmp_path):
-    run, other = GRID.runs()[:2]
-    with Store(tmp_path / "s") as one, Store(tmp_path / "s") as two:  # two commands at once
-        one.save([a_row(run)])
-        two.save([a_row(run) | {"train_cost": 0.2}, a_row(other)])
-        kept = one.load([key_of(run, "data", "v"), key_of(other, "data", "v"), "another"])
-    assert len(kept) == 2
-    assert kept[key_of(run, "data", "v")]["train_cost"] == 0.1
-    assert len({key_of(run, data, version) for data in ("a", "b") for version in ("v", "w")}) == 4
-    assert len({key_of(run, "data", "v") for run in GRID.runs()}) == len(GRID.runs())
-
-
-def test_a_store_of_another_version_or_kind_is_left_as_it_is(tmp_path):
-    path = tmp_path / "study.sqlite"
-    with Store(path) as store:
-        store.save([a_row(GRID.runs()[0])])
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    before = path.read_bytes()
-    with pytest.raises(StoreError, match="expected a store of version 1, found version 99"):
-        Store(path)
-    assert path.read_bytes() == before
-
-    foreign = tmp_path / "foreign"
-    with sqlite3.connect(foreign) as connection:
-        connection.execute("CREATE TABLE theirs (x)")
-    with pytest.raises(StoreError, match="found another database"):
-        Store(foreign)
-    (tmp_path / "text").write_text("no database at all, but a text of some length" * 100)
-    with pytest.raises(StoreError, match="file is not a database"):
-        Store(tmp_path / "text")
-
-
-def test_processes_that_make_one_store_at_once_all_find_it(tmp_path):
-    code = "import sys, pathlib; from shared.study.store import Store; Store(pathlib.Path(sys.argv[1]))"
-    for attempt in range(5):
-        command = [sys.executable, "-c", code, str(tmp_path / f"{attempt}.sqlite")]
-        opened = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
-        assert [process.communicate()[1] for process in opened] == [""] * 4
-        assert [process.returncode for process in opened] == [0] * 4
-
-
-def test_a_store_that_is_made_while_it_is_looked_at_is_found(tmp_path, monkeypatch):
-    import shared.study.store as module
-
-    path, connect, tried = tmp_path / "study.sqlite", sqlite3.connect, list[str]()
-    columns = ", ".join(f"{name} {kind}" for name, kind in module.COLUMNS.items())
-
-    def make(statement):
-        if statement == "PRAGMA user_version" and not tried:  # the file was empty when the first question was answered
-            tried.append(statement)
-            locked = contextlib.suppress(sqlite3.OperationalError)  # the other has to wait until the look is over
-            with contextlib.closing(connect(path, timeout=0)) as other, locked:
-                other.executescript(
-                    f"BEGIN IMMEDIATE; CREATE TABLE runs ({columns}) STRICT;"
-                    f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; COMMIT"
-                )
-
-    def connect_and_make(*args, **kwargs):
-        connection = connect(*args, **kwargs)
-        connection.set_trace_callback(make)
-        return connection
-
-    monkeypatch.setattr(module.sqlite3, "connect", connect_and_make)
-    with Store(path) as store:
-        assert store.count() == 0
-    assert tried
-
-
-def test_a_store_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
-    import shared.study.store as module
-
-    monkeypatch.setattr(module, "SCHEMA", "no number;")
-    with pytest.raises(StoreError):
-        Store(tmp_path / "study.sqlite")
-    monkeypatch.undo()
-    with Store(tmp_path / "study.sqlite") as store:
-        assert store.count() == 0
-
-
-def test_a_store_in_use_or_of_other_columns_says_so(tmp_path, monkeypatch):
-    path = tmp_path / "study.sqlite"
-    with Store(path) as store:
-        store._connection.execute("PRAGMA busy_timeout = 10")
-        with sqlite3.connect(path) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            with pytest.raises(StoreError, match="another program is using it: wait"):
-                store.count()
-    with sqlite3.connect(path) as other:
-        other.execute("ALTER TABLE runs RENAME COLUMN dev_cost TO cost")
-    with pytest.raises(StoreError, match="expected the columns of a study"):
-        Store(path)
-
-
-def test_a_full_disk_loses_nothing_that_was_kept(tmp_path):
-    path = tmp_path / "study.sqlite"
-    runs = replace(GRID, init_seeds=range(400), seeds=[1]).runs()
-    with Store(path) as store:
-        store.save([a_row(run) for run in runs[:10]])
-        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-        store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
-        with pytest.raises(
-            StoreError, match=r"cannot be written \(database or disk is full\); every run kept before is still"
-        ):
-            store.save([a_row(run) for run in runs[10:]])
-    with Store(path) as store:
-        assert len(store.load(key_of(run, "data", "v") for run in runs)) == 10
-        store.save([a_row(run) for run in runs[10:]])
-        assert len(store.load(key_of(run, "data", "v") for run in runs)) == len(runs)
-
-
-# The command
-
-
-def test_a_study_from_end_to_end_and_once_more(run_study, tmp_path):
-    code, output, errors, results = run_study("--variants", "none", "dropout", "--init-seeds", "1-12", "--seeds", "1-12")
-    assert (code, errors) == (0, "")
-    assert results["counts"] == {"planned": 24, "finished": 24, "kept_before": 0, "others_kept": 0, "diverged": 0}
-    assert "24 of 24 runs" in output
-    table = list(csv.DictReader((tmp_path / "study.csv").read_text().splitlines()))
-    assert len(table) == 24
-    assert {row["variant"] for row in table} == {"none", "dropout"}
-    accuracies = [float(row["test_accuracy"]) for row in table if row["variant"] == "dropout"]
-    entry = next(entry for entry in results["luck"] if entry["variant"] == "dropout")["test_accuracy"]
-    assert entry["mean"] == pytest.approx(np.mean(accuracies))
-    assert entry["interval"] == pytest.approx(interval(accuracies))
-    without = [float(row["test_accuracy"]) for row in table if row["variant"] == "none"]
-    [effect] = results["effects"]
-    assert (effect["variant"], effect["against"], effect["n"]) == ("dropout", "none", 12)
-    assert effect["mean"] == pytest.approx(np.mean(accuracies) - np.mean(without))
-    assert effect["interval"] == pytest.approx(interval(np.subtract(accuracies, without)))
-    assert "dropout against none" in output
-    assert (tmp_path / "study_seeds.png").read_bytes().startswith(b"\x89PNG")
-
-    code, output, _, again = run_study("--variants", "none", "dropout", "--init-seeds", "1-12", "--seeds", "1-12")
-    assert code == 0
-    assert again["counts"]["kept_before"] == 24
-    assert again["luck"] == results["luck"]
-    _, _, _, more = run_study("--variants", "none", "dropout", "--init-seeds", "1-14", "--seeds", "1-14")
-    assert more["counts"] == {"planned": 28, "finished": 28, "kept_before": 24, "others_kept": 0, "diverged": 0}
-
-
-def test_a_study_that_is_killed_goes_on_where_it_was(tmp_path, clean_environment):
-    flags = [
-        *SMALL,
-        "--variants",
-        "dropout",
-        "--init-seeds",
-        "1-60",
-        "--seeds",
-        "1-60",
-        "--jobs",
-        "1",
-        "--out",
-        str(tmp_path),
-    ]
-    command = [sys.executable, str(ROOT / "compare.py"), *flags]
-    command[command.index("30")] = "3000"
-    process = subprocess.Popen(command, env=clean_environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    while not (tmp_path / "study.sqlite").exists() or not rows_in_or_none(tmp_path):
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    kept = rows_in(tmp_path)
-    assert 0 < len(kept) < 60
-    done = subprocess.run(command, env=clean_environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = rows_in(tmp_path)
-    assert len(rows) == len({(row["init_seed"], row["seed"]) for row in rows}) == 60
-    assert all(row in rows for row in kept)  # not trained again
-    assert json.loads((tmp_path / "study.json").read_text())["counts"]["kept_before"] == len(kept)
-
-
-def rows_in_or_none(folder):
-    try:
-        return rows_in(folder)
-    except sqlite3.Error:
-        return None
-
-
-def test_a_worker_that_is_killed_loses_nothing(tmp_path, clean_environment):
-    flags = [
-        *SMALL,
-        *["--variants", "dropout", "--init-seeds", "1-60", "--seeds", "1-60", "--jobs", "2", "--out"],
-        str(tmp_path),
-    ]
-    command = [sys.executable, str(ROOT / "compare.py"), *flags]
-    command[command.index("30")] = "3000"
-    process = subprocess.Popen(command, env=clean_environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    while not (tmp_path / "study.sqlite").exists() or not rows_in_or_none(tmp_path):
-        assert process.poll() is None
-        time.sleep(0.05)
-    listed = subprocess.run(  # -ww: whole lines, however long the path of Python is
-        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
-    )
-    workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "popen_loky" in line]
-    assert workers
-    os.kill(workers[0], signal.SIGKILL)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    assert errors == ""
-    rows = rows_in(tmp_path)
-    assert len(rows) == len({row["init_seed"] for row in rows}) == 60
-
-
-def test_sources_that_change_meanwhile_stop_the_study(monkeypatch, tmp_path):
-    import shared.study.study as module
-
-    monkeypatch.setattr(module, "version_of", lambda implementation: "as it was")
-    with pytest.raises(SamenetError, match="the sources of numpy changed while the study ran"):
-        module.study(replace(GRID, variants=["none"]), None, {}, tmp_path, 1)
-
-
-def test_files_that_cannot_be_written_are_one_clear_line(run_study, tmp_path):
-    (tmp_path / "study_seeds.png").mkdir()
-    code, _, errors, _ = run_study("--variants", "none", "--init-seeds", "1-2")
-    assert code == 2
-    assert re.fullmatch(r"compare\.py: error: --out: .*study_seeds\.png.*\n", errors)
-    assert not (tmp_path / "study.sqlite").exists()  # seen before anything was trained
-
-
-def test_pictures_of_an_earlier_study_go(run_study, tmp_path):
-    run_study("--variants", "l2", "--lambd", 0, 0.7, "--init-seeds", "1-2")
-    assert (tmp_path / "study_lambd.png").exists()
-    run_study("--variants", "none", "--init-seeds", "1-2")
-    assert not (tmp_path / "study_lambd.png").exists()
-
-
-def test_every_run_stands_in_the_picture(run_study):
-    from matplotlib.collections import PathCollection
-
-    from shared.report.study import over_seeds
-
-    _, _, _, results = run_study("--variants", "none", "l2", "dropout", "--init-seeds", "1-8", "--iterations", 100)
-    for entry, worst in zip(results["luck"], (0.95, 0.8, 0.7), strict=True):
-        entry["test_accuracy"]["values"] = [worst - 0.01 * i for i in range(8)]
-    figure = over_seeds(results)
-    for ax in figure.axes:
-        low, high = ax.get_ylim()
-        dots = np.concatenate(
-            [np.asarray(dots.get_offsets())[:, 1] for dots in ax.collections if isinstance(dots, PathCollection)]
-        )
-        assert low <= dots.min() <= dots.max() <= high
-
-
-def test_a_difference_is_shown_however_many_are_equivalent(results_of_many):
-    text = results_of_many("different", 30)
-    assert "l2 lambd 30, 12 runs" in text
-    assert "DIFFERENT: 30 equivalent, 1 different" in text
+# What is shown
 
 
 @pytest.fixture
@@ -622,112 +343,13 @@ def results_of_many():
     return shown
 
 
+def test_a_difference_is_shown_however_many_are_equivalent(results_of_many):
+    text = results_of_many("different", 30)
+    assert "l2 lambd 30, 12 runs" in text
+    assert "DIFFERENT: 30 equivalent, 1 different" in text
+
+
 def test_a_difference_comes_before_what_is_missing(results_of_many):
     assert "DIFFERENT" in results_of_many("different", 2)
     assert "INCOMPLETE: 100 of 101 runs are there; 3 equivalent" in results_of_many("equivalent", 2)
     assert "NOT ENOUGH RUNS: 2 equivalent, 1 not enough runs" in results_of_many("not enough runs", 2, missing=0)
-
-
-def test_processes_that_always_die_are_given_up_with_what_is_missing(monkeypatch, tmp_path):
-    from shared.study import schedule
-    from shared.study.study import study
-
-    monkeypatch.setattr(schedule, "work", die_on_seed_2)
-    results, _ = study(
-        replace(GRID, variants=["none"], hiddens=[(20, 3), (5, 2)], init_seeds=[1], seeds=[1]), None, {}, tmp_path, 2
-    )
-    assert results["counts"]["finished"] == 1
-    assert results["verdict"] == "incomplete"
-    [missing] = results["missing"]
-    assert "hidden 5,2" in missing["runs"]
-    assert missing["reason"] == "its process was killed, 3 times in a row"
-
-
-def die_on_seed_2(number, runs, source):
-    if runs[0].setting.hidden == (5, 2):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return work(number, runs, source)
-
-
-def test_lambd_and_keep_prob_are_chosen_on_a_part_split_off_and_said_so(run_study, tmp_path):
-    code, output, _, results = run_study("--variants", "l2", "dropout", "--lambd", 0, 0.7, 300, "--keep-prob", 0.1, 0.86,
-                                         "--init-seeds", "1-4", "--seeds", "1-4", "--split-seeds", "1-4")  # fmt: skip
-    assert code == 0
-    assert "dev part: 42 examples split off the training part" in output
-    assert results["data"]["dev_examples"] == 42
-    l2, dropout = results["choice"]
-    assert l2["chosen"]["lambd"] in (0, 0.7)
-    assert dropout["chosen"]["keep_prob"] == 0.86
-    assert "dropout, numpy: keep_prob 0.86 is at the edge of the values tried" in output.replace("\n", " ").replace(
-        "  ", " "
-    )
-    assert "l2, numpy" not in output
-    rows = [row for row in rows_in(tmp_path) if row["variant"] == "l2" and row["lambd"] == l2["chosen"]["lambd"]]
-    assert l2["dev_cost"]["mean"] == pytest.approx(np.mean([row["dev_cost"] for row in rows]))
-    assert (tmp_path / "study_lambd.png").exists()
-    assert (tmp_path / "study_keep_prob.png").exists()
-
-
-def test_the_test_part_has_no_say_in_the_choice():
-    from shared.study.study import choice
-
-    runs = replace(GRID, variants=["l2"], lambds=[0.1, 0.7], dev_share=0.2).runs()
-    lambd = {run: run.setting.lambd or 0.0 for run in runs}
-    rng = np.random.default_rng(0)
-    table = {
-        run: {
-            "status": "completed",
-            "dev_cost": lambd[run] + 0.01 * rng.random(),
-            "dev_accuracy": 0.9,
-            "test_accuracy": 0.9,
-        }
-        for run in runs
-    }
-    before = choice(table, GRID.unit)
-    for run in table:
-        table[run]["test_accuracy"] = lambd[run]
-    assert choice(table, GRID.unit)[0]["chosen"] == before[0]["chosen"]
-    assert before[0]["chosen"]["lambd"] == 0.1
-    for run in table:
-        table[run]["dev_cost"] = 1 - lambd[run]
-    assert choice(table, GRID.unit)[0]["chosen"]["lambd"] == 0.7
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--seeds", "5-1"], "--seeds: expected seeds >= 0 and < 2**31, lowest first"),
-        (["--seeds", "x"], "--seeds: expected a seed or a range such as 1-30, got 'x'"),
-        (["--init-seeds", "1-3", "--seeds", "1-2"], "--seeds: expected 1 or 3 seeds"),
-        (["--lambd", "-1"], "lambd: expected a number >= 0"),
-        (["--keep-prob", "0"], "keep_prob: expected a number > 0"),
-        (["--keep-prob", "nan"], "keep_prob: expected a number > 0"),
-        (["--hidden", "20"], "--hidden: expected the units of two hidden layers such as 20,3, got '20'"),
-        (["--hidden", "20,0"], "hidden: expected a number >= 1"),
-        (["--variants", "l3"], "--variants: expected one of"),
-        (["--dtype", "float16"], "dtype: expected float64 or float32"),
-        (["--dev-share", "1"], "--dev-share: expected a share > 0 and < 1"),
-        (["--split-seeds", "1-3"], "--split-seeds are of the dev part"),
-        (["--margin-cost", "0"], "--margin-cost: expected a number > 0"),
-        (["--data", "no.mat"], "no such file"),
-        (["--data", "no.mat", "--data-seeds", "1"], "--data-seeds are of the built-in data"),
-        (["--crossed", "--seeds", "0-99999", "--init-seeds", "0-99999"], "expected at most 1,000,000 runs"),
-        (["--jobs", "0"], "--jobs: expected a number from 1 to 64"),
-        (["--nonsense"], "unrecognized arguments: --nonsense (see compare.py study --help)"),
-    ],
-)
-def test_a_bad_grid_is_one_clear_line(run_study, tmp_path, flags, message):
-    code, output, errors, _ = run_study(*flags)
-    assert (code, output) == (2, "")
-    assert errors.startswith("compare.py: error: ")
-    assert errors.count("\n") == 1
-    assert message in errors
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_store_that_cannot_be_used_is_one_clear_line(run_study, tmp_path):
-    (tmp_path / "study.sqlite").write_text("this is no store" * 100)
-    code, _, errors, _ = run_study("--init-seeds", "1", "--seeds", "1")
-    assert code == 2
-    assert errors.count("\n") == 1
-    assert "file is not a database" in errors
