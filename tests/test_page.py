@@ -193,6 +193,7 @@ def test_one_implementation_alone_is_the_reference_or_held_against_it(undrawn, r
     assert "numpy_impl is the reference itself" in page(only(results, "numpy"))
 
 
+@pytest.mark.full
 def test_many_examples_make_no_heavy_page(little):
     size = len(page(little))
     little["data"]["train"] = [point for point in little["data"]["train"] for _ in range(10)][:2000]
@@ -202,12 +203,14 @@ def test_many_examples_make_no_heavy_page(little):
     assert len(page(little)) < 1.6 * size
 
 
+@pytest.mark.full
 def test_predictions_without_form_have_no_accuracy_and_no_picture(little):
     little["runs"][0] |= {"train_accuracy": None, "test_accuracy": None, "predictions": None, "grid": None}
     assert "no decision of its form" in page(little)
     assert "| none | numpy | " in markdown(little)
 
 
+@pytest.mark.full
 def test_what_comes_from_outside_is_never_markup(little):
     failed = failing(little)
     failed["data"] |= {"name": HOSTILE, "source": HOSTILE, "sha256": HOSTILE}
@@ -222,6 +225,7 @@ def test_what_comes_from_outside_is_never_markup(little):
     assert "alert(1)" in " ".join(read.words)
 
 
+@pytest.mark.full
 def test_a_run_that_is_missing_or_diverged_is_shown(little):
     missing, diverged = little["runs"]
     for key in ("costs", "train_accuracy", "predictions", "grid", "segments", "free_run", "horizon"):
@@ -239,6 +243,7 @@ def test_a_difference_beyond_all_numbers_is_shown(undrawn, little, used):
     assert 'class="failed' in page(failing(little, budget_used=used))
 
 
+@pytest.mark.full
 def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, monkeypatch):
     from shared.report import markdown as module
     from shared.report.results import WRITTEN, write_all
