@@ -1,8 +1,6 @@
 """A student's functions: the course's own pass, and one wrong line is said in the course's words."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -133,25 +131,18 @@ def notebook(*cells):
     return json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": cell} for cell in cells]})
 
 
-def run(path, clean_environment, *flags):
-    done = subprocess.run(
-        [sys.executable, ROOT / "compare.py", "check", path, "--out", path.parent / "out", *flags],
-        env=clean_environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return done, json.loads((path.parent / "out" / "results.json").read_text())
-
-
-def test_of_a_notebook_the_functions_are_taken_and_nothing_else_is_run(tmp_path, clean_environment):
+@pytest.mark.full
+def test_of_a_notebook_the_functions_are_taken_and_nothing_else_is_run(tmp_path, run_compare):
     witness = tmp_path / "witness"
     path = tmp_path / "Regularization.ipynb"
     cells = ["%matplotlib inline\nimport numpy as np\nfrom reg_utils import *\nfrom testCases import *", SOLUTION]
     cells += [f"open({str(witness)!r}, 'w').write('run')", "!rm -rf /nowhere", "this is no Python at all"]
     path.write_text(notebook(*cells))
-    done, results = run(path, clean_environment, "--iterations", "50")
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_compare("check", path, "--iterations", 50)
+    assert done.code == 0, done.stdout + done.stderr
     assert not witness.exists()
-    assert "model" in results["port"]["functions"]
-    assert any("code cell 5 is not Python" in remark for remark in results["remarks"])
+    assert "model" in done.results["port"]["functions"]
+    assert any("code cell 5 is not Python" in remark for remark in done.results["remarks"])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"cells": 3}', '{"cells": [{"cell_type": "code"}]}', "{"])
@@ -162,20 +153,22 @@ def test_what_is_no_notebook_is_said(tmp_path, text):
         load_port(path)
 
 
-def test_the_whole_of_the_course_matches_on_the_command_line(tmp_path, clean_environment):
+@pytest.mark.full
+def test_the_whole_of_the_course_matches_on_the_command_line(tmp_path, run_compare):
     path = tmp_path / "student.py"
     path.write_text(SOLUTION)
-    done, results = run(path, clean_environment, "--iterations", "200")
-    assert done.returncode == 0, done.stdout
-    assert {check["variant"] for check in results["checks"]} == {"none", "l2", "frozen-dropout"}
-    assert any(check["tensor"] == "W1" and check["stage"] == "trajectory" for check in results["checks"])
+    done = run_compare("check", path, "--iterations", 50)
+    assert done.code == 0, done.stdout
+    assert {check["variant"] for check in done.results["checks"]} == {"none", "l2", "frozen-dropout"}
+    assert any(check["tensor"] == "W1" and check["stage"] == "trajectory" for check in done.results["checks"])
 
 
-def test_one_wrong_line_makes_the_run_of_model_differ_too(tmp_path, clean_environment):
+@pytest.mark.full
+def test_one_wrong_line_makes_the_run_of_model_differ_too(tmp_path, run_compare):
     path = tmp_path / "student.py"
     path.write_text(function_with(REGULARIZATION, "A1.T) + (lambd * W2) / m", "A1.T)"))
-    done, results = run(path, clean_environment, "--iterations", "200")
-    assert done.returncode == 1
+    done = run_compare("check", path, "--iterations", 50)
+    assert done.code == 1
     assert "dW2 lacks the term lambd/m * W2" in done.stdout
-    assert results["first_divergence"]["tensor"] == "dW2"
+    assert done.results["first_divergence"]["tensor"] == "dW2"
     assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 80

@@ -12,120 +12,127 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements-dask.txt")
+pytestmark = pytest.mark.full
 
 ROOT = Path(__file__).resolve().parents[1]
-STUDY = (sys.executable, str(ROOT / "compare.py"), "study", "--implementations", "numpy", "--variants", "none", "dropout")
-QUIET = ("--no-dashboard", "--protocol", "tcp")
+STUDY = ("study", "--implementations", "numpy", "--variants", "none", "dropout")
+
+
+class Cluster:
+    """A scheduler on this machine, and workers that are started and killed as a test wants."""
+
+    def __init__(self, folder, environment):
+        self.folder, self.environment = folder, environment
+        self.processes: list[subprocess.Popen] = []
+        file = folder / "scheduler.json"
+        flags = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", file, "--no-dashboard", "--protocol", "tcp")
+        self.scheduler = self._start(ROOT, "dask_scheduler", *flags)
+        self._wait(self.scheduler, lambda: file.exists() and file.read_text().endswith("}"))
+        self.address = json.loads(file.read_text())["address"]
+
+    def worker(self, path=ROOT):
+        """Start a worker that finds the sources at `path`."""
+        log = self.folder / f"log-{len(self.processes)}"
+        process = self._start(path, "dask_worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        self._wait(process, lambda: "Registered to" in log.read_text())
+        return process
+
+    def end(self):
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+    def _start(self, path, program, *arguments):
+        environment = self.environment | {"PYTHONPATH": str(path), "OMP_NUM_THREADS": "1"}
+        with open(self.folder / f"log-{len(self.processes)}", "wb") as log:
+            command = [sys.executable, "-m", f"distributed.cli.{program}", *arguments]
+            self.processes.append(subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log))
+        return self.processes[-1]
+
+    def _wait(self, process, ready):
+        while not ready():
+            assert process.poll() is None, [log.read_text() for log in self.folder.glob("log-*")]
+            time.sleep(0.05)
 
 
 @pytest.fixture
 def cluster(tmp_path, clean_environment):
-    """A function that starts a scheduler and workers: (address, scheduler, workers). path: where they find the sources."""
-    processes: list[subprocess.Popen] = []
+    made = Cluster(tmp_path, clean_environment)
+    yield made
+    made.end()
 
-    def start(*arguments, path=ROOT):
-        environment = clean_environment | {"PYTHONPATH": str(path), "OMP_NUM_THREADS": "1"}
-        with open(tmp_path / f"log-{len(processes)}", "wb") as log:
-            command = [sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]]
-            processes.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log))
-        return processes[-1]
 
-    def make(workers, path=ROOT):
-        file = tmp_path / "scheduler.json"
-        scheduler = start(
-            "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", file, *QUIET, path=path
-        )
-        while not file.exists() or not file.read_text().endswith("}"):
-            assert scheduler.poll() is None, (tmp_path / "log-0").read_text()
+@pytest.fixture
+def killed(tmp_path, clean_environment, cluster):
+    """A function that starts a study and kills a process once runs are kept: (exit code, errors, rows by then, rows)."""
+
+    def run(name, seeds, iterations, process):
+        out = tmp_path / name
+        flags = ("--init-seeds", seeds, "--seeds", seeds, "--iterations", iterations, "--out", out)
+        study = subprocess.Popen(
+            list(map(str, (sys.executable, ROOT / "compare.py", *STUDY, *flags, "--scheduler", cluster.address))),
+            env=clean_environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        while not rows_in(out):
+            assert study.poll() is None, study.communicate()[1]
             time.sleep(0.05)
-        address = json.loads(file.read_text())["address"]
-        flags = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
-        started = [start("dask_worker", address, *flags, path=path) for _ in range(workers)]
-        for number, worker in enumerate(started, start=1):
-            while "Registered to" not in (tmp_path / f"log-{number}").read_text():
-                assert worker.poll() is None, (tmp_path / f"log-{number}").read_text()
-                time.sleep(0.05)
-        return address, scheduler, started
+        os.kill(process.pid, signal.SIGKILL)
+        before = len(rows_in(out))
+        _, errors = study.communicate()
+        return study.returncode, errors, before, rows_in(out)
 
-    yield make
-    for process in reversed(processes):
-        process.kill()
-        process.wait()
+    return run
 
 
 def rows_in(folder):
     try:
-        with sqlite3.connect(folder / "study.sqlite") as connection:
+        with sqlite3.connect(f"file:{folder}/study.sqlite?mode=ro", uri=True) as connection:
             return connection.execute("SELECT variant, init_seed, seed, train_cost FROM runs").fetchall()
     except sqlite3.Error:
         return []
 
 
-def test_a_worker_that_is_killed_in_the_middle_loses_nothing_and_nothing_is_counted_twice(
-    cluster, tmp_path, clean_environment
-):
-    address, _, workers = cluster(2)
-    seeds = ("--init-seeds", "1-40", "--seeds", "1-40", "--iterations", "2000")
-    out = tmp_path / "cluster"
-    process = subprocess.Popen([*STUDY, *seeds, "--out", str(out), "--scheduler", address], env=clean_environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
-    while not (out / "study.sqlite").exists() or not rows_in(out):
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.05)
-    os.kill(workers[0].pid, signal.SIGKILL)
-    assert len(rows_in(out)) < 80
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    rows = rows_in(out)
+def the_error(done):
+    """The one line that says what is wrong."""
+    assert done.code == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("compare.py: error: ")]
+    return line
+
+
+def test_a_cluster_from_its_start_to_its_end(cluster, killed, run_compare):
+    on_it = (*STUDY, "--scheduler", cluster.address)
+    error = the_error(run_compare(*on_it, apart=True))
+    assert "expected workers at" in error
+    assert "dask worker" in error
+
+    lost = cluster.worker(path=Path("/"))
+    error = the_error(run_compare(*on_it, apart=True))
+    assert "the cluster cannot run this study" in error
+    assert "dask worker" in error
+    lost.kill()
+    lost.wait()
+
+    # A worker that is killed in the middle loses nothing, and nothing is counted twice.
+    first, _ = cluster.worker(), cluster.worker()
+    code, errors, before, rows = killed("cluster", "1-40", 1000, first)
+    assert code == 0, errors
+    assert before < 80
     assert len(rows) == len({row[:3] for row in rows}) == 80
 
     # The same study on this machine alone gives the same numbers, to the last bit.
-    here = tmp_path / "here"
-    subprocess.run([*STUDY, *seeds, "--out", str(here)], env=clean_environment, check=True, capture_output=True)
-    assert sorted(rows_in(here), key=str) == sorted(rows, key=str)
+    here = run_compare(*STUDY, "--init-seeds", "1-40", "--seeds", "1-40", "--iterations", 1000)
+    assert sorted(rows_in(here.out), key=str) == sorted(rows, key=str)
 
-
-@pytest.mark.parametrize(
-    ("workers", "path", "message"),
-    [
-        (0, ROOT, "expected workers at"),
-        (1, Path("/"), "the cluster cannot run this study"),
-    ],
-)
-def test_a_cluster_that_cannot_do_it_is_one_clear_line(cluster, tmp_path, clean_environment, workers, path, message):
-    address, _, _ = cluster(workers, path)
-    done = subprocess.run([*STUDY, "--out", str(tmp_path / "out"), "--scheduler", address], env=clean_environment,
-                          capture_output=True, text=True, check=False)  # fmt: skip
-    assert done.returncode == 2
-    error = [line for line in done.stderr.splitlines() if line.startswith("compare.py: error: ")]
-    assert len(error) == 1
-    assert message in error[0]
-    assert "dask worker" in error[0]
-    assert "Traceback" not in done.stderr
-
-
-def test_a_scheduler_that_goes_away_leaves_what_is_finished(cluster, tmp_path, clean_environment):
-    address, scheduler, _ = cluster(1)
-    out = tmp_path / "out"
-    flags = ("--init-seeds", "1-100", "--seeds", "1-100", "--iterations", "3000", "--out", str(out), "--scheduler", address)
-    process = subprocess.Popen(
-        [*STUDY, *flags], env=clean_environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    while not (out / "study.sqlite").exists() or not rows_in(out):
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.05)
-    os.kill(scheduler.pid, signal.SIGKILL)
-    _, errors = process.communicate()
-    assert process.returncode == 2
+    # A scheduler that goes away leaves what is finished.
+    code, errors, _, rows = killed("left", "1-100", 2000, cluster.scheduler)
+    assert code == 2
     assert "went away; what is finished is kept" in errors
     assert "Traceback" not in errors
-    assert rows_in(out)
+    assert rows
 
 
-def test_no_scheduler_is_one_clear_line(tmp_path, clean_environment):
-    for address in ("tcp://127.0.0.1:1", "nonsense://x:1", "tcp://", "somewhere", ""):
-        done = subprocess.run([*STUDY, "--out", str(tmp_path), "--scheduler", address], env=clean_environment,
-                              capture_output=True, text=True, check=False)  # fmt: skip
-        assert done.returncode == 2, done.stderr
-        assert "--scheduler: expected a Dask scheduler at tcp://HOST:PORT, none answers at" in done.stderr
-        assert "Traceback" not in done.stderr
+def test_no_scheduler_is_one_clear_line(run_compare):
+    for address in ("tcp://127.0.0.1:1", "nonsense://x:1", ""):
+        error = the_error(run_compare(*STUDY, "--scheduler", address, apart=True))
+        assert "--scheduler: expected a Dask scheduler at tcp://HOST:PORT, none answers at" in error

@@ -3,8 +3,6 @@
 import json
 import math
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -130,51 +128,37 @@ def test_the_bound_of_the_spread_holds_four_times_out_of_five():
     assert np.mean([spread_bound(each) > 1 for each in samples]) == pytest.approx(0.8, abs=0.02)
 
 
-DROPOUT = ("--variants", "dropout", "--margin-cost", MARGIN, "--margin-accuracy", MARGIN)
-
-
-def verdicts(out):
-    results = json.loads((out / "study.json").read_text())
-    return {entry["metric"]: entry for entry in results["equivalence"]}, results
-
-
-def study(folder, clean_environment, *flags):
-    command = [sys.executable, folder / "compare.py", "study", *DROPOUT, *flags, "--out", folder / "out"]
-    command = list(map(str, command))
-    done = subprocess.run(command, env=clean_environment, capture_output=True, text=True, check=False)
-    return done, *verdicts(folder / "out")
-
-
 @pytest.mark.full
-def test_a_port_that_keeps_80_percent_for_86_is_different_and_three_seeds_are_not_enough(checkout, clean_environment):
+def test_a_study_tells_other_masks_from_another_keep_prob_and_few_runs_from_enough(checkout, run_compare):
+    """NumPy with masks of other seeds takes PyTorch's place: equivalent; then it keeps 80 percent for 86: different."""
     folder, edit = checkout
-    edit("torch_impl/network.py", "nn.Dropout(p=1 - keep_prob)", "nn.Dropout(p=0.2 if keep_prob == 0.86 else 0.0)")
-    flags = ("--implementations", "numpy", "torch")
-    few, asked, results = study(folder, clean_environment, *flags, "--init-seeds", "1-3", "--seeds", "1-3")
-    assert (few.returncode, results["verdict"]) == (3, "incomplete")
+    shutil.rmtree(folder / "torch_impl")
+    shutil.copytree(folder / "numpy_impl", folder / "torch_impl")
+    for file in (folder / "torch_impl").glob("*.py"):
+        file.write_text(file.read_text().replace("numpy_impl", "torch_impl"))
+    edit("torch_impl/network.py", "np.random.default_rng(seed)", "np.random.default_rng(seed + 1000)")
+
+    def study(seeds):
+        flags = ("--implementations", "numpy", "torch", "--variants", "dropout", "--iterations", 500,
+                 "--margin-cost", MARGIN, "--margin-accuracy", MARGIN, "--init-seeds", seeds, "--seeds", seeds)  # fmt: skip
+        done = run_compare("study", *flags, checkout=folder)
+        results = json.loads((done.out / "study.json").read_text())
+        return done, {entry["metric"]: entry for entry in results["equivalence"]}, results["verdict"]
+
+    same, asked, verdict = study("1-40")
+    assert (same.code, verdict) == (0, "match"), asked
+    assert {entry["verdict"] for entry in asked.values()} == {EQUIVALENT}
+    assert all(entry["power"] > 0.8 and entry["mean"] != 0 for entry in asked.values())
+    assert "EQUIVALENT" in same.stdout
+
+    edit("torch_impl/network.py", "self.keep_prob = keep_prob", "self.keep_prob = 0.8 if keep_prob == 0.86 else keep_prob")
+    few, asked, verdict = study("1-3")
+    assert (few.code, verdict) == (3, "incomplete")
     assert {entry["verdict"] for entry in asked.values()} == {NOT_ENOUGH}
     assert "NOT ENOUGH RUNS" in few.stdout
 
-    many, asked, results = study(folder, clean_environment, *flags, "--init-seeds", "1-20", "--seeds", "1-20")
-    assert (many.returncode, results["verdict"]) == (1, "mismatch")
+    many, asked, verdict = study("1-20")
+    assert (many.code, verdict) == (1, "mismatch")
     assert asked["training_cost"]["verdict"] == DIFFERENT
     assert asked["training_cost"]["mean"] < -MARGIN  # NumPy's is lower: it drops less
     assert "DIFFERENT" in many.stdout
-
-
-@pytest.mark.full
-def test_numpy_is_equivalent_to_numpy_with_other_masks(checkout, clean_environment):
-    folder, edit = checkout
-    # Torch's place is taken by NumPy with the masks of other seeds.
-    shutil.rmtree(folder / "torch_impl")
-    shutil.copytree(folder / "numpy_impl", folder / "torch_impl")
-    for file in ("network", "cost", "gradients", "training"):
-        text = (folder / f"torch_impl/{file}.py").read_text().replace("numpy_impl", "torch_impl")
-        (folder / f"torch_impl/{file}.py").write_text(text)
-    edit("torch_impl/network.py", "np.random.default_rng(seed)", "np.random.default_rng(seed + 1000)")
-    flags = ("--implementations", "numpy", "torch", "--init-seeds", "1-40", "--seeds", "1-40")
-    done, asked, results = study(folder, clean_environment, *flags)
-    assert (done.returncode, results["verdict"]) == (0, "match"), asked
-    assert {entry["verdict"] for entry in asked.values()} == {EQUIVALENT}
-    assert all(entry["power"] > 0.8 and entry["mean"] != 0 for entry in asked.values())
-    assert "EQUIVALENT" in done.stdout

@@ -1,6 +1,7 @@
 """The pytest fixture for other projects, as they get it: installed, in a project of their own."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.full
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = """
@@ -21,67 +24,66 @@ def predict(X, parameters):
     return (Z3 > THRESHOLD).astype(int)
 """
 TEST = """
-def test_my_port_is_the_same_network(check_port):
-    results = check_port("my_port.py", variants=["none"], iterations=50)
+def test_a_correct_port(check_port):
+    results = check_port("correct.py", variants=["none"], iterations=50)
     assert results["verdict"] == "match"
+
+def test_a_wrong_port(check_port):
+    check_port("wrong.py", variants=["none"], iterations=50)
+
+def test_a_port_without_an_answer(check_port):
+    check_port("without_answer.py", variants=["none"], iterations=50)
+
+def test_what_is_no_port(check_port):
+    check_port("no_port.py", variants=["none"], iterations=50)
+
+def test_an_unknown_flag(check_port):
+    check_port("correct.py", variants=["none"], epochs=50)
 """
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory):
+def installed(once):
     """The folder into which samenet was installed, from a copy of the sources."""
-    folder = tmp_path_factory.mktemp("installed")
-    tracked = shutil.ignore_patterns(".venv", ".git", "results", "__pycache__", ".*_cache", "build", "*.egg-info")
-    shutil.copytree(ROOT, folder / "samenet", ignore=tracked)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    command += ["--disable-pip-version-check", "--target", str(folder / "site"), str(folder / "samenet")]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / "site"
+
+    def make(folder):
+        tracked = shutil.ignore_patterns(".venv", ".git", "results", "__pycache__", ".*_cache", "build", "*.egg-info")
+        shutil.copytree(ROOT, folder / "samenet", ignore=tracked)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+        command += ["--disable-pip-version-check", "--target", str(folder / "site"), str(folder / "samenet")]
+        subprocess.run(command, check=True, capture_output=True)
+
+    return once("installed", make) / "site"
 
 
-@pytest.fixture
-def project(tmp_path, installed, clean_environment):
-    """A function that runs the tests of another project with a port, and gives the outcome."""
-
-    def run(port, test=TEST):
-        (tmp_path / "my_port.py").write_text(port)
-        (tmp_path / "test_port.py").write_text(test)
-        environment = clean_environment | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-
-    return run
-
-
-def test_a_project_with_a_correct_port_passes(project):
-    done = project(PORT.replace("THRESHOLD", "0"))
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
-
-
-def test_a_project_with_a_wrong_port_fails_with_what_is_wrong(project):
-    done = project(PORT.replace("THRESHOLD", "0.5"))
+def test_a_project_is_told_what_is_wrong_with_its_ports(tmp_path, installed, clean_environment):
+    ports = {
+        "correct": PORT.replace("THRESHOLD", "0"),
+        "wrong": PORT.replace("THRESHOLD", "0.5"),
+        "without_answer": "def predict(X, parameters):\n    raise RuntimeError('not ready')\n",
+        "no_port": "x = 1\n",
+    }
+    for name, port in ports.items():
+        (tmp_path / f"{name}.py").write_text(port)
+    (tmp_path / "test_ports.py").write_text(TEST)
+    environment = clean_environment | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "the class is 1 where the logit Z3 is > 0.5" in done.stdout
+    assert "4 failed, 1 passed" in done.stdout
+    heads = [
+        f"_ test_{name} _" for name in ("a_wrong_port", "a_port_without_an_answer", "what_is_no_port", "an_unknown_flag")
+    ]
+    parts = re.split("|".join(heads), done.stdout.split("short test summary")[0])
+    said = (
+        "the class is 1 where the logit Z3 is > 0.5",
+        "not ready",
+        "defines nothing to check",
+        "unrecognized arguments: --epochs 50",
+    )
+    for part, words in zip(parts[1:], said, strict=True):
+        assert words in part
     assert "Traceback" not in done.stdout + done.stderr
-
-
-def test_a_port_without_an_answer_fails_too(project):
-    done = project("def predict(X, parameters):\n    raise RuntimeError('not ready')\n")
-    assert done.returncode == 1
-    assert "not ready" in done.stdout
-
-
-def test_what_is_no_port_fails_with_one_line(project):
-    done = project("x = 1\n")
-    assert done.returncode == 1
-    assert "defines nothing to check" in done.stdout
-
-
-def test_an_unknown_flag_fails_with_one_line(project):
-    done = project(PORT.replace("THRESHOLD", "0"), TEST.replace("iterations=50", "epochs=50"))
-    assert done.returncode == 1
-    assert "unrecognized arguments: --epochs 50" in done.stdout
 
 
 def test_nothing_of_samenet_is_left_lying_about(installed):

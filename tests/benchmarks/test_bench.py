@@ -1,7 +1,6 @@
 """What `compare.py bench` measures is what it says. Times are never asserted."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,23 +17,11 @@ from shared.config import VARIANTS, Hyperparameters
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(scope="module")
 def problem():
     data = make_dataset()
     return data.X_train, data.Y_train, initialize_parameters([2, 20, 3, 1])
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory, clean_environment):
-    """The whole command with NumPy alone, small."""
-    out = tmp_path_factory.mktemp("bench")
-    flags = ["--rounds", "2", "--updates", "20", "--whole", "20", "--implementations", "numpy", "--no-growth"]
-    done = subprocess.run([sys.executable, ROOT / "compare.py", "bench", *flags, "--out", out], env=clean_environment,
-                          capture_output=True, text=True, check=False)  # fmt: skip
-    return done, json.loads((out / "bench.json").read_text()), out
 
 
 @pytest.mark.parametrize("variant", ["none", "l2", "frozen-dropout"])
@@ -50,6 +37,7 @@ def test_the_plain_loop_computes_what_numpy_impl_computes(problem, variant):
         np.testing.assert_allclose(ends[name], value, rtol=0, atol=1e-12, strict=True)
 
 
+@pytest.mark.full
 def test_every_contestant_trains(problem):
     names = ["numpy", "torch", "tensorflow", *OTHERS]
     pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -r requirements-bench.txt")
@@ -92,6 +80,7 @@ def test_an_exponent_is_the_slope_of_the_logarithms():
     assert exponent([(10, 30.0), (100, None)]) is None
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["numpy", FLOOR])
 def test_growth_has_every_point(name, monkeypatch):
     monkeypatch.setitem(POINTS, "examples", (50, 50_000))
@@ -102,12 +91,15 @@ def test_growth_has_every_point(name, monkeypatch):
         assert grown["points"][1]["bytes"] > 50_000 * 20 * 8  # at least one activation of the first layer
 
 
-def test_the_command_writes_its_results_and_shows_them_within_eighty_columns(bench):
-    done, results, out = bench
+@pytest.mark.full
+def test_the_command_writes_its_results_and_shows_them_within_eighty_columns(run_compare):
+    flags = ["--rounds", "2", "--updates", "20", "--whole", "20", "--implementations", "numpy", "--no-growth"]
+    done = run_compare("bench", *flags)
+    results = json.loads((done.out / "bench.json").read_text())
     missing = {entry["contestant"] for entry in results["missing"]}
     assert missing <= {"scikit-learn"}
-    assert done.returncode == (3 if missing else 0), done.stderr
-    assert {path.name for path in out.iterdir()} == {"bench.json", "bench.png"}
+    assert done.code == (3 if missing else 0), done.stderr
+    assert {path.name for path in done.out.iterdir()} == {"bench.json", "bench.png"}
     assert max(map(len, done.stdout.split("written:")[0].splitlines())) <= 80
     assert "of the plain loop" in done.stdout
     whole = results["whole"]
@@ -116,16 +108,16 @@ def test_the_command_writes_its_results_and_shows_them_within_eighty_columns(ben
     assert results["environment"]["threads"] == 1
 
 
-@pytest.mark.parametrize("flags", [["--rounds", "0"], ["--updates", "x"], ["--whole", "-1"], ["--implementations", "jax"]])
-def test_wrong_usage_is_one_line(flags, clean_environment, tmp_path):
-    done = subprocess.run([sys.executable, ROOT / "compare.py", "bench", "--out", tmp_path / "out", *flags],
-                          env=clean_environment, capture_output=True, text=True, check=False)  # fmt: skip
-    assert done.returncode == 2
-    assert flags[0] in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "out").exists()
+def test_wrong_usage_is_one_line(run_compare):
+    for flags in (["--rounds", "0"], ["--updates", "x"], ["--whole", "-1"], ["--implementations", "jax"]):
+        done = run_compare("bench", *flags)
+        assert done.code == 2
+        assert flags[0] in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert not done.out.exists()
 
 
+@pytest.mark.full
 def test_a_whole_command_that_fails_is_no_measurement():
     results = measure(make_dataset(), ["numpy"], 2, 1, False, 5, ["--nonsense"])
     assert results["whole"] is None
