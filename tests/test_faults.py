@@ -51,8 +51,8 @@ PLANTED = {
         [*FLOAT32_INSIDE, SEED_IN_FORWARD, SIGMOID_TWICE, KEPT_AS_RATE[1]],
         ["numpy", "torch", "tensorflow"], ["none", "dropout"],
         {
-            ("torch", "none"): ["forward: Z1", "trajectory: cost"],
-            ("torch", "dropout"): ["forward: D1: iterations"],
+            ("torch", "none"): ["data: X", "forward: Z1", "trajectory: cost"],
+            ("torch", "dropout"): ["data: X", "forward: D1: iterations"],
             ("tensorflow", "none"): ["cost: cross_entropy"],
             ("tensorflow", "dropout"): ["forward: A1", "forward: D1: kept share"],
         },
@@ -178,10 +178,10 @@ def test_the_first_bad_update_of_a_compiled_step_is_found(run_compare, checkout)
     folder, edit = checkout
     inner = " " * 16
     wrong = f"def wrong():\n{inner}network.linear1.weight[0, 0] += 1e-6\n{inner}return compiled()\n\n"
-    edit(
-        "torch_impl/compiling.py", "return network, compiled", f"{wrong}            return network, wrong"
-    )  # after the trial
-    done = run_compare("--implementations", "torch", "--variants", "none", "--iterations", 2000, checkout=folder)
+    after_the_trial = "return network, compiled"
+    edit("torch_impl/compiling.py", after_the_trial, f"{wrong}            return network, wrong")
+    edit("torch_impl/compiling.py", "COMPILE_FROM = 1000", "COMPILE_FROM = 50")
+    done = run_compare("--implementations", "torch", "--variants", "none", "--iterations", 100, checkout=folder)
     assert done.code == 1, done.stderr
     assert done.results["failures"][0]["stage"] == "trajectory"
     assert done.results["failures"][0]["first_bad_update"] == 0

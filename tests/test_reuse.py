@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,7 @@ def test_the_command_runs_what_was_edited(run_compare, kept, checkout):
 def test_with_other_settings_data_or_versions_nothing_holds(store, holds):
     assert holds(store())
     assert holds(store(torch="0.0"))  # NumPy's runs do not depend on it
-    others = [
+    others: list[dict[str, Any]] = [
         {"num_iterations": 51}, {"learning_rate": 0.2}, {"lambd": 0.1}, {"keep_prob": 0.5}, {"hidden": (20, 4)},
         {"dtype": "float32"}, {"seed": 2}, {"init_seed": 4},
     ]  # fmt: skip

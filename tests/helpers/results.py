@@ -11,6 +11,7 @@ def only(results: dict, *implementations: str, variants: tuple[str, ...] = ()) -
             each for each in results[key]
             if each["implementation"] in implementations and each["variant"] in (variants or (each["variant"],))
         ]  # fmt: skip
+    results["hyperparameters"]["variants"] = list(dict.fromkeys(run["variant"] for run in results["runs"]))
     return results
 
 
