@@ -107,6 +107,7 @@ def test_the_power_is_what_a_simulation_finds(n, spread):
     assert tost_power(n, spread, MARGIN) == pytest.approx(shown.mean(), abs=5 * 0.5 / math.sqrt(20_000))
 
 
+@pytest.mark.full
 def test_a_difference_of_the_margin_is_called_equivalent_at_most_as_often_as_alpha_says():
     rng = np.random.default_rng(2)
     verdicts = [equivalence(rng.normal(MARGIN, 0.02, 60), np.zeros(60), MARGIN)["verdict"] for _ in range(1000)]

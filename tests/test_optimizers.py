@@ -54,6 +54,7 @@ def test_every_remedy_is_written_out_and_used():
         assert row.kind != "remedy" or row.claim == ALWAYS
 
 
+@pytest.mark.full
 def test_sgd_by_hand_is_the_course_s(make_problem):
     X, Y, start = make_problem()
     rule = by_hand.rule_of("torch", Setting("SGD"), 0.3, 0.7 / X.shape[1])

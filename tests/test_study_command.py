@@ -189,7 +189,7 @@ def test_lambd_and_keep_prob_are_chosen_on_a_part_split_off_and_said_so(run_stud
 
 @pytest.mark.full
 def test_a_study_that_is_killed_goes_on_where_it_was_and_a_worker_that_is_killed_loses_nothing(tmp_path, clean_environment):
-    command = [sys.executable, ROOT / "compare.py", "study", "--implementations", "numpy", "--iterations", 1500, "--jobs", 2,
+    command = [sys.executable, ROOT / "compare.py", "study", "--implementations", "numpy", "--iterations", 800, "--jobs", 2,
                "--variants", "dropout", "--init-seeds", "1-60", "--seeds", "1-60", "--out", tmp_path]  # fmt: skip
 
     def start():
