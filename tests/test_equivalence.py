@@ -140,13 +140,13 @@ def test_a_study_tells_other_masks_from_another_keep_prob_and_few_runs_from_enou
     edit("torch_impl/network.py", "np.random.default_rng(seed)", "np.random.default_rng(seed + 1000)")
 
     def study(seeds):
-        flags = ("--implementations", "numpy", "torch", "--variants", "dropout", "--iterations", 500,
+        flags = ("--implementations", "numpy", "torch", "--variants", "dropout", "--iterations", 300,
                  "--margin-cost", MARGIN, "--margin-accuracy", MARGIN, "--init-seeds", seeds, "--seeds", seeds)  # fmt: skip
         done = run_compare("study", *flags, checkout=folder)
         results = json.loads((done.out / "study.json").read_text())
         return done, {entry["metric"]: entry for entry in results["equivalence"]}, results["verdict"]
 
-    same, asked, verdict = study("1-40")
+    same, asked, verdict = study("1-20")
     assert (same.code, verdict) == (0, "match"), asked
     assert {entry["verdict"] for entry in asked.values()} == {EQUIVALENT}
     assert all(entry["power"] > 0.8 and entry["mean"] != 0 for entry in asked.values())
