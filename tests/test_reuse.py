@@ -87,15 +87,6 @@ def test_fresh_runs_everything_again(everything, run_compare, kept):
     assert numbers(results) == numbers(of_run(everything.results))
 
 
-def test_what_is_damaged_is_run_again(everything, run_compare, kept):
-    damaged = kept / "proved" / "numpy-none.json"
-    damaged.write_bytes(damaged.read_bytes()[:-100])
-    done = run_compare(*ALONE, "--out", kept)
-    results, again = reused(kept)
-    assert (done.code, again) == (0, [])
-    assert numbers(results) == numbers(of_run(everything.results))
-
-
 def test_a_store_that_cannot_be_used_is_said_and_costs_no_result(run_compare, tmp_path):
     (tmp_path / "proved").write_text("a file where the folder should be")
     done = run_compare(*ALONE, "--out", tmp_path)
