@@ -162,16 +162,27 @@ def test_a_port_that_keeps_80_percent_for_86_is_different_and_three_seeds_are_no
     assert "DIFFERENT" in many.stdout
 
 
+OTHER = """from shared.adapters.numpy import NumpyAdapter
+
+class Other(NumpyAdapter):
+    def __init__(self):
+        super().__init__("torch_impl")
+
+    def train_segments(self, *arrays, seed, **settings):
+        return super().train_segments(*arrays, seed=seed + 1000, **settings)
+"""
+
+
 @pytest.mark.full
 def test_numpy_is_equivalent_to_numpy_with_other_masks(checkout, clean_environment):
     folder, edit = checkout
     # Torch's place is taken by NumPy with the masks of other seeds.
     shutil.rmtree(folder / "torch_impl")
     shutil.copytree(folder / "numpy_impl", folder / "torch_impl")
-    for file in ("network", "cost", "gradients", "training"):
-        text = (folder / f"torch_impl/{file}.py").read_text().replace("numpy_impl", "torch_impl")
-        (folder / f"torch_impl/{file}.py").write_text(text)
-    edit("torch_impl/network.py", "np.random.default_rng(seed)", "np.random.default_rng(seed + 1000)")
+    (folder / "torch_impl/course.py").unlink()
+    (folder / "torch_impl/__init__.py").write_text("")
+    edit("shared/adapters/torch.py", "adapter=TorchAdapter", "adapter=Other")
+    edit("shared/adapters/torch.py", "\n\nIMPLEMENTATION =", f"\n\n{OTHER}\n\nIMPLEMENTATION =")
     flags = ("--implementations", "numpy", "torch", "--init-seeds", "1-40", "--seeds", "1-40")
     done, asked, results = study(folder, clean_environment, *flags)
     assert (done.returncode, results["verdict"]) == (0, "match"), asked
