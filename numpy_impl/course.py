@@ -6,22 +6,23 @@ Source: deeplearning.ai, "Improving Deep Neural Networks", week 1, programming a
 
 import numpy as np
 
-from numpy_impl.cost import compute_cost, compute_cost_with_regularization
-from numpy_impl.gradients import (
+from shared.data import load_dataset
+
+from .cost import compute_cost, compute_cost_with_regularization
+from .gradients import (
     backward_propagation,
     backward_propagation_with_dropout,
     backward_propagation_with_regularization,
 )
-from numpy_impl.network import (
+from .network import (
     forward_propagation,
     forward_propagation_with_dropout,
     initialize_parameters,
     relu,
     sigmoid,
 )
-from numpy_impl.network import predict as _predict
-from numpy_impl.training import train_segments, update_parameters
-from shared.data import load_dataset
+from .network import predict as _predict
+from .training import update, update_parameters
 
 __all__ = [
     "sigmoid", "relu", "initialize_parameters",
@@ -81,13 +82,12 @@ def model(X, Y, learning_rate=0.3, num_iterations=30000, print_cost=True, lambd=
     """
     costs: list[float] = []
     parameters = initialize_parameters([X.shape[0], 20, 3, 1])
-    lengths = [1000] * (num_iterations // 1000) + [num_iterations % 1000]
-    for segment in train_segments(X, Y, parameters, learning_rate=learning_rate, lengths=[n for n in lengths if n],
-                                  lambd=lambd, keep_prob=keep_prob, seed=1, frozen=True):  # fmt: skip
-        if print_cost and len(costs) % 10 == 0:
-            print(f"Cost after iteration {1000 * len(costs)}: {segment.costs[0]}")
-        costs.append(segment.costs[0])
-        parameters = segment.parameters
+    for i in range(num_iterations):
+        parameters, cost = update(parameters, X, Y, learning_rate, lambd, keep_prob)
+        if print_cost and i % 10000 == 0:
+            print(f"Cost after iteration {i}: {cost}")
+        if i % 1000 == 0:
+            costs.append(cost)
     if print_cost:
         import matplotlib.pyplot as plt
 
