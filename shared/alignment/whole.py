@@ -135,7 +135,14 @@ def random_whole_problem(rng: np.random.Generator, dtype: str) -> WholeProblem:
     lambd = float(min(10 ** rng.uniform(-3, 1), examples / rate))
     scale = float(rng.choice([1.0, 1.0, 10 ** rng.uniform(-3, 2), 0.0]))
     hyper = Hyperparameters(
-        rate, iterations, lambd, float(rng.uniform(0.3, 0.98)), hidden, dtype, int(rng.integers(1000)), int(rng.integers(1000))
+        rate,
+        iterations,
+        lambd,
+        float(rng.uniform(0.3, 0.98)),
+        hidden,
+        dtype,
+        int(rng.integers(1000)),
+        int(rng.integers(1000)),
     )
     return WholeProblem(kind, int(rng.integers(1, 11)), examples, variant, hyper, scale, int(rng.integers(1000)))
 
