@@ -112,11 +112,10 @@ def repeated(kept: int, of: int, keep_prob: float) -> float:
     """
     if not of:
         return 1.0
-    log_average = (
-        special.betaln(kept + 1, of - kept + 1)
-        + np.log(special.betaincc(kept + 1, of - kept + 1, keep_prob))
-        - np.log1p(-keep_prob)
-    )
+    larger = special.betaincc(kept + 1, of - kept + 1, keep_prob)
+    if larger == 0:  # far fewer than keep_prob of them
+        return 1.0
+    log_average = special.betaln(kept + 1, of - kept + 1) + np.log(larger) - np.log1p(-keep_prob)
     log_likelihood = special.xlogy(kept, keep_prob) + special.xlog1py(of - kept, -keep_prob)
     return float(np.exp(min(0.0, log_likelihood - log_average)))
 

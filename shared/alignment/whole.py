@@ -6,7 +6,7 @@ line and run again alone.
 
 import importlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from shared.config import IMPLEMENTATIONS, VARIANTS, Hyperparameters
 from shared.contract import segment_lengths
 from shared.parameters import initialize_parameters
 from shared.records import save_arrays
+
+WORK = 5e7
+"""Units times examples times updates of a random problem, about at most: the large ones are trained for 300 updates."""
 
 PREDICTED_EXAMPLES = 20
 """Examples beside the training data whose classes are predicted."""
@@ -130,6 +133,7 @@ def random_whole_problem(rng: np.random.Generator, dtype: str) -> WholeProblem:
     hidden = int(10 ** rng.uniform(0, 2)), int(10 ** rng.uniform(0, 1.5))
     examples = int(2 ** rng.uniform(1, 11))
     iterations = int(10 ** rng.uniform(np.log10(300), np.log10(3000)))
+    iterations = max(300, min(iterations, int(WORK / (sum(hidden) * examples))))
     rate = float(10 ** rng.uniform(-3, 0))
     # Beyond this the decay alone makes training diverge, which is no false alarm.
     lambd = float(min(10 ** rng.uniform(-3, 1), examples / rate))
@@ -166,12 +170,31 @@ def verified(problem: WholeProblem, implementation: str, folder: Path) -> dict[s
                       lambda updates: None)  # fmt: skip
 
 
-def alarms(problem: WholeProblem, implementation: str) -> Iterator[dict]:
-    """The comparisons of the problem that did not pass."""
-    with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
-        for check in verified(problem, implementation, Path(folder))["checks"]:
-            if check["status"] != "passed":
-                yield check
+def whole_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> dict:
+    """Train and verify random whole problems with a correct implementation.
+
+    Returns the number of comparisons, how many of them say little, the alarms in words, each with its problem, and the
+    largest share of the allowed difference that one used.
+    """
+    checks: list[dict] = []
+    alarms: list[str] = []
+    alarmed = 0
+    for number in range(problems):
+        problem = random_whole_problem(np.random.default_rng([seed, number, int(dtype == "float32")]), dtype)
+        with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
+            made = verified(problem, implementation, Path(folder))["checks"]
+        bad = [check for check in made if check["status"] != "passed"]
+        alarmed += bool(bad)
+        alarms += [f"{c['stage']}, {c['scope']}, {c['tensor']}: {c['reason']}; {problem}" for c in bad]
+        checks += made
+        report()
+    return {
+        "compared": len(checks),
+        "uninformative": sum(check["status"] == "passed" and bool(check["reason"]) for check in checks),
+        "problems_with_alarms": alarmed,
+        "alarms": alarms,
+        "budget_used": max(check["budget_used"] or 0 for check in checks if check["status"] == "passed"),
+    }
 
 
 def _module(implementation: str, name: str):
