@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from numpy_impl.gradients import cost_and_gradients
@@ -123,7 +124,8 @@ def make_run(make_problem, tmp_path):
         X, Y, parameters = make_problem((3, 6, 4, 1), m=40, dtype=dtype)
         problem = Problem(X, Y, 0.5, 0.0, KEEP_PROB)
         frozen = [np.random.default_rng(2).random((n, 40)) < KEEP_PROB for n in (6, 4)]
-        network, Zs = Network(parameters, KEEP_PROB), []
+        network = Network(parameters, KEEP_PROB)
+        Zs: list[tuple[NDArray, NDArray]] = []
 
         def segments():
             for length in LENGTHS:

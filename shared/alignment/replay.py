@@ -86,7 +86,7 @@ def shaken_costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Probl
     losses += nudge(size) - size
     costs = np.add.accumulate(losses, axis=-1)[..., 0, -1] / problem.X.shape[-1]
     if problem.lambd:
-        squares = 0
+        squares = np.zeros(Z3.shape[:-2], Z3.dtype)
         for name in ("W1", "W2", "W3"):
             W = np.stack([parameters[name] for parameters in before])
             squares = squares + np.add.accumulate(np.square(W).reshape(*W.shape[:-2], -1), axis=-1)[..., -1]
@@ -166,7 +166,8 @@ def _rounded(problem: Problem, nudged: int, nudge: Nudge) -> Problem:
     rate = np.full((1, 1, 1), problem.learning_rate, problem.X.dtype)
     given = {"X": problem.X[np.newaxis], "Y": problem.Y[np.newaxis], "learning_rate": rate}
     moved = nudge.replicates(replicate(given, 1 + nudged))
-    return replace(problem, **moved)
+    X, Y, learning_rate = moved.values()
+    return replace(problem, X=X, Y=Y, learning_rate=learning_rate)  # type: ignore[arg-type]
 
 
 def _costs(Z3s: list[NDArray], before: list[Parameters], problem: Problem, nudge: Nudge) -> NDArray:
