@@ -137,6 +137,10 @@ def test_the_replicates_of_one_seed_are_the_same_and_of_another_are_others(make_
 # Doubt
 
 
+def verified(problem, record):
+    return repeat_in_segments(problem, record, PLACE)
+
+
 @pytest.fixture
 def asked(monkeypatch):
     """(segments, replicates) of every call of `repeat`."""
@@ -154,7 +158,7 @@ def asked(monkeypatch):
 def run(make_problem, record_of):
     """A function that records a run; `change(costs)` alters them. Returns problem and record."""
 
-    def make(change=lambda costs: None, rate=1.0):
+    def make(change=lambda costs: None, rate=1.0) -> tuple[Problem, RunRecord]:
         X, Y, parameters = make_problem((3, 6, 4, 1), m=40)
         problem = Problem(X, Y, 0.3, 0.0, 1.0)
         record = record_of(parameters, legal_run(problem, parameters, 0, rate))
@@ -167,12 +171,12 @@ def run(make_problem, record_of):
 
 
 def test_a_run_that_agrees_is_repeated_once(run, asked):
-    assert all(check.status == "passed" for check in repeat_in_segments(*run(), PLACE).checks)
+    assert all(check.status == "passed" for check in verified(*run()).checks)
     assert sum(lanes for _, lanes in asked) == SEGMENT_NUDGED
 
 
 def test_a_segment_that_is_off_from_its_first_updates_gets_no_replicates(run, asked):
-    result = repeat_in_segments(*run(rate=1 + 1e-6), PLACE)
+    result = verified(*run(rate=1 + 1e-6))
     assert {check.scope for check in result.checks if check.status == "failed"} == {"updates 0 to 149", "updates 150 to 299"}
     assert asked == [(2, SEGMENT_NUDGED)]
 
@@ -181,7 +185,7 @@ def test_segments_in_doubt_are_repeated_together_with_more_and_more_replicates(r
     def change(costs):
         costs[[20, 170]] *= 1 + 1e-6
 
-    result = repeat_in_segments(*run(change), PLACE)
+    result = verified(*run(change))
     assert len({check.scope for check in result.checks if check.status == "failed"}) == 2
     assert asked == [(2, nudged) for nudged in (SEGMENT_NUDGED, *DOUBT_NUDGED)]
 
