@@ -33,7 +33,6 @@ def long(**settings):
 
 QUICK = {
     "torch-five examples, frozen": WholeProblem("counted", 2, 5, "frozen-dropout", short()),
-    "torch-wide and saturated": WholeProblem("clusters", 2, 60, "none", short(hidden=(64, 7), learning_rate=1.0), 3.0),
     "numpy-dropout": WholeProblem("moons", 3, 40, "dropout", short(hidden=(21, 4), keep_prob=0.797)),
 }
 """By implementation and what is special about them."""
@@ -50,6 +49,7 @@ FULL = {
     # One of each kind, variant and size.
     "torch-two examples": WholeProblem("gaussian", 4, 2, "l2", short(num_iterations=900)),
     "torch-one unit": WholeProblem("duplicated", 1, 40, "l2-dropout", short(hidden=(1, 1), num_iterations=900)),
+    "torch-wide and saturated": WholeProblem("clusters", 2, 60, "none", short(hidden=(64, 7), learning_rate=1.0), 3.0),
     "torch-hundred units": WholeProblem("circles", 5, 100, "dropout", short(hidden=(100, 30))),
     "torch-many examples": WholeProblem("diagonal", 10, 2048, "none", short()),
     "torch-badly scaled": WholeProblem("gaussian", 6, 60, "dropout", short(num_iterations=900), 0.0),

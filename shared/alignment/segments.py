@@ -27,6 +27,7 @@ EARLY = 8
 """A cost that is off by so many times what is allowed, within so many updates, is never cleared by more replicates.
 
 What they can find is a unit that crosses its kink an update earlier. It moves no cost before, and little soon after.
+The last and largest number of replicates is for segments that are not so far off, at whatever update.
 """
 
 BATCH_BYTES = 2**19
@@ -131,9 +132,11 @@ def _doubt(problem: Problem, record: RunRecord, repeated: dict[int, Repeated], d
     for first in range(0, len(in_doubt), BAD_SEGMENTS):
         group = in_doubt[first : first + BAD_SEGMENTS]
         for seed, nudged in enumerate(doubt, start=1):
-            _widen(problem, record, {s: repeated[s] for s in group}, nudged, seed)
-            group = [s for s in group if _used(record, s, repeated[s]) > 1]
-        if len(group) == BAD_SEGMENTS:
+            most = np.inf if seed < len(doubt) else HOPELESS
+            again = {s: repeated[s] for s in group if 1 < used[s] <= most}
+            _widen(problem, record, again, nudged, seed)
+            used |= {s: _used(record, s, segment) for s, segment in again.items()}
+        if sum(used[s] > 1 for s in group) == BAD_SEGMENTS:
             break
 
 
