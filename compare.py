@@ -82,6 +82,9 @@ def _limits_parser() -> flags.Parser:
     parser.set_defaults(command=run_limits)
     parser.add_argument("--problems", type=flags.integer, default=200, metavar="N",
                         help="random problems per implementation and dtype (default: 200)")  # fmt: skip
+    parser.add_argument("--whole-problems", type=flags.integer, default=10, metavar="N",
+                        help="random problems that are trained for 300 to 3,000 iterations and verified as a whole, "
+                             "per implementation and dtype (default: 10)")  # fmt: skip
     flags.add_implementations(parser)
     flags.add_output(parser, "limits.json")
     return parser
@@ -301,6 +304,8 @@ def run_limits(options: argparse.Namespace) -> int:
     implementations = flags.implementations(options)
     if not 1 <= options.problems <= 100_000:
         raise UsageError(f"--problems: expected a number from 1 to 100,000, got {options.problems}")
+    if not 0 <= options.whole_problems <= 100_000:
+        raise UsageError(f"--whole-problems: expected a number from 0 to 100,000, got {options.whole_problems}")
     jobs = flags.jobs(options)
 
     from shared.comparison import measure_limits
@@ -311,13 +316,15 @@ def run_limits(options: argparse.Namespace) -> int:
 
     path = options.out / "limits.json"
     prepare(path)
-    with LimitsProgress(implementations, options.problems, Console(stderr=True)) as progress:
-        limits = measure_limits(implementations, options.problems, jobs, progress)
+    problems, whole = options.problems, options.whole_problems
+    with LimitsProgress(implementations, problems + whole, Console(stderr=True)) as progress:
+        limits = measure_limits(implementations, problems, whole, jobs, progress)
     write_json(limits, path)
     show_limits(limits, Console())
     if limits["incomplete"]:
         return EXIT["incomplete"]
-    return EXIT["mismatch" if any(entry["alarms"] for entry in limits["false_alarms"]) else "match"]
+    entries = limits["false_alarms"] + limits["whole_problems"]
+    return EXIT["mismatch" if any(entry["alarms"] for entry in entries) else "match"]
 
 
 def run_optimizers(options: argparse.Namespace) -> int:

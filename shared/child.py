@@ -136,6 +136,14 @@ def count_alarms(task: dict, send: Send) -> None:
     send("counted", **found)
 
 
+def count_whole_alarms(task: dict, send: Send) -> None:
+    """The same on whole problems, trained and verified (see shared/alignment/whole.py)."""
+    from shared.alignment.whole import whole_alarms
+
+    found = whole_alarms(task["implementation"], task["problems"], task["dtype"], lambda: send("progress"))
+    send("counted", **found)
+
+
 def find_limits(task: dict, send: Send) -> None:
     """The detection limits in one dtype."""
     from shared.alignment.limits import summary
@@ -213,6 +221,7 @@ TASKS = {
     "verify": verify,
     "bisect": bisect,
     "alarms": count_alarms,
+    "whole alarms": count_whole_alarms,
     "limits": find_limits,
     "optimizers": train_optimizers,
 }

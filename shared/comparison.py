@@ -171,13 +171,21 @@ def _keep_reproduction(folder: Path, failure: dict, out: Path | None) -> dict:
 
 
 def measure_limits(
-    implementations: list[str], problems: int, jobs: int, listen: Listener = lambda task, message: None
+    implementations: list[str],
+    problems: int,
+    whole_problems: int,
+    jobs: int,
+    listen: Listener = lambda task, message: None,
 ) -> dict:
-    """The content of limits.json: false alarms on random problems, and detection limits on the built-in data."""
+    """The content of limits.json: false alarms on random problems, and detection limits on the built-in data.
+
+    problems: single steps, whole_problems: whole runs, per implementation and dtype.
+    """
     limits: dict = {
         "schema": SCHEMA,
         "environment": describe(THREADS),
         "false_alarms": [],
+        "whole_problems": [],
         "detection": [],
         "incomplete": [],
     }
@@ -191,6 +199,9 @@ def measure_limits(
             workers.submit(base | {"task": "limits"})
             for implementation in implementations:
                 workers.submit(base | {"task": "alarms", "implementation": implementation, "problems": problems})
+                if whole_problems:
+                    task = {"task": "whole alarms", "implementation": implementation, "problems": whole_problems}
+                    workers.submit(base | task)
         for task, message in workers.events():
             listen(task, message)
             content = {key: value for key, value in message.items() if key != "event"}
@@ -198,12 +209,12 @@ def measure_limits(
             if message["event"] == "found":
                 limits["detection"].append(content)
             elif message["event"] == "counted":
-                limits["false_alarms"].append(what | content)
+                limits["whole_problems" if task["task"] == "whole alarms" else "false_alarms"].append(what | content)
             elif message["event"] in ("missing", "crashed"):
                 task["reason"] = message["reason"]
             elif message["event"] == "ended" and message["reason"]:
                 limits["incomplete"].append(what | {"reason": task.get("reason", message["reason"])})
-    for entries in (limits["false_alarms"], limits["detection"]):
+    for entries in (limits["false_alarms"], limits["whole_problems"], limits["detection"]):
         entries.sort(key=lambda entry: (entry["dtype"] == "float32", entry.get("implementation", "")))
     return limits
 

@@ -40,8 +40,12 @@ class RunRecord:
     def masks(self, iterations: NDArray | slice, layer: int) -> NDArray:
         """The masks D1 (n, h1, m) or D2 (n, h2, m), bool, of the given iterations."""
         shape = json.loads((self.folder / f"D{layer}.json").read_text())
-        bits = np.load(self.folder / f"D{layer}.npy", mmap_mode="r")[iterations]
+        bits = self.mask_bits(iterations, layer)
         return np.unpackbits(bits, axis=-1, count=shape[0] * shape[1]).reshape(-1, *shape).view(bool)
+
+    def mask_bits(self, iterations: NDArray | slice, layer: int) -> NDArray:
+        """The same masks as they are kept: eight units of examples to a byte (n, bytes)."""
+        return np.load(self.folder / f"D{layer}.npy", mmap_mode="r")[iterations]
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:

@@ -195,7 +195,7 @@ def _run_here(folder, flags, environment) -> Outcome:
         try:
             code = compare.main()
         except SystemExit as end:  # --help
-            code = end.code
+            code = int(end.code or 0)
         finally:
             for name, handler in handlers.items():
                 signal.signal(name, handler)
@@ -211,7 +211,8 @@ def everything(once, clean_environment):
         (folder / "ended.json").write_text(json.dumps([done.code, done.stdout, done.stderr]))
 
     folder = once("everything", make)
-    return Outcome(*json.loads((folder / "ended.json").read_text()), folder / "out")
+    code, stdout, stderr = json.loads((folder / "ended.json").read_text())
+    return Outcome(code, stdout, stderr, folder / "out")
 
 
 @pytest.fixture

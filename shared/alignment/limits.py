@@ -17,10 +17,11 @@ from shared.alignment.checks import FACTOR, Check, judge
 from shared.alignment.floor import spread
 from shared.alignment.problem import Problem
 from shared.alignment.recording import single_step
+from shared.alignment.segments import repeat_segments
 from shared.alignment.stages import judge_tensor, single_step_checks
 from shared.alignment.states import STATES, make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF, reference_tensors, tensors_of, with_decay
-from shared.alignment.trajectory import cost_floor, repeat_in_segments, repeat_segments
+from shared.alignment.trajectory import cost_floor, repeat_in_segments
 from shared.parameters import Parameters, initialize_parameters
 from shared.records import RunRecord, write_record
 

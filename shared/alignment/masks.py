@@ -12,7 +12,6 @@ from scipy import special  # scipy.stats would take longer to import than many a
 
 from shared.alignment.checks import Check
 from shared.parameters import Parameters
-from shared.records import RunRecord
 
 FALSE_ALARM = 1e-9
 """Probability that one test fails for correct masks; a default run makes about a hundred."""
@@ -65,49 +64,6 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, place:
         deviate = abs(float(special.ndtri(max(probability, 1e-300) / 2)))
         yield Check(**place, stage="forward", scope="masks", tensor=test, iteration=0, difference=deviate,
                     allowed=LIMIT, status="passed" if passed else "failed", reason=reason)  # fmt: skip
-
-
-RUN_TESTS = ("D1 of the run", "D2 of the run")
-PAIRS = 100
-"""Pairs of iterations that are looked at in each segment of a run."""
-
-
-def run_mask_checks(record: RunRecord, keep_prob: float, frozen: bool, place: dict) -> Iterator[Check]:
-    """The masks of the run itself: drawn anew at every iteration and in every segment, or the same throughout.
-
-    Of the units that one mask keeps and that are on, another one keeps keep_prob where it is independent of it, fewer where
-    units go off, and all where it is the same. Neighbours are looked at, and the same place in neighbouring segments.
-    """
-    for layer, test in enumerate(RUN_TESTS, start=1):
-        worst = 0.0
-        reason = ""
-        for first, second, where in _pairs(record, across=not frozen):
-            before, after = record.masks(first, layer), record.masks(second, layer)
-            kept, of = int(np.sum(after & before)), int(np.sum(before))
-            if not of:
-                continue
-            # Frozen: apart from units that go off, all. Fresh: not more than chance lets through.
-            likely = float(special.bdtrc(kept - 1, of, keep_prob))
-            bad = kept / of < 1 - (1 - keep_prob) / 4 if frozen else likely < FALSE_ALARM
-            worst = max(worst, abs(float(special.ndtri(max(min(likely, 0.5), 1e-300)))) if not frozen else 0.0)
-            if bad and not reason:
-                what = "are drawn anew" if frozen else "repeat themselves"
-                reason = f"the masks {what} {where}: of the units kept before, {kept / of:.1%} are kept again"
-        yield Check(**place, stage="forward", scope="masks", tensor=test, iteration=0, difference=worst, allowed=LIMIT,
-                    status="failed" if reason else "passed", reason=reason)  # fmt: skip
-
-
-def _pairs(record: RunRecord, across: bool) -> Iterator[tuple[NDArray, NDArray, str]]:
-    """Iterations, those they are held against, and where. From segment to segment units go off: across is for fresh."""
-    starts, lengths = record.starts, record.lengths
-    for s, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-        offsets = np.unique(np.linspace(0, length - 1, min(length, PAIRS)).astype(int))
-        last = start + length - 1
-        inside = start + offsets[offsets < length - 1]
-        if len(inside):
-            yield inside, inside + 1, f"within the updates {start} to {last}"
-        if across and s and lengths[s - 1] == length:
-            yield starts[s - 1] + offsets, start + offsets, f"from the segment before in the updates {start} to {last}"
 
 
 def chance(kept: NDArray | int, of: int, probability: float) -> float:

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from shared.alignment.checks import Check, judge
+from shared.alignment.costs import cost_floor
 from shared.alignment.floor import spread
 from shared.alignment.problem import Problem
-from shared.alignment.trajectory import DOUBT_NUDGED, SegmentResult, cost_floor, repeat_check, repeat_segments
+from shared.alignment.segments import DOUBT_NUDGED, repeat_segments
+from shared.alignment.trajectory import SegmentResult, repeat_check
 from shared.parameters import PARAMETER_NAMES
 from shared.records import RunRecord
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from shared.alignment.masks import RUN_TESTS, mask_tests
+from shared.alignment.masks import mask_tests
+from shared.alignment.run_masks import RUN_TESTS
 from shared.alignment.states import STATES
 from shared.alignment.tensors import STAGE_OF, tensors_of
 from shared.config import Variant

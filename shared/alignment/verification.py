@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.checks import Check, rank
-from shared.alignment.masks import mask_checks, run_mask_checks
+from shared.alignment.masks import mask_checks
 from shared.alignment.own_training import own_training_check
 from shared.alignment.problem import Problem
 from shared.alignment.reproduction import step_evidence, write_reproduction
+from shared.alignment.run_masks import fresh_mask_checks, frozen_mask_checks
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.tensors import STAGE_OF
@@ -60,9 +61,12 @@ def verify_run(
         D1, D2 = (masks.masks(slice(None), layer) for layer in (1, 2))
         kept = {"D1": float(D1.mean()), "D2": float(D2.mean())}
         checks += mask_checks(D1, D2, problem.keep_prob, variant.frozen, place)
-        checks += run_mask_checks(record, problem.keep_prob, variant.frozen, place)
 
-    segments = repeat_in_segments(problem, record, place, report)
+    segments = repeat_in_segments(problem, record, place, report, frozen=variant.frozen)
+    if variant.frozen:
+        checks += frozen_mask_checks(record, segments.dropped, place)
+    elif variant.dropout:
+        checks += fresh_mask_checks(record, problem.keep_prob, place)
     checks += [own_training_check(problem, record, folder, segments, place), *segments.checks]
     if variant.dropout:
         costs, ends = free_run(problem, parameters, last, record, report)

@@ -91,7 +91,9 @@ def check_step(session: Session) -> Found:
         of_train = frozenset(name for name in compared if " after update " in name or name.startswith("decay of"))
         if failed <= of_train:  # `trace` is right, so its tensors say nothing of what `train` does
             compared = of_train
-        found.diagnoses = diagnose(Evidence(problem, evidence, masks, None, compared), checks, session.implementation)
+        found.diagnoses = diagnose(
+            Evidence(problem, evidence, masks, None, compared, session.variant.frozen), checks, session.implementation
+        )
     return found
 
 

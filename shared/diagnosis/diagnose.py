@@ -104,7 +104,7 @@ def _of_masks(evidence: Evidence, implementation: str) -> list[dict]:
     found = [
         _named((mistake,), None, implementation)
         for mistake in CATALOGUE
-        if mistake.masks and mistake.masks(D1, D2, keep_prob)
+        if mistake.masks and not (evidence.frozen and mistake.of_fresh) and mistake.masks(D1, D2, keep_prob)
     ]
     shares = []
     for name, D in (("D1", D1), ("D2", D2)):

@@ -25,6 +25,7 @@ class Evidence:
 
     states: name -> the parameters a step started from, and the port's tensors of it. masks: D1 (n, h1, m), D2 (n, h2, m).
     predictions: part -> X, the parameters, and the port's classes. compared: tensors that are held against the reference.
+    frozen: whether the masks must be the same at every iteration.
     """
 
     problem: Problem
@@ -32,6 +33,7 @@ class Evidence:
     masks: tuple[NDArray, NDArray] | None = None
     predictions: Mapping[str, tuple[NDArray, Parameters, NDArray]] | None = None
     compared: frozenset[str] | None = None
+    frozen: bool = False
 
     @cached_property
     def allowed(self) -> dict[str, dict[str, float]]:

@@ -31,7 +31,8 @@ class Mistake:
     effects: what it makes of the reference's step, in each form it comes in; it must reproduce the port's tensors.
     random_effects: the same where it draws numbers: it can be recognized, not reproduced.
     initial(parameters): recognizes it in the initial parameters. masks(D1, D2, keep_prob): in the masks (n, h, m) of n
-    iterations. stage: where it first shows. torch, keras, jax: how to write it right. source: where it is documented.
+    iterations. of_fresh: a mistake only where the masks must be drawn anew. stage: where it first shows. torch, keras, jax:
+    how to write it right. source: where it is documented.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Mistake:
     random_effects: tuple[Effect, ...] = ()
     initial: Callable[[Parameters], bool] | None = None
     masks: Callable[[NDArray, NDArray, float], bool] | None = None
+    of_fresh: bool = False
     jax: str = ""
 
     def remedy(self, implementation: str) -> str:

@@ -39,5 +39,5 @@ def diagnose_run(
         part: (X, record.final_parameters, np.load(folder / f"predictions_{part}.npy")) for part, X in inputs.items()
     }
     place = {"variant": variant.name, "implementation": implementation}
-    evidence = Evidence(problem, states, masks, predictions)
+    evidence = Evidence(problem, states, masks, predictions, frozen=variant.frozen)
     return [place | entry for entry in diagnose(evidence, checks, implementation)]

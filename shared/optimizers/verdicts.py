@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.checks import judge
-from shared.alignment.trajectory import BLIND
+from shared.alignment.costs import BLIND
 from shared.optimizers.rows import DIFFERS, EQUAL, REMEDIES, Row
 from shared.optimizers.settings import UPDATES
 from shared.parameters import PARAMETER_NAMES

@@ -20,7 +20,9 @@ def show_limits(limits: dict, console: Console) -> None:
         )
         table.add_row(*map(str, row))
     console.print(table)
-    for entry in limits["false_alarms"]:
+    if limits["whole_problems"]:
+        console.print(_whole_problems(limits["whole_problems"]))
+    for entry in limits["false_alarms"] + limits["whole_problems"]:
         for alarm in entry["alarms"]:
             console.print(Text(f"{entry['implementation']}, {entry['dtype']}: {alarm}", "red"))
 
@@ -41,6 +43,16 @@ def show_limits(limits: dict, console: Console) -> None:
     for entry in limits["incomplete"]:
         what = ", ".join(str(value) for key, value in entry.items() if key != "reason")
         console.print(Text(f"not measured: {what}: {entry['reason']}", "yellow"))
+
+
+def _whole_problems(entries: list[dict]) -> Table:
+    """Whole runs, verified as the main command does it."""
+    headings = "whole problems", "dtype", "problems", "compared", "uninformative", "with a false alarm"
+    table = _table(*headings, "largest share of what is allowed")
+    for entry in entries:
+        row = entry["implementation"], entry["dtype"], entry["problems"], f"{entry['compared']:,}", entry["uninformative"]
+        table.add_row(*map(str, row), str(entry["problems_with_alarms"]), f"{entry['budget_used']:.2f}")
+    return table
 
 
 def _table(*headings: str) -> Table:

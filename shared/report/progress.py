@@ -30,7 +30,7 @@ class CheckProgress:
 
 
 class LimitsProgress:
-    """Progress of `compare.py limits`: a line for all problems and faults."""
+    """Progress of `compare.py limits`: a line for all problems (single steps and whole ones together) and faults."""
 
     def __init__(self, implementations: list[str], problems: int, console: Console):
         columns = (TextColumn("measuring"), BarColumn(bar_width=40), TimeRemainingColumn(compact=True))

@@ -166,6 +166,7 @@ MISTAKES = (
         keras="keras.layers.Dropout(..., seed=...), and no seed in the loop",
         source='course, "Regularization", section 3: np.random.seed(1) in forward_propagation_with_dropout',
         masks=never_change,
+        of_fresh=True,
         plants=(
             Plant("torch", "dropout", (
                 ("network.py", "Z1 = self.linear1(X)", "torch.manual_seed(1)\n        Z1 = self.linear1(X)"),

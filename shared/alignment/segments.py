@@ -1,0 +1,168 @@
+"""Segments of a run, repeated together by the reference: first all of them, then those in doubt with more replicates."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.alignment.checks import allowance, judge
+from shared.alignment.costs import cost_floor
+from shared.alignment.floor import spread
+from shared.alignment.problem import Problem
+from shared.alignment.replay import Watch, mask_reader, repeat
+from shared.alignment.run_masks import Dropped, Layers
+from shared.parameters import PARAMETER_NAMES, Parameters
+from shared.records import RunRecord
+
+SEGMENT_NUDGED = 2
+DOUBT_NUDGED = (6, 56, 190)
+"""Nudged replicates beside the reference: per segment, and further ones for a segment in doubt."""
+
+BAD_SEGMENTS = 3
+"""So many segments in doubt are repeated together, the least bad first; where none of them is cleared, doubt ends."""
+
+HOPELESS = 1e3
+EARLY = 8
+"""A cost that is off by so many times what is allowed, within so many updates, is never cleared by more replicates.
+
+What they can find is a unit that crosses its kink an update earlier. It moves no cost before, and little soon after.
+The last and largest number of replicates is for segments that are not so far off, at whatever update.
+"""
+
+BATCH_BYTES = 2**19
+"""Segments are repeated together, as many as keep one activation of all replicates within the processor's cache."""
+
+DOUBT_BYTES = 2**25
+"""The same for segments in doubt: they may leave the cache, not the memory."""
+
+
+@dataclass
+class Repeated:
+    """A segment as the reference repeats it, and how far its replicates are from that: more of them may come later.
+
+    costs, cost_floors (length,); ends: the parameters after the last update, and the largest distance in each.
+    """
+
+    costs: NDArray
+    cost_floors: NDArray
+    ends: Parameters
+    end_floors: dict[str, float]
+
+    def widen(self, other: "Repeated") -> None:
+        """Take the floors of further replicates of the same segment in."""
+        self.cost_floors = np.maximum(self.cost_floors, other.cost_floors)
+        self.end_floors = {name: max(floor, other.end_floors[name]) for name, floor in self.end_floors.items()}
+
+    def compared(self, record: RunRecord, s: int) -> Iterator[tuple[str, NDArray, NDArray, NDArray | float]]:
+        """Tensor, the port's, the reference's and its floor: the costs of segment s, and the parameters at its end."""
+        during = slice(record.starts[s], record.starts[s] + record.lengths[s])
+        yield "cost", record.costs[during], self.costs, self.cost_floors
+        for name in PARAMETER_NAMES:
+            yield name, record.snapshots[name][s + 1], self.ends[name], self.end_floors[name]
+
+
+def repeat_all(
+    problem: Problem,
+    record: RunRecord,
+    report: Callable[[int], None],
+    doubt: tuple[int, ...],
+    frozen: bool,
+) -> tuple[dict[int, Repeated], dict[int, tuple[Layers, Layers]]]:
+    """Every segment of the run; and, of a run with frozen masks, the units proven dropped in each (see `Dropped`).
+
+    doubt: further replicates for segments that do not agree.
+    """
+    lengths = np.array(record.lengths)
+    repeated: dict[int, Repeated] = {}
+    dropped: dict[int, tuple[Layers, Layers]] = {}
+    batch = _together(problem, record, 1 + SEGMENT_NUDGED, BATCH_BYTES)
+    for length in sorted(set(record.lengths), reverse=True):
+        segments = np.flatnonzero(lengths == length)
+        for chosen in np.array_split(segments, -(-len(segments) // batch)):
+            watch = Dropped() if frozen else None
+            repeated |= _repeat(problem, record, chosen, SEGMENT_NUDGED, 0, watch)
+            if watch:
+                dropped |= dict(zip(chosen, watch.segments(), strict=True))
+            report(int(length) * len(chosen))
+    _doubt(problem, record, repeated, doubt)
+    return repeated, dropped
+
+
+def repeat_segments(
+    problem: Problem, record: RunRecord, chosen: NDArray, nudged: int, seed: int = 0, watch: Watch | None = None
+) -> tuple[NDArray, Parameters]:
+    """Repeat segments of one length together: costs (length, 1 + nudged, S) and parameters (1 + nudged, S, ...)."""
+    start = {name: record.snapshots[name][chosen] for name in PARAMETER_NAMES}
+    length = record.lengths[chosen[0]]
+    masks = mask_reader(record, np.array(record.starts)[chosen], length, problem.X.dtype) if problem.keep_prob < 1 else None
+    return repeat(problem, start, length, masks, nudged, seed=seed, watch=watch)
+
+
+def _repeat(
+    problem: Problem, record: RunRecord, chosen: NDArray, nudged: int, seed: int, watch: Watch | None = None
+) -> dict[int, Repeated]:
+    costs, ends = repeat_segments(problem, record, chosen, nudged, seed, watch)
+    return {
+        s: Repeated(
+            costs[:, 0, i],
+            cost_floor(costs[:, :, i]),
+            {name: value[0, i] for name, value in ends.items()},
+            {name: float(spread(value[:, i]).max()) for name, value in ends.items()},
+        )
+        for i, s in enumerate(chosen)
+    }
+
+
+def _together(problem: Problem, record: RunRecord, lanes: int, size: int) -> int:
+    """How many segments of so many lanes keep one activation within so many bytes; at least one."""
+    units = max(record.snapshots[name][0].size for name in ("b1", "b2"))
+    return max(1, size // (units * problem.X.shape[-1] * problem.X.itemsize * lanes))
+
+
+def _doubt(problem: Problem, record: RunRecord, repeated: dict[int, Repeated], doubt: tuple[int, ...]) -> None:
+    """Repeat the segments that do not agree with more replicates, the least bad first, as long as that clears any.
+
+    A unit that crosses its kink one update earlier is rounding too, but rare: two replicates can miss it.
+    """
+    used = {s: _used(record, s, segment) for s, segment in repeated.items()}
+    # What is not finite, infinitely bad, stays so whatever the floor.
+    in_doubt = [s for s, share in used.items() if 1 < share < np.inf and not _hopeless(record, s, repeated[s])]
+    in_doubt.sort(key=lambda s: used[s])
+    for first in range(0, len(in_doubt), BAD_SEGMENTS):
+        group = in_doubt[first : first + BAD_SEGMENTS]
+        for seed, nudged in enumerate(doubt, start=1):
+            most = np.inf if seed < len(doubt) else HOPELESS
+            again = {s: repeated[s] for s in group if 1 < used[s] <= most}
+            _widen(problem, record, again, nudged, seed)
+            used |= {s: _used(record, s, segment) for s, segment in again.items()}
+        if sum(used[s] > 1 for s in group) == BAD_SEGMENTS:
+            break
+
+
+def _widen(problem: Problem, record: RunRecord, segments: dict[int, Repeated], nudged: int, seed: int) -> None:
+    """Repeat the segments with so many further replicates, as many at once as memory bears."""
+    for length in sorted({record.lengths[s] for s in segments}):
+        chosen = np.array([s for s in segments if record.lengths[s] == length])
+        lanes = min(nudged, _together(problem, record, len(chosen), DOUBT_BYTES))
+        for part in range(-(-nudged // lanes)):
+            # Every part with other signs.
+            for s, more in _repeat(problem, record, chosen, lanes, 1000 * seed + part).items():
+                segments[s].widen(more)
+
+
+def _used(record: RunRecord, s: int, segment: Repeated) -> float:
+    """The largest share of what is allowed; infinite where something cannot be compared."""
+    used = 0.0
+    for _, port, reference, floor in segment.compared(record, s):
+        outcome = judge(port, reference, floor)
+        if outcome["status"] == "failed":
+            allowed = outcome.get("allowed", 0)
+            used = max(used, outcome["difference"] / allowed if allowed else np.inf)
+    return used
+
+
+def _hopeless(record: RunRecord, s: int, segment: Repeated) -> bool:
+    port = record.costs[record.starts[s] :][: min(EARLY, record.lengths[s])]
+    reference, floors = segment.costs[: len(port)], segment.cost_floors[: len(port)]
+    return bool((np.abs(port - reference) > HOPELESS * allowance(reference, floors)).any())
