@@ -84,7 +84,7 @@ WRONG = {
 }
 """Of `train` alone: another seed than the given one."""
 RATE = {
-    "numpy": ("update(parameters, X, Y, learning_rate,", "update(parameters, X, Y, learning_rate * 1.001,"),
+    "numpy": ("= update(parameters, X, Y, learning_rate,", "= update(parameters, X, Y, learning_rate * 1.001,"),
     "torch": (
         "make_optimizer(network, learning_rate, lambd, m=X",
         "make_optimizer(network, learning_rate * 1.001, lambd, m=X",
