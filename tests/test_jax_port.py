@@ -12,7 +12,7 @@ pytestmark = pytest.mark.full
 
 @pytest.mark.parametrize(
     ("dtype", "variants"),
-    [("float64", ["none", "l2", "dropout", "l2-dropout"]), ("float32", ["l2-dropout"])],
+    [("float64", ["none", "l2", "dropout", "l2-dropout"]), ("float32", ["none", "l2-dropout"])],
 )
 def test_the_port_in_jax_is_the_same_network(run_compare, dtype, variants):
     done = run_compare("check", PORT, "--iterations", 100, "--dtype", dtype, "--variants", *variants)
