@@ -21,8 +21,8 @@ from numpy_impl.course import (
     sigmoid,
     update_parameters,
 )
-from numpy_impl.network import Network, predict
-from numpy_impl.training import train
+from numpy_impl.network import predict
+from numpy_impl.training import train, update
 
 __all__ = [
     "sigmoid", "relu", "initialize_parameters",
@@ -30,5 +30,5 @@ __all__ = [
     "compute_cost", "compute_cost_with_regularization",
     "backward_propagation", "backward_propagation_with_regularization", "backward_propagation_with_dropout",
     "update_parameters", "predict", "predict_dec", "load_2D_dataset", "plot_decision_boundary", "model",
-    "Network", "train",
+    "update", "train",
 ]  # fmt: skip

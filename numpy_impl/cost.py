@@ -4,7 +4,7 @@ import numpy as np
 
 
 def compute_cost(A3, Y):
-    """Mean cross-entropy -1/m sum(Y log A3 + (1 - Y) log(1 - A3)), the course's; a scalar, or (R,) with replicates.
+    """Mean cross-entropy -1/m sum(Y log A3 + (1 - Y) log(1 - A3)), the course's; a scalar.
 
     A3, Y (1, m). A probability of exactly 0 or 1 costs nothing where it is right (0 log 0 = 0) and inf where it is wrong;
     NaN stays NaN. Where the logit is at hand, `cross_entropy` keeps the digits that rounding A3 to 1 has lost.
@@ -18,7 +18,7 @@ def compute_cost(A3, Y):
 
 def compute_cost_with_regularization(A3, Y, parameters, lambd):
     """The course's regularized cost: cross-entropy + lambd / (2 m) * (sum(W1^2) + sum(W2^2) + sum(W3^2)), no biases."""
-    return compute_cost(A3, Y) + _penalty(parameters, lambd, Y.shape[-1])
+    return compute_cost(A3, Y) + l2_penalty(parameters, lambd, Y.shape[-1])
 
 
 def cross_entropy(Z3, Y):
@@ -30,10 +30,6 @@ def cross_entropy(Z3, Y):
     return np.mean(losses, axis=(-2, -1))
 
 
-def l2_penalty(network, lambd, m):
+def l2_penalty(parameters, lambd, m):
     """lambd / (2 m) * (sum(W1^2) + sum(W2^2) + sum(W3^2)) over m examples; the biases carry no penalty."""
-    return _penalty(network.parameters, lambd, m)
-
-
-def _penalty(parameters, lambd, m):
     return lambd / (2 * m) * sum(np.sum(np.square(parameters[W]), axis=(-2, -1)) for W in ("W1", "W2", "W3"))

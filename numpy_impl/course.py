@@ -20,7 +20,7 @@ from numpy_impl.network import (
     sigmoid,
 )
 from numpy_impl.network import predict as _predict
-from numpy_impl.training import train_segments, update_parameters
+from numpy_impl.training import update, update_parameters
 from shared.data import load_dataset
 
 __all__ = [
@@ -81,13 +81,12 @@ def model(X, Y, learning_rate=0.3, num_iterations=30000, print_cost=True, lambd=
     """
     costs: list[float] = []
     parameters = initialize_parameters([X.shape[0], 20, 3, 1])
-    lengths = [1000] * (num_iterations // 1000) + [num_iterations % 1000]
-    for segment in train_segments(X, Y, parameters, learning_rate=learning_rate, lengths=[n for n in lengths if n],
-                                  lambd=lambd, keep_prob=keep_prob, seed=1, frozen=True):  # fmt: skip
-        if print_cost and len(costs) % 10 == 0:
-            print(f"Cost after iteration {1000 * len(costs)}: {segment.costs[0]}")
-        costs.append(segment.costs[0])
-        parameters = segment.parameters
+    for i in range(num_iterations):
+        parameters, cost = update(parameters, X, Y, learning_rate, lambd, keep_prob)
+        if print_cost and i % 10000 == 0:
+            print(f"Cost after iteration {i}: {cost}")
+        if i % 1000 == 0:
+            costs.append(cost)
     if print_cost:
         import matplotlib.pyplot as plt
 

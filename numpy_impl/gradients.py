@@ -1,6 +1,6 @@
 """The gradients by hand: backward propagation without, with L2, and with dropout."""
 
-from numpy_impl.cost import cross_entropy
+from numpy_impl.network import forward_propagation, forward_propagation_with_dropout
 
 
 def backward_propagation(X, Y, cache):
@@ -30,26 +30,20 @@ def decay(parameters, lambd, m):
     return {"d" + name: lambd / m * parameters[name] for name in ("W1", "W2", "W3")}
 
 
-def gradients_and_cache(network, X, Y, lambd=0, masks=None):
-    """One forward and backward pass in training mode, without its cost.
+def propagate(X, Y, parameters, lambd=0.0, keep_prob=1.0, rng=None):
+    """One forward and backward pass in training. Returns the gradients dW1 ... db3 of the whole cost, and the cache.
 
-    Returns the gradients dW1 ... db3 (with lambd / m * W in them where lambd > 0: the course adds the penalty here, a
-    framework in its optimizer) and the cache. `masks` (D1, D2) repeats a step with given masks.
+    Here, in the gradients, the course adds what the penalty does; a framework adds it in its optimizer.
     """
-    _, cache = network(X, masks)
-    if network.keep_prob == 1:
+    if keep_prob == 1:
+        _, cache = forward_propagation(X, parameters)
         gradients = backward_propagation(X, Y, cache)
     else:
-        gradients = backward_propagation_with_dropout(X, Y, cache, network.keep_prob)
+        _, cache = forward_propagation_with_dropout(X, parameters, keep_prob, rng)
+        gradients = backward_propagation_with_dropout(X, Y, cache, keep_prob)
     if lambd:
-        gradients = _add(gradients, decay(network.parameters, lambd, Y.shape[-1]))
+        gradients = _add(gradients, decay(parameters, lambd, Y.shape[-1]))
     return gradients, cache
-
-
-def cost_and_gradients(network, X, Y, lambd=0, masks=None):
-    """The same with the cross-entropy before it: what the frameworks' `cost_and_gradients` returns."""
-    gradients, cache = gradients_and_cache(network, X, Y, lambd, masks)
-    return cross_entropy(cache[-4], Y), gradients, cache
 
 
 def _backward(X, Y, A1, A2, W2, A3, W3, drop1=lambda dA1: dA1, drop2=lambda dA2: dA2):

@@ -3,7 +3,6 @@
 Messages go to the parent as JSON lines on what was standard output; whatever a framework prints goes to standard error.
 """
 
-import importlib
 import itertools
 import json
 import logging
@@ -17,17 +16,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.config import IMPLEMENTATIONS, VARIANTS, Hyperparameters
+from shared.adapters import IMPLEMENTATIONS, Adapter
+from shared.config import VARIANTS, Hyperparameters
 from shared.parameters import Parameters, initialize_parameters
 from shared.records import RunRecord, save_arrays, write_record
 
 Send = Callable[..., None]
 
+ADAPTERS = "shared.adapters"
+"""Whose warnings are passed on."""
+
 
 def train(task: dict, send: Send) -> None:
     """Train one implementation in every variant, and run its single steps; leave a record of each."""
-    package = IMPLEMENTATIONS[task["implementation"]]
-    port = {name: importlib.import_module(f"{package}.{name}") for name in ("network", "training", "trace")}
+    port = IMPLEMENTATIONS[task["implementation"]].adapter()
     for variant in task["variants"]:
         try:
             _train_variant(task, port, variant, send)
@@ -38,7 +40,7 @@ def train(task: dict, send: Send) -> None:
             send("crashed", variant=variant, reason=f"{type(error).__name__}: {error}")
 
 
-def _train_variant(task: dict, port: dict, name: str, send: Send) -> None:
+def _train_variant(task: dict, port: Adapter, name: str, send: Send) -> None:
     from shared.alignment.recording import record_run
 
     X, Y, parameters, hyper = _problem(task)
@@ -49,7 +51,7 @@ def _train_variant(task: dict, port: dict, name: str, send: Send) -> None:
         send("progress", variant=variant.name, iteration=done, cost=cost)
 
     lengths = task["lengths"][variant.name]
-    with _warnings_of(IMPLEMENTATIONS[task["implementation"]]) as notes:
+    with _warnings() as notes:
         seconds = record_run(port, X, Y, parameters, hyper, variant, lengths, _inputs(task), folder, report)
     per_iteration = np.diff(seconds, prepend=0) / lengths
     # The first segment holds what is paid once: tracing, compiling, first touches.
@@ -59,16 +61,16 @@ def _train_variant(task: dict, port: dict, name: str, send: Send) -> None:
 
 
 @contextmanager
-def _warnings_of(package: str) -> Iterator[list[str]]:
-    """What a package logs as a warning meanwhile, such as that it runs uncompiled."""
+def _warnings() -> Iterator[list[str]]:
+    """What an adapter logs as a warning meanwhile, such as that it runs uncompiled."""
     said: list[str] = []
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
-    logging.getLogger(package).addHandler(handler)
+    logging.getLogger(ADAPTERS).addHandler(handler)
     try:
         yield said
     finally:
-        logging.getLogger(package).removeHandler(handler)
+        logging.getLogger(ADAPTERS).removeHandler(handler)
 
 
 def reference(task: dict, send: Send) -> None:
@@ -110,12 +112,10 @@ def bisect(task: dict, send: Send) -> None:
     X, Y, parameters, hyper = _problem(task)
     variant = hyper.effective(VARIANTS[task["variant"]])
     before, length = task["lengths"][variant.name][: task["segment"]], task["lengths"][variant.name][task["segment"]]
-    training = importlib.import_module(f"{IMPLEMENTATIONS[task['implementation']]}.training")
+    port = IMPLEMENTATIONS[task["implementation"]].adapter()
     # The last is never reached. A port may compile runs with long segments, and is to do here what it did there.
     lengths = [*before, *[1] * length, max(task["lengths"][variant.name])]
-    run = training.train_segments(
-        X, Y, parameters, lengths=lengths, seed=hyper.seed, frozen=variant.frozen, **hyper.of(variant)
-    )
+    run = port.train_segments(X, Y, parameters, lengths=lengths, seed=hyper.seed, frozen=variant.frozen, **hyper.of(variant))
     for _ in before:
         parameters = next(run).parameters
     folder = Path(task["folder"]) / task["implementation"] / variant.name / "bisected"
@@ -162,8 +162,7 @@ def try_mistakes(task: dict, send: Send) -> None:
 
     _, Y, parameters, hyper = _problem(task)
     data = _inputs(task) | {"Y_train": Y, "Y_test": _array(task, "Y_test")}
-    package = IMPLEMENTATIONS[task["implementation"]]
-    port = {name: importlib.import_module(f"{package}.{name}") for name in ("network", "training", "trace")}
+    port = IMPLEMENTATIONS[task["implementation"]].adapter()
     correct: dict[str, dict] = {}
     for number in task["trials"]:
         trial = TRIALS[number]

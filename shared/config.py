@@ -1,13 +1,10 @@
-"""Hyperparameters, variants and implementations: their defaults, limits and help, in one place."""
+"""Hyperparameters and variants: their defaults, limits and help, in one place."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from shared.errors import UsageError
-
-IMPLEMENTATIONS = {"numpy": "numpy_impl", "torch": "torch_impl", "tensorflow": "tf_impl"}
-"""Name on the command line and in results.json -> package."""
 
 MAX_WEIGHTS = 10**8
 """Between the hidden layers; in float64 they take 0.8 GB, several times over while they train."""

@@ -7,7 +7,8 @@ from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from shared.config import IMPLEMENTATIONS, VARIANTS, Hyperparameters, choose
+from shared.adapters import IMPLEMENTATIONS
+from shared.config import VARIANTS, Hyperparameters, choose
 from shared.environment import available_cores
 from shared.errors import UsageError
 

@@ -5,13 +5,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from shared.config import IMPLEMENTATIONS, Hyperparameters, Variant
+from shared.adapters import IMPLEMENTATIONS
+from shared.config import Hyperparameters, Variant
 from shared.data import Dataset
 from shared.report.results import write_whole
 from shared.workers import ROOT
-
-PACKAGES = {"numpy": (), "torch": ("torch",), "tensorflow": ("tensorflow", "keras")}
-"""Whose version a run depends on, beside those of the reference: Python, NumPy and SciPy."""
 
 
 class Store:
@@ -76,7 +74,7 @@ class Store:
 
     def _key(self, variant: Variant, implementation: str) -> str:
         """A digest of everything that the run and its comparison depend on."""
-        packages = ("python", "numpy", "scipy", *PACKAGES[implementation], "platform", "cpu", "threads")
+        packages = ("python", "numpy", "scipy", *IMPLEMENTATIONS[implementation].requires, "platform", "cpu", "threads")
         depends = {
             "variant": asdict(variant),
             "hyperparameters": asdict(self.hyper),
@@ -97,7 +95,7 @@ def _digest_of_content(run: dict, checks: list[dict]) -> str:
 def _digest_of_sources(implementation: str) -> str:
     """Of the implementation's own lines, the reference's and the comparison's."""
     digest = hashlib.sha256()
-    for package in sorted({IMPLEMENTATIONS[implementation], IMPLEMENTATIONS["numpy"], "shared"}):
+    for package in sorted({IMPLEMENTATIONS[implementation].package, IMPLEMENTATIONS["numpy"].package, "shared"}):
         for path in sorted((ROOT / package).rglob("*.py")):
             if path.is_file():  # and not the lock that an editor leaves beside it
                 digest.update(path.relative_to(ROOT).as_posix().encode())

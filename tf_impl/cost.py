@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from tf_impl.network import linears
+
 
 def cross_entropy(Z3, Y):
     """Mean cross-entropy of the logits Z3 (m, 1) and labels Y (m, 1). With logits: a sigmoid before it would count twice."""
@@ -14,6 +16,5 @@ def l2_penalty(network, lambd, m):
 
     For the reported cost only: the optimizer's weight_decay does the work, and its loss never holds the penalty.
     """
-    squares = tf.add_n([tf.reduce_sum(tf.square(dense.kernel)) for dense in network.linears()])
-    # A Python float would be rounded through float32 on its way to a float64 tensor.
-    return tf.constant(np.asarray(lambd / (2 * m), squares.dtype.as_numpy_dtype)) * squares
+    # np.float64: TensorFlow would round a Python float through float32 on its way to a float64 tensor.
+    return np.float64(lambd / (2 * m)) * sum(tf.reduce_sum(tf.square(dense.kernel)) for dense in linears(network))

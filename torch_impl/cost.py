@@ -3,6 +3,8 @@
 import torch
 from torch.nn import functional as F
 
+from torch_impl.network import linears
+
 
 def cross_entropy(Z3, Y):
     """Mean cross-entropy of the logits Z3 (m, 1) and labels Y (m, 1). With logits: a sigmoid before it would count twice."""
@@ -15,4 +17,4 @@ def l2_penalty(network, lambd, m):
     For the reported cost only: the optimizer's weight_decay does the work, and its loss never holds the penalty.
     """
     with torch.no_grad():
-        return lambd / (2 * m) * sum(linear.weight.square().sum() for linear in network.linears())
+        return lambd / (2 * m) * sum(linear.weight.square().sum() for linear in linears(network))

@@ -4,7 +4,6 @@ False alarms are counted on random problems of all sizes. Faults are put into th
 where nothing else differs. Beside them stand legal neighbours: the same computation in another order, which must stay green.
 """
 
-import importlib
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numpy_impl import trace as numpy_trace
-from numpy_impl import training as numpy_training
+from shared.adapters import IMPLEMENTATIONS, Adapter
+from shared.adapters.numpy import NumpyAdapter
 from shared.alignment.checks import FACTOR, Check, judge
 from shared.alignment.floor import spread
 from shared.alignment.problem import Problem
@@ -23,7 +22,6 @@ from shared.alignment.stages import judge_tensor, single_step_checks
 from shared.alignment.states import STATES, make_states
 from shared.alignment.tensors import STAGE_OF, reference_tensors, tensors_of, with_decay
 from shared.alignment.trajectory import cost_floor, repeat_in_segments, repeat_segments
-from shared.config import IMPLEMENTATIONS
 from shared.parameters import Parameters, initialize_parameters
 from shared.records import RunRecord, write_record
 
@@ -52,9 +50,9 @@ def random_problem(rng: np.random.Generator, dtype: str) -> tuple[Problem, Param
     return problem, make_states(X, parameters, late, int(rng.integers(2**31)))[state]
 
 
-def port_tensors(tracing, problem: Problem, parameters: Parameters, seed: int = 1) -> dict[str, NDArray]:
+def port_tensors(port: Adapter, problem: Problem, parameters: Parameters, seed: int = 1) -> dict[str, NDArray]:
     """What a port's `trace` and `first_updates` give: a step's tensors, parameters and masks after both updates."""
-    tensors = single_step(tracing, problem.X, problem.Y, parameters, problem.step | {"seed": seed})
+    tensors = single_step(port, problem.X, problem.Y, parameters, problem.step | {"seed": seed})
     return {name: np.asarray(value) for name, value in tensors.items()}
 
 
@@ -63,17 +61,16 @@ def false_alarms(implementation: str, problems: int, dtype: str, report: Callabl
 
     Returns the number of tensors compared, the alarms in words, and the largest share of the allowed difference used.
     """
-    package = IMPLEMENTATIONS[implementation]
-    tracing, training = (importlib.import_module(f"{package}.{name}") for name in ("trace", "training"))
+    adapter = IMPLEMENTATIONS[implementation].adapter()
     rng = np.random.default_rng([seed, int(dtype == "float32")])
     checks: list[Check] = []
     for number in range(problems):
         problem, parameters = random_problem(rng, dtype)
-        port = port_tensors(tracing, problem, parameters)
+        port = port_tensors(adapter, problem, parameters)
         checks += single_step_checks(problem, "", parameters, port, port, PLACE)
         if number % TRAINED_EVERY == 0:
             with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
-                run = training.train_segments(problem.X, problem.Y, parameters, lengths=[25, 25], **problem.step)
+                run = adapter.train_segments(problem.X, problem.Y, parameters, lengths=[25, 25], **problem.step)
                 write_record(Path(folder) / "run", parameters, [25, 25], run)
                 checks += repeat_in_segments(problem, RunRecord(Path(folder) / "run"), PLACE).checks
         report()
@@ -86,7 +83,7 @@ def false_alarms(implementation: str, problems: int, dtype: str, report: Callabl
 
 def element_limits(problem: Problem, parameters: Parameters, rng: np.random.Generator) -> Iterator[tuple[str, float]]:
     """For each tensor of the single-step stages, the smallest relative change of one of its elements that turns it red."""
-    port = port_tensors(numpy_trace, problem, parameters)
+    port = port_tensors(NumpyAdapter(), problem, parameters)
     reference, floors = reference_tensors(problem, parameters, port)
     port = with_decay(port, problem, parameters, reference)
     for stage in STAGE_OF:
@@ -131,11 +128,11 @@ def hyperparameter_limit(problem: Problem, parameters: Parameters, which: str, s
 
             return _smallest(red, LADDER[::2])
 
-    port = port_tensors(numpy_trace, problem, parameters)
+    port = port_tensors(NumpyAdapter(), problem, parameters)
     reference, floors = reference_tensors(problem, parameters, port)
 
     def red_step(e: float) -> bool:
-        faulty = port_tensors(numpy_trace, changed(e), parameters)
+        faulty = port_tensors(NumpyAdapter(), changed(e), parameters)
         faulty = with_decay(faulty, problem, parameters, reference)
         names = tensors_of(stage, problem.keep_prob < 1)
         return any(judge_tensor(stage, name, faulty, reference, floors)["status"] == "failed" for name in names)
@@ -248,7 +245,7 @@ def _smallest(red: Callable[[float], bool], ladder: NDArray = LADDER) -> float:
 
 
 def _train(problem: Problem, parameters: Parameters, folder: Path) -> RunRecord:
-    run = numpy_training.train_segments(problem.X, problem.Y, parameters, lengths=[1000], **problem.step)
+    run = NumpyAdapter().train_segments(problem.X, problem.Y, parameters, lengths=[1000], **problem.step)
     write_record(folder / "run", parameters, [1000], run)
     return RunRecord(folder / "run")
 
@@ -256,10 +253,10 @@ def _train(problem: Problem, parameters: Parameters, folder: Path) -> RunRecord:
 def _masks(problem: Problem, parameters: Parameters) -> tuple[NDArray, NDArray] | None:
     if problem.keep_prob == 1:
         return None
-    tensors = numpy_trace.trace(problem.X, problem.Y, parameters, **problem.regularization)
+    tensors = NumpyAdapter().trace(problem.X, problem.Y, parameters, **problem.regularization)
     return tensors["D1"], tensors["D2"]
 
 
 def _step(problem: Problem, parameters: Parameters, masks) -> dict[str, NDArray]:
-    tensors = numpy_trace.trace(problem.X, problem.Y, parameters, **problem.regularization, masks=masks)
+    tensors = NumpyAdapter().trace(problem.X, problem.Y, parameters, **problem.regularization, masks=masks)
     return {name: np.asarray(value) for name, value in tensors.items()}

@@ -1,6 +1,7 @@
 """What is trained: the data and hyperparameters of one variant."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -16,11 +17,11 @@ class Problem:
     keep_prob: float
 
     @property
-    def regularization(self) -> dict[str, float]:
+    def regularization(self) -> dict[str, Any]:
         """The keyword arguments of `trace`."""
         return {"lambd": self.lambd, "keep_prob": self.keep_prob}
 
     @property
-    def step(self) -> dict[str, float]:
+    def step(self) -> dict[str, Any]:
         """The keyword arguments of an update."""
         return {"learning_rate": self.learning_rate, **self.regularization}

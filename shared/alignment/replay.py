@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpy_impl.cost import cross_entropy, l2_penalty
-from numpy_impl.gradients import gradients_and_cache
-from numpy_impl.network import Network
+from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
+from shared.adapters.numpy import Replayed
 from shared.alignment.floor import Nudge
 from shared.alignment.problem import Problem
 from shared.parameters import Parameters
@@ -37,22 +37,22 @@ def replay(
     With `nudge`, every replicate but the first is moved by at most one unit in the last place after each update.
     """
     X, Y, lambd = problem.X, problem.Y, problem.lambd
-    network = Network(parameters, problem.keep_prob)
     for step in range(steps):
-        gradients, cache = gradients_and_cache(network, X, Y, lambd, masks(step) if masks else None)
-        network.parameters = update_parameters(network.parameters, gradients, problem.learning_rate)
+        rng = Replayed(*masks(step)) if masks else None
+        gradients, cache = propagate(X, Y, parameters, lambd, problem.keep_prob, rng)
+        parameters = update_parameters(parameters, gradients, problem.learning_rate)
         if nudge:
-            nudge.replicates(network.parameters)
-        yield cache[-4], network.parameters
+            nudge.replicates(parameters)
+        yield cache.Z3, parameters
 
 
 def costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Problem) -> NDArray:
     """The costs of n updates, (n, ...), from the logits that `replay` yields and, with L2, the parameters before each.
 
-    Not numpy_impl's `training_costs`: what is wrong there must differ from this.
+    Not what numpy_impl's adapter computes: what is wrong there must differ from this.
     """
     costs = cross_entropy(np.stack(Z3s), problem.Y)
     if problem.lambd:
         weights = {name: np.stack([parameters[name] for parameters in before]) for name in ("W1", "W2", "W3")}
-        costs = costs + l2_penalty(Network(weights), problem.lambd, problem.X.shape[-1])
+        costs = costs + l2_penalty(weights, problem.lambd, problem.X.shape[-1])
     return costs

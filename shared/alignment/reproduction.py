@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from shared.alignment.checks import Check, allowance
 from shared.alignment.problem import Problem
 from shared.alignment.tensors import EXACT, STAGE_OF, reference_tensors, with_decay
-from shared.config import IMPLEMENTATIONS
 from shared.parameters import PARAMETER_NAMES, Parameters
 from shared.records import save_arrays
 from shared.workers import ROOT
@@ -58,8 +57,9 @@ agrees = show("as compared", case["port"])
 
 AGAIN = """
 sys.path.insert(0, {root!r})  # the project
-from {package}.trace import first_updates, trace  # noqa: E402
+from shared.adapters import IMPLEMENTATIONS  # noqa: E402
 
+adapter = IMPLEMENTATIONS[{implementation!r}].adapter()
 start = case["X"], case["Y"], {{name: case["start_" + name] for name in {names!r}}}
 agrees = show("today", {call})
 """
@@ -85,8 +85,9 @@ def write_reproduction(stem: Path, check: Check, problem: Problem, evidence: Evi
     """Write stem.py and stem.npz."""
     again = ""
     if check.stage in STAGE_OF and not check.tensor.startswith("decay of"):
-        package = IMPLEMENTATIONS[check.implementation]
-        again = AGAIN.format(root=str(ROOT), package=package, names=PARAMETER_NAMES, call=_call(check, problem, seed))
+        again = AGAIN.format(
+            root=str(ROOT), implementation=check.implementation, names=PARAMETER_NAMES, call=_call(check, problem, seed)
+        )
     script = SCRIPT.format(
         title=f"{check.implementation}, {check.variant}, {check.stage} ({check.scope}): {check.tensor}",
         reason=check.reason,
@@ -101,5 +102,5 @@ def write_reproduction(stem: Path, check: Check, problem: Problem, evidence: Evi
 def _call(check: Check, problem: Problem, seed: int) -> str:
     if " after update " in check.tensor:
         name, update = check.tensor.split(" after update ")
-        return f"first_updates(*start, **{problem.step!r}, seed={seed})[{int(update) - 1}].parameters[{name!r}]"
-    return f"np.asarray(trace(*start, **{problem.regularization!r}, seed={seed})[{check.tensor!r}])"
+        return f"adapter.first_updates(*start, **{problem.step!r}, seed={seed})[{int(update) - 1}].parameters[{name!r}]"
+    return f"np.asarray(adapter.trace(*start, **{problem.regularization!r}, seed={seed})[{check.tensor!r}])"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from numpy_impl.trace import trace
+from shared.adapters.numpy import NumpyAdapter
 from shared.alignment.floor import Nudge, shaken
 from shared.alignment.problem import Problem
 from shared.alignment.replay import Masks, replay
@@ -84,6 +84,7 @@ def with_decay(port: Tensors, problem: Problem, parameters: Parameters, referenc
 def one_step(problem: Problem, parameters: Parameters, port: Tensors) -> dict[str, NDArray]:
     """The reference's tensors of one step and two updates: numpy_impl's, with the port's masks where it has usable ones."""
     m = problem.X.shape[-1]
+    trace = NumpyAdapter().trace
     tensors = trace(
         problem.X, problem.Y, parameters, **problem.regularization, masks=usable_masks(port, parameters, m, "D1", "D2")
     )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from shared.alignment.checks import Check, rank
 from shared.alignment.masks import mask_checks, run_mask_checks
+from shared.alignment.own_training import own_training_check
 from shared.alignment.problem import Problem
 from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.stages import prediction_check, single_step_checks
@@ -19,7 +20,6 @@ from shared.alignment.trajectory import (
     free_run_checks,
     free_run_difference,
     horizon,
-    repeat_check,
     repeat_in_segments,
 )
 from shared.config import Variant
@@ -63,7 +63,7 @@ def verify_run(
         checks += run_mask_checks(record, problem.keep_prob, variant.frozen, place)
 
     segments = repeat_in_segments(problem, record, place, report)
-    checks += [repeat_check(record, RunRecord(folder / "again"), segments, place), *segments.checks]
+    checks += [own_training_check(problem, record, folder, segments, place), *segments.checks]
     if variant.dropout:
         costs, ends = free_run(problem, parameters, last, record, report)
     else:

@@ -1,6 +1,5 @@
 """Who races: each contestant is a generator that does a block of updates whenever its turn comes."""
 
-import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -8,8 +7,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.adapters import IMPLEMENTATIONS
 from shared.bench import plain_loop
-from shared.config import IMPLEMENTATIONS, VARIANTS, Hyperparameters
+from shared.config import VARIANTS, Hyperparameters
 from shared.contract import segment_lengths
 from shared.parameters import Parameters
 
@@ -64,8 +64,7 @@ def _plain(X, Y, parameters, updates, settings) -> Iterator[float]:
 
 def _port(name, X, Y, parameters, block, rounds, settings) -> Iterator[float]:
     """block: the lengths of its segments, of which only one holds its masks at a time."""
-    training = importlib.import_module(f"{IMPLEMENTATIONS[name]}.training")
-    segments = training.train_segments(X, Y, parameters, lengths=block * rounds, **settings)
+    segments = IMPLEMENTATIONS[name].adapter().train_segments(X, Y, parameters, lengths=block * rounds, **settings)
     for _ in range(rounds):
         for _ in block:
             cost = float(next(segments).costs[-1])

@@ -1,14 +1,13 @@
 """How time and memory grow with the number of examples, the width of the network, and the iterations."""
 
-import importlib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from shared.adapters import IMPLEMENTATIONS
 from shared.bench.contestants import products
-from shared.config import IMPLEMENTATIONS
 from shared.contract import segment_lengths
 from shared.parameters import initialize_parameters
 
@@ -84,9 +83,9 @@ def _run(implementation: str, X, Y, parameters, lengths: list[int]) -> list[floa
                     np.negative(array)
             seconds.append(time.perf_counter() - started)
         return seconds
-    training = importlib.import_module(f"{IMPLEMENTATIONS[implementation]}.training")
+    adapter = IMPLEMENTATIONS[implementation].adapter()
     started = time.perf_counter()
-    for _ in training.train_segments(X, Y, parameters, learning_rate=0.3, lengths=lengths):
+    for _ in adapter.train_segments(X, Y, parameters, learning_rate=0.3, lengths=lengths):
         seconds.append(time.perf_counter() - started)
         started = time.perf_counter()
     return seconds

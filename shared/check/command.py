@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.alignment.locate import locate
+from shared.adapters.places import locate
 from shared.check.loading import CONTRACT, COURSE
 from shared.check.work import task_of
 from shared.comparison import SCHEMA, THREADS, describe_data, write_arrays

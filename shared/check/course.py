@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpy_impl import course
+from shared.adapters.numpy import Replayed
 from shared.alignment.checks import Check, judge
 from shared.alignment.floor import Nudge, Shaken, shaken
 from shared.alignment.masks import FALSE_ALARM, chance
@@ -96,7 +97,7 @@ def _reference(spec: Function, arguments: tuple, outputs: Outputs) -> tuple[Outp
         masks = tuple(_usable(outputs.get(f"D{i}"), own[place]) for i, place in ((1, 1), (2, 6)))
 
     def compute(arguments: tuple) -> Outputs:
-        value = spec.reference(*arguments, masks=masks) if masks else spec.reference(*arguments)
+        value = spec.reference(*arguments, rng=Replayed(*masks)) if masks else spec.reference(*arguments)
         return {name: np.asarray(each) for name, each in spec.unpack(value).items()}
 
     return with_floors(compute, arguments)

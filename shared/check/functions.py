@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from numpy_impl import course
 from numpy_impl.network import predict
+from shared.adapters.numpy import Replayed
 from shared.alignment.limits import random_problem
 from shared.alignment.problem import Problem
 from shared.alignment.states import make_states
@@ -75,8 +76,8 @@ def _cache(case: Case) -> tuple:
 
 
 def _dropout_cache(case: Case) -> tuple:
-    problem = case.problem
-    return course.forward_propagation_with_dropout(problem.X, case.parameters, problem.keep_prob, masks=case.masks)[1]
+    problem, rng = case.problem, Replayed(*case.masks)
+    return course.forward_propagation_with_dropout(problem.X, case.parameters, problem.keep_prob, rng)[1]
 
 
 def _gradients(case: Case) -> Parameters:

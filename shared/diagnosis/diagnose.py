@@ -7,6 +7,7 @@ import numpy as np
 
 from shared.alignment.checks import DIVERGES, rank
 from shared.alignment.masks import FALSE_ALARM, chance
+from shared.alignment.own_training import OWN
 from shared.alignment.step import Effect, Step
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.estimates import estimates
@@ -39,6 +40,8 @@ def diagnose(evidence: Evidence, checks: list[dict], implementation: str) -> lis
         found = _of_masks(evidence, implementation)
     if first["stage"] == "predictions":
         found = list(_of_predictions(evidence, implementation))
+    if not found and first["reason"].startswith(OWN):
+        found = [_entry(None, "single updates are right, so the fault is in what `train` itself does")]
     if not found and first["stage"] == "repeat":
         found = [_entry(None, "two runs of the port with the same seed differ, so nothing can be told from one")]
     if not found and first["reason"].endswith(DIVERGES):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.adapters import Adapter
 from shared.alignment.checks import rank
 from shared.alignment.problem import Problem
 from shared.alignment.recording import record_run
@@ -85,7 +86,7 @@ def try_out(trial: Trial, hyper: Hyperparameters, data: dict, parameters: Parame
     }
 
 
-def _verdict(trial: Trial, port: dict, hyper: Hyperparameters, data: dict, parameters: Parameters, folder: Path):
+def _verdict(trial: Trial, port: Adapter, hyper: Hyperparameters, data: dict, parameters: Parameters, folder: Path):
     variant = VARIANTS[trial.plant.variant]
     inputs = {part: data[part] for part in ("X_train", "X_test", "grid")}
     X, Y = data["X_train"], data["Y_train"]
@@ -108,12 +109,12 @@ def _verdict(trial: Trial, port: dict, hyper: Hyperparameters, data: dict, param
     return first, diagnose_run(problem, parameters, inputs, run, variant, implementation, checks)
 
 
-def correct_run(port: dict, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters) -> Sizes:
+def correct_run(port: Adapter, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters) -> Sizes:
     """The run of an implementation in which nothing is changed, where sizes are measured."""
     return dict(_snapshots(port, variant, hyper, data, parameters, hyper.num_iterations))
 
 
-def _sizes(port: dict, plant: Plant, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Sizes) -> dict:
+def _sizes(port: Adapter, plant: Plant, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Sizes) -> dict:
     """Largest difference of any parameter from the correct run, and the accuracy lost, after so many updates."""
     last = min(hyper.num_iterations, plant.iterations or hyper.num_iterations)
     sizes: dict = {"differences": {}, "updates": last}
@@ -129,7 +130,7 @@ def _sizes(port: dict, plant: Plant, hyper: Hyperparameters, data: dict, paramet
 
 
 def _snapshots(
-    port: dict, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters, last: int
+    port: Adapter, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters, last: int
 ) -> Iterator[tuple[int, tuple[Parameters, float]]]:
     """The parameters after 1, 10, 1000, 2000, ... and `last` updates, and the accuracy on the test set."""
     marks = sorted({mark for mark in (*SIZES, *range(2000, last, 1000), last) if mark <= last})
@@ -137,11 +138,11 @@ def _snapshots(
     lengths = [1] * min(10, last) + np.diff([10, *(mark for mark in marks if mark > 10)]).tolist()
     settings = hyper.of(VARIANTS[variant])
     done = 0
-    for segment in port["training"].train_segments(
+    for segment in port.train_segments(
         data["X_train"], data["Y_train"], {name: value.copy() for name, value in parameters.items()},
         lengths=lengths, seed=hyper.seed, **settings,
     ):  # fmt: skip
         done += len(segment.costs)
         if done in marks:
             ends = {name: value.copy() for name, value in segment.parameters.items()}
-            yield done, (ends, accuracy(port["network"].predict(data["X_test"], ends), data["Y_test"]))
+            yield done, (ends, accuracy(port.predict(data["X_test"], ends), data["Y_test"]))

@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numpy_impl.gradients import cost_and_gradients
-from numpy_impl.network import Network
+from numpy_impl.gradients import propagate
 from shared.alignment.floor import Nudge, spread
 from shared.optimizers.settings import BETA_1, BETA_2, UPDATES, Setting
 from shared.parameters import Parameters
@@ -96,13 +95,13 @@ def train(rule: Rule, X: NDArray, Y: NDArray, parameters: Parameters) -> dict[st
     """The parameters after each of UPDATES ("W1 after 2"), and their noise floors ("floor of W1 after 2", a number)."""
     nudge = Nudge()
     start = {name: np.repeat(value[np.newaxis], 1 + NUDGED, axis=0) for name, value in parameters.items()}
-    network = Network(nudge.replicates(start))
+    replicates = nudge.replicates(start)
     arrays = {}
     for t in range(1, UPDATES[-1] + 1):
-        _, gradients, _ = cost_and_gradients(network, X, Y)
-        network.parameters = nudge.replicates(rule.update(network.parameters, gradients, t))
+        gradients, _ = propagate(X, Y, replicates)
+        replicates = nudge.replicates(rule.update(replicates, gradients, t))
         if t in UPDATES:
-            for name, replicates in network.parameters.items():
-                arrays[f"{name} after {t}"] = replicates[0].copy()
-                arrays[f"floor of {name} after {t}"] = spread(replicates).max()
+            for name, values in replicates.items():
+                arrays[f"{name} after {t}"] = values[0].copy()
+                arrays[f"floor of {name} after {t}"] = spread(values).max()
     return arrays

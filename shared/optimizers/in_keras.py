@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from shared.optimizers.settings import BETA_1, BETA_2, UPDATES, Setting
 from shared.parameters import Parameters
 from tf_impl.cost import cross_entropy
-from tf_impl.network import Network, read_parameters, to_rows
+from tf_impl.network import linears, load, read_parameters, to_rows
 
 
 class AdamAsInTorch(keras.optimizers.Adam):
@@ -24,7 +24,7 @@ class AdamAsInTorch(keras.optimizers.Adam):
         self.epsilon = epsilon
 
 
-def make_optimizer(network: Network, setting: Setting, learning_rate: float, decay: float) -> keras.optimizers.Optimizer:
+def make_optimizer(network: keras.Model, setting: Setting, learning_rate: float, decay: float) -> keras.optimizers.Optimizer:
     """The optimizer with its own decay on the weights where the setting asks for that; never on the biases."""
 
     def given(name: str, value: float) -> float:
@@ -43,7 +43,7 @@ def make_optimizer(network: Network, setting: Setting, learning_rate: float, dec
         nesterov = setting.optimizer == "Nesterov"
         momentum = given("momentum", setting.momentum)
         optimizer = keras.optimizers.SGD(rate, momentum=momentum, nesterov=nesterov, **own)
-    optimizer.exclude_from_weight_decay(var_list=[dense.bias for dense in network.linears()])
+    optimizer.exclude_from_weight_decay(var_list=[dense.bias for dense in linears(network)])
     optimizer.build(network.trainable_variables)
     return optimizer
 
@@ -53,8 +53,8 @@ def train(
 ) -> dict[str, NDArray]:
     """The parameters after each of UPDATES ("W1 after 2"). X (n_x, m), Y (1, m), parameters as in the course."""
     m = X.shape[-1]
-    network = Network(parameters)
-    kernels = [dense.kernel for dense in network.linears()]
+    network = load(parameters)
+    kernels = [dense.kernel for dense in linears(network)]
     optimizer = make_optimizer(network, setting, learning_rate, lambd / m)
     l2 = keras.regularizers.L2(np.float64(lambd / (2 * m)))  # which makes a Python float of it
     rows, labels = to_rows(X), to_rows(Y)  # (m, n_x), (m, 1)
@@ -63,7 +63,7 @@ def train(
     def run(length):
         for _ in tf.range(length):
             with tf.GradientTape() as tape:
-                cost = cross_entropy(network(rows, training=True)[0], labels)
+                cost = cross_entropy(network(rows, training=True), labels)
                 if setting.decay == "penalty":
                     squares = tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
                     cost += np.float64(lambd / (2 * m)) * squares

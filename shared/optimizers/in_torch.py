@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from shared.optimizers.settings import BETA_1, BETA_2, UPDATES, Setting
 from shared.parameters import Parameters
 from torch_impl.cost import cross_entropy
-from torch_impl.network import Network, read_parameters, to_rows
+from torch_impl.network import Network, linears, load, read_parameters, to_rows
 
 
 def make_optimizer(network: Network, setting: Setting, learning_rate: float, decay: float) -> torch.optim.Optimizer:
     """The optimizer with its own decay on the weights where the setting asks for that; never on the biases."""
     own = setting.decay == "weight_decay"
-    weights = [linear.weight for linear in network.linears()]
-    biases = [linear.bias for linear in network.linears()]
+    weights = [linear.weight for linear in linears(network)]
+    biases = [linear.bias for linear in linears(network)]
     groups = [{"params": weights, "weight_decay": decay if own else 0.0}, {"params": biases, "weight_decay": 0.0}]
     if not setting.adaptive:
         nesterov = setting.optimizer == "Nesterov"
@@ -31,14 +31,14 @@ def train(
 ) -> dict[str, NDArray]:
     """The parameters after each of UPDATES ("W1 after 2"). X (n_x, m), Y (1, m), parameters as in the course."""
     m = X.shape[-1]
-    network = Network(parameters)
-    weights = [linear.weight for linear in network.linears()]
+    network = load(parameters)
+    weights = [linear.weight for linear in linears(network)]
     optimizer = make_optimizer(network, setting, learning_rate, lambd / m)
     rows, labels = to_rows(X), to_rows(Y)  # (m, n_x), (m, 1)
     arrays: dict[str, NDArray] = {}
     for t in range(1, UPDATES[-1] + 1):
         optimizer.zero_grad()
-        cost = cross_entropy(network(rows)[0], labels)
+        cost = cross_entropy(network(rows), labels)
         if setting.decay == "penalty":
             cost = cost + lambd / (2 * m) * sum(W.square().sum() for W in weights)
         cost.backward()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.adapters import IMPLEMENTATIONS
 from shared.alignment.checks import FACTOR
-from shared.config import IMPLEMENTATIONS, Hyperparameters
+from shared.config import Hyperparameters
 from shared.environment import describe
 from shared.optimizers.rows import ROWS
 from shared.optimizers.runs import name_of

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from numpy.typing import NDArray
 
-from shared.config import IMPLEMENTATIONS
+from shared.adapters import IMPLEMENTATIONS
 from shared.optimizers.rows import settings_of
 from shared.optimizers.settings import Setting
 from shared.parameters import Parameters
@@ -28,7 +28,7 @@ def train_all(
     report: Callable[[], None],
 ) -> dict[str, NDArray]:
     """The arrays of all runs, under `name_of`. numpy repeats every run of both frameworks by hand, with the noise floors."""
-    importlib.import_module(IMPLEMENTATIONS[implementation])  # first: tf_impl sets Keras up
+    importlib.import_module(IMPLEMENTATIONS[implementation].package)  # first: tf_impl sets Keras up
     arrays: dict[str, NDArray] = {}
     if implementation == "numpy":
         from shared.optimizers.by_hand import rule_of, train

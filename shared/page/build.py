@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from shared.config import IMPLEMENTATIONS
+from shared.adapters import IMPLEMENTATIONS
 from shared.page.concepts import CONCEPTS, agreement, concept_of
 from shared.page.svg import inline_svg
 from shared.report.failure import message

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from shared.adapters.places import locate
 from shared.alignment.checks import rank
-from shared.alignment.locate import locate
 from shared.config import VARIANTS
 
 INPUTS = {

@@ -4,9 +4,11 @@ import io
 import math
 from typing import Any
 
-COLOURS = {"numpy": "#0072b2", "torch": "#d55e00", "tensorflow": "#009e73"}
+from shared.adapters import IMPLEMENTATIONS
+
+COLOURS = {name: implementation.colour for name, implementation in IMPLEMENTATIONS.items()}
 """Okabe and Ito's palette, told apart by colour-blind readers; line styles tell them apart in grey."""
-STYLES = {"numpy": "-", "torch": "--", "tensorflow": ":"}
+STYLES = {name: implementation.line for name, implementation in IMPLEMENTATIONS.items()}
 CLASSES = ("#0072b2", "#d55e00")
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.config import IMPLEMENTATIONS, VARIANTS
+from shared.adapters import IMPLEMENTATIONS
+from shared.adapters.numpy import NumpyAdapter, Replayed
+from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
 from shared.environment import describe
 from shared.metrics import accuracy
 from shared.parameters import Parameters, initialize_parameters
-from shared.reuse import PACKAGES
 from shared.study.grid import Run
 from shared.synthetic import make_dataset
 from shared.workers import ROOT
@@ -75,8 +76,9 @@ def split(X: NDArray, Y: NDArray, share: float, seed: int) -> dict[str, Part]:
 def version_of(implementation: str) -> str:
     """A digest of the sources and the packages that a run's result depends on."""
     versions = describe(1)
-    digest = hashlib.sha256(json.dumps({name: versions[name] for name in ("numpy", *PACKAGES[implementation])}).encode())
-    folders = sorted({IMPLEMENTATIONS[implementation], IMPLEMENTATIONS["numpy"]})
+    requires = ("numpy", *IMPLEMENTATIONS[implementation].requires)
+    digest = hashlib.sha256(json.dumps({name: versions[name] for name in requires}).encode())
+    folders = sorted({IMPLEMENTATIONS[implementation].package, IMPLEMENTATIONS["numpy"].package, "shared/adapters"})
     for path in [
         *(file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))),
         *map(ROOT.joinpath, SOURCES),
@@ -139,14 +141,15 @@ def _rows(runs: Sequence[Run], source: Source) -> list[dict]:
 
 
 def _train(run: Run, X: NDArray, Y: NDArray) -> tuple[Parameters, float]:
-    training = importlib.import_module(f"{IMPLEMENTATIONS[run.implementation]}.training")
     if run.implementation == "torch":
         importlib.import_module("torch").set_num_threads(1)
     hyper, variant = run.hyperparameters(), VARIANTS[run.setting.variant]
     effective = hyper.effective(variant)
     lengths = segment_lengths(run.num_iterations, sum(hyper.hidden) * X.shape[1] if effective.dropout else 0)
     parameters, costs = join(
-        training.train_segments(
+        IMPLEMENTATIONS[run.implementation]
+        .adapter()
+        .train_segments(
             X, Y, _initial(run, X), **hyper.of(variant), lengths=lengths, seed=hyper.seed, frozen=effective.frozen
         )
     )
@@ -158,39 +161,31 @@ def _initial(run: Run, X: NDArray) -> Parameters:
 
 
 def train_together(runs: Sequence[Run], parts: Sequence[Part]) -> list[tuple[Parameters, float]]:
-    """What numpy_impl's train_segments computes for each run, bit for bit, with a leading axis of replicates.
+    """What numpy_impl's adapter computes for each run, bit for bit, with a leading axis of replicates.
 
     Each run has its own examples, initial parameters and masks. Returns parameters and the mean of the last costs.
     """
-    from numpy_impl.gradients import gradients_and_cache
-    from numpy_impl.network import Network
-    from numpy_impl.training import training_costs, update_parameters
-
+    adapter = NumpyAdapter()
     hyper, variant = runs[0].hyperparameters(), VARIANTS[runs[0].setting.variant]
     effective, settings = hyper.effective(variant), hyper.of(variant)
     X, Y = (np.stack(arrays) for arrays in zip(*parts, strict=True))
-    networks = [
-        Network(_initial(run, part[0]), settings["keep_prob"], run.hyperparameters().seed)
-        for run, part in zip(runs, parts, strict=True)
-    ]
-    stacked = {name: np.stack([each.parameters[name] for each in networks]) for name in networks[0].parameters}
-    network = Network(stacked, settings["keep_prob"])
-    if effective.frozen:
-        for each in networks:
-            each.reset_dropout()
+    each = [_initial(run, part[0]) for run, part in zip(runs, parts, strict=True)]
+    parameters = {name: np.stack([own[name] for own in each]) for name in each[0]}
+    generator = np.random.RandomState if effective.frozen else np.random.default_rng
+    generators = [generator(run.hyperparameters().seed) for run in runs]
 
-    masks, costs = None, []
+    rng, costs = None, []
     for iteration in range(runs[0].num_iterations):
         if effective.dropout and (iteration == 0 or not effective.frozen):
-            # As each network would draw them: D1, then D2, from its own generator.
-            drawn = [[each.rng.random((h, X.shape[-1])) for h in hyper.hidden] for each in networks]
-            masks = tuple(np.stack(layer) < hyper.keep_prob for layer in zip(*drawn, strict=True))
-        gradients, cache = gradients_and_cache(network, X, Y, settings["lambd"], masks)
+            # As each run would draw them: D1, then D2, from its own generator.
+            drawn = [[own.random((h, X.shape[-1])) for h in hyper.hidden] for own in generators]
+            rng = Replayed(*(np.stack(layer) < hyper.keep_prob for layer in zip(*drawn, strict=True)))
+        grads, cache = adapter.gradients.propagate(X, Y, parameters, settings["lambd"], settings["keep_prob"], rng)
         if iteration >= runs[0].num_iterations - LAST:
-            costs.append(training_costs([cache[-4]], Y, [network.parameters], settings["lambd"])[0])
-        network.parameters = update_parameters(network.parameters, gradients, settings["learning_rate"])
+            costs.append(adapter.costs([cache.Z3], Y, [parameters], settings["lambd"])[0])
+        parameters = adapter.training.update_parameters(parameters, grads, settings["learning_rate"])
     means = np.stack(costs, axis=-1).mean(axis=-1)  # (R,)
-    return [({name: value[r] for name, value in network.parameters.items()}, float(means[r])) for r in range(len(runs))]
+    return [({name: value[r] for name, value in parameters.items()}, float(means[r])) for r in range(len(runs))]
 
 
 def _score(parameters: Parameters, parts: dict[str, Part]) -> dict:

@@ -1,0 +1,212 @@
+"""Looking into tf_impl: the calls of its named layers, wrapped, tell what its own `update` computes; XLA makes it fast."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.adapters.implementation import (
+    Adapter,
+    Implementation,
+    Place,
+    columns,
+    full_decay,
+    moved,
+    named_gradients,
+    overheard,
+)  # fmt: skip
+from shared.contract import Segment
+
+LOOP_FROM = 3000
+"""Updates in segments of one length from which a loop of that length is compiled, beside the single update."""
+
+PROGRAMS = 4
+"""Compiled runs that are kept for the next run with the same settings."""
+
+
+class KerasAdapter(Adapter):
+    """tf_impl as the harness sees it. Its runs are compiled by XLA, as its own `train` is: only then its masks are those."""
+
+    def __init__(self, package: str = "tf_impl"):
+        super().__init__(package)
+        self._programs: dict[tuple, _Program] = {}
+
+    def trace(self, X, Y, parameters, *, lambd=0.0, keep_prob=1.0, seed=1) -> dict[str, NDArray]:
+        """See Adapter. The step is the implementation's own `update`, uncompiled; its learning rate does not matter."""
+        import tensorflow as tf
+
+        network, optimizer, rows, labels = self._load(X, Y, parameters, 1.0, lambd, keep_prob, seed)
+        seen = self._look(network)
+        before = self.network.read_parameters(network)
+        gradients: list[Any] = []
+
+        def apply(grads: Sequence[Any], *args: Any, own: Callable = optimizer.apply) -> None:
+            gradients.extend(grads)
+            own(grads, *args)
+
+        optimizer.apply = apply
+        with overheard(self.training, "cross_entropy", "l2_penalty") as heard:
+            cost = self.training.update(network, optimizer, rows, labels, lambd)
+        (_, labels), cross_entropy = heard["cross_entropy"]
+        tensors = seen | {"Y": labels, "A3": tf.sigmoid(seen["Z3"])}
+        if keep_prob < 1:
+            tensors |= {"D1": seen["A1"] != 0, "D2": seen["A2"] != 0}
+        tensors |= named_gradients([g[None] if g.shape.rank == 1 else g for g in gradients])
+        tensors |= {"cross_entropy": cross_entropy, "l2_penalty": heard["l2_penalty"][1], "cost": cost}
+        arrays = {name: columns(tensor) for name, tensor in tensors.items()}
+        return before | arrays | self._decay(parameters, lambd, X.shape[-1])
+
+    def first_updates(self, X, Y, parameters, *, learning_rate, lambd=0.0, keep_prob=1.0, seed=1) -> list[Segment]:
+        """See Adapter. Uncompiled: the same code, without compiling it for two updates."""
+        network, optimizer, rows, labels = self._load(X, Y, parameters, learning_rate, lambd, keep_prob, seed)
+        seen = self._look(network)
+        segments = []
+        for _ in range(2):
+            cost = self.training.update(network, optimizer, rows, labels, lambd)
+            D1, D2 = (columns(seen[A] != 0)[np.newaxis] for A in ("A1", "A2"))
+            segments.append(
+                Segment(
+                    np.asarray(cost)[np.newaxis], self.network.read_parameters(network), (D1, D2) if keep_prob < 1 else None
+                )
+            )
+        return segments
+
+    def train_segments(
+        self, X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_prob=1.0, seed=1, frozen=False
+    ) -> Iterator[Segment]:
+        """See Adapter. One single update is compiled, or one loop where a length comes often enough to pay for it."""
+        lengths = list(lengths)
+        settings = (learning_rate, lambd, keep_prob, seed)
+        key = (*settings, str(X.dtype), X.shape, *(value.shape for value in parameters.values()))
+        program = self._programs.pop(key, None)
+        if program is None:
+            network, optimizer, *_ = self._load(X, Y, parameters, *settings)
+            program = _Program(self, network, optimizer, lambd, keep_prob < 1)
+        self._programs[key] = program  # the latest last
+        while len(self._programs) > PROGRAMS:
+            del self._programs[next(iter(self._programs))]
+        program.start(self.network.load(parameters, keep_prob, seed), self.network.to_rows(X), self.network.to_rows(Y))
+        for length in lengths:
+            run = program.loop if length * lengths.count(length) >= LOOP_FROM else program.one_by_one
+            costs, *masks = run(length, frozen)
+            yield Segment(costs, self.network.read_parameters(program.network), (masks[0], masks[1]) if masks else None)
+
+    def _load(self, X, Y, parameters, learning_rate, lambd, keep_prob, seed) -> tuple:
+        """A new network, its optimizer, and the examples as rows."""
+        network = self.network.load(parameters, keep_prob, seed)
+        optimizer = self.training.make_optimizer(network, learning_rate, lambd, X.shape[-1])
+        return network, optimizer, self.network.to_rows(X), self.network.to_rows(Y)
+
+    def _look(self, network: Any) -> dict[str, Any]:
+        """What its dense layers take in and give out, from now on; in a traced function, its symbols."""
+        seen: dict[str, Any] = {}
+        for dense, taken, given in zip(self.network.linears(network), ("X", "A1", "A2"), ("Z1", "Z2", "Z3"), strict=True):
+
+            def look(inputs, *args, call=dense.call, taken=taken, given=given, **kwargs):
+                seen[taken], seen[given] = inputs, call(inputs, *args, **kwargs)
+                return seen[given]
+
+            dense.call = look
+        return seen
+
+    def _decay(self, parameters, lambd, m) -> dict[str, NDArray]:
+        """What the optimizer itself adds to each dW."""
+        import tensorflow as tf
+
+        learning_rate, scale = full_decay(lambd, m)
+        network = self.network.load(parameters)
+        optimizer = self.training.make_optimizer(network, learning_rate, lambd, m)
+        before = self.network.read_parameters(network)
+        optimizer.apply([tf.zeros_like(variable) for variable in network.trainable_variables])
+        return moved(before, self.network.read_parameters(network), scale)
+
+
+class _Program:
+    """The update with certain settings and shapes, compiled once; its variables are set back for every run."""
+
+    def __init__(self, adapter: KerasAdapter, network: Any, optimizer: Any, lambd: float, dropout: bool):
+        self.network, self._optimizer = network, optimizer
+        self._first = [np.array(variable) for variable in optimizer.variables]
+        seen = adapter._look(network)
+
+        def step(rows: Any, labels: Any) -> Sequence[Any]:
+            cost = adapter.training.update(network, optimizer, rows, labels, lambd)
+            # A unit that was 0 before the layer reads as dropped; kept or dropped, it passes on the same 0.
+            return (cost, seen["A1"] != 0, seen["A2"] != 0) if dropout else (cost,)
+
+        self._update, self._dropout = step, dropout
+        self._step: Callable | None = None
+        self._loops: dict[tuple[int, bool], Callable] = {}
+
+    def start(self, network: Any, rows: Any, labels: Any) -> None:
+        """Everything as in the beginning, with the variables of a new network."""
+        for variable, value in zip(self.network.variables, network.variables, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self._optimizer.variables, self._first, strict=True):
+            variable.assign(value)
+        self._generators = [(variable, np.array(variable)) for variable in self.network.non_trainable_variables]
+        self._rows, self._labels = rows, labels
+
+    def one_by_one(self, length: int, frozen: bool) -> tuple[NDArray, ...]:
+        """So many updates: the costs and the masks."""
+        import tensorflow as tf
+
+        if self._step is None:
+            self._step = tf.function(self._update, jit_compile=True)
+        given = []
+        for _ in range(length):
+            if frozen:
+                self._set_back()
+            given.append([tensor.numpy() for tensor in self._step(self._rows, self._labels)])
+        costs, *masks = (np.stack(tensors) for tensors in zip(*given, strict=True))
+        return costs, *(D.mT for D in masks)
+
+    def loop(self, length: int, frozen: bool) -> tuple[NDArray, ...]:
+        """The same as one program."""
+        import tensorflow as tf
+
+        if (length, frozen) not in self._loops:
+
+            @tf.function(jit_compile=True)
+            def run(rows, labels):  # length, a Python int: a static trip count makes XLA's loop several times faster
+                dtypes = [rows.dtype, *([tf.bool, tf.bool] if self._dropout else [])]
+                arrays = [tf.TensorArray(dtype, length) for dtype in dtypes]
+                for i in tf.range(length):
+                    if frozen:
+                        self._set_back()
+                    given = self._update(rows, labels)
+                    arrays = [array.write(i, tensor) for array, tensor in zip(arrays, given)]  # noqa: B905
+                return [array.stack() for array in arrays]
+
+            self._loops[length, frozen] = run
+        costs, *masks = (tensor.numpy() for tensor in self._loops[length, frozen](self._rows, self._labels))
+        return costs, *(D.mT for D in masks)
+
+    def _set_back(self) -> None:
+        for variable, value in self._generators:
+            variable.assign(value)
+
+
+IMPLEMENTATION = Implementation(
+    name="tensorflow",
+    package="tf_impl",
+    requires=("tensorflow", "keras"),
+    colour="#009e73",
+    line=":",
+    adapter=KerasAdapter,
+    places={
+        "Data": Place("network.py", ("to_rows",), "return"),
+        "Initial parameters": Place("network.py", ("load",), r"assign\("),
+        "Forward pass": Place("network.py", ("Network",), r"\b{name} = "),
+        "Dropout": Place("network.py", ("Network",), 'name="A{layer}"'),
+        "Cost": Place("cost.py", ("cross_entropy",), "return"),
+        "L2 penalty": Place("cost.py", ("l2_penalty",), "return"),
+        "Reported cost": Place("training.py", ("update",), "l2_penalty"),
+        "Weight decay": Place("training.py", ("make_optimizer",), "weight_decay="),
+        "Gradients": Place("training.py", ("update",), r"\.gradient\("),
+        "Update": Place("training.py", ("make_optimizer", "update"), r"optimizer\.apply"),
+        "Training loop": Place("training.py", ("train",), "(?!)"),
+        "Prediction": Place("network.py", ("predict",), "0.5"),
+    },
+)

@@ -1,0 +1,128 @@
+"""Looking into torch_impl: hooks on its linear layers tell what its own `update` computes; long runs are compiled."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from numpy.typing import NDArray
+
+from shared.adapters.implementation import (
+    Adapter,
+    Implementation,
+    Place,
+    columns,
+    full_decay,
+    moved,
+    named_gradients,
+    overheard,
+)  # fmt: skip
+from shared.contract import Segment
+
+
+class TorchAdapter(Adapter):
+    """torch_impl as the harness sees it."""
+
+    def __init__(self, package: str = "torch_impl"):
+        super().__init__(package)
+
+    def trace(self, X, Y, parameters, *, lambd=0.0, keep_prob=1.0, seed=1) -> dict[str, NDArray]:
+        """See Adapter. The step is the implementation's own `update`; its learning rate does not matter."""
+        import torch
+
+        network, step, seen = self._make(X, Y, parameters, 1.0, lambd, keep_prob)
+        before = self.network.read_parameters(network)
+        with torch.random.fork_rng(devices=[]), overheard(self.training, "cross_entropy", "l2_penalty") as heard:
+            torch.manual_seed(seed)
+            cost = step()
+        (_, labels), cross_entropy = heard["cross_entropy"]
+        tensors = seen | {"Y": labels, "A3": torch.sigmoid(seen["Z3"])}
+        if keep_prob < 1:
+            tensors |= {"D1": seen["A1"] != 0, "D2": seen["A2"] != 0}
+        gradients = [g for linear in self.network.linears(network) for g in (linear.weight.grad.T, linear.bias.grad[None])]
+        tensors |= named_gradients(gradients)
+        tensors |= {"cross_entropy": cross_entropy, "l2_penalty": torch.as_tensor(heard["l2_penalty"][1]), "cost": cost}
+        arrays = {name: columns(tensor.detach()) for name, tensor in tensors.items()}
+        return before | arrays | self._decay(parameters, lambd, X.shape[-1])
+
+    def train_segments(
+        self, X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_prob=1.0, seed=1, frozen=False
+    ) -> Iterator[Segment]:
+        """See Adapter. Between segments the caller's generator is as it was."""
+        import torch
+
+        from shared.adapters.compiling import is_compiled, make_compiled
+
+        def make() -> tuple[Any, Callable]:  # afresh whenever it is asked for: compiling tries the step out
+            network, step, seen = self._make(X, Y, parameters, learning_rate, lambd, keep_prob)
+            if keep_prob == 1:
+                return network, lambda: (step(),)
+            return network, lambda: (step(), seen["A1"], seen["A2"])
+
+        network, step = make_compiled(make) if is_compiled(lengths) else make()
+        dropout_state = torch.Generator().manual_seed(seed).get_state()
+        for length in lengths:
+            costs, D1s, D2s = [], [], []
+            with torch.random.fork_rng(devices=[]):
+                torch.set_rng_state(dropout_state)
+                for _ in range(length):
+                    if frozen:
+                        torch.default_generator.manual_seed(seed)  # torch.manual_seed would visit other devices, slowly
+                    cost, *dropped = step()
+                    costs.append(cost)
+                    if keep_prob < 1:
+                        # A unit that was 0 before the layer reads as dropped; kept or dropped, it passes on the same 0.
+                        D1s.append(dropped[0].bool())  # != 0, and three times as fast
+                        D2s.append(dropped[1].bool())
+                dropout_state = torch.get_rng_state()
+            masks = (torch.stack(D1s).mT.numpy(), torch.stack(D2s).mT.numpy()) if keep_prob < 1 else None
+            yield Segment(torch.stack(costs).numpy(), self.network.read_parameters(network), masks)
+
+    def _make(self, X, Y, parameters, learning_rate, lambd, keep_prob) -> tuple[Any, Callable, dict]:
+        """A new network; one update of it; and what its linear layers took in and gave out at the last one."""
+        network = self.network.load(parameters, keep_prob)
+        optimizer = self.training.make_optimizer(network, learning_rate, lambd, X.shape[-1])
+        rows, labels = self.network.to_rows(X), self.network.to_rows(Y)
+        seen: dict[str, Any] = {}
+        for linear, taken, given in zip(self.network.linears(network), ("X", "A1", "A2"), ("Z1", "Z2", "Z3"), strict=True):
+
+            def look(layer, inputs, output, taken=taken, given=given):
+                seen[taken], seen[given] = inputs[0], output
+
+            linear.register_forward_hook(look)
+        return network, lambda: self.training.update(network, optimizer, rows, labels, lambd), seen
+
+    def _decay(self, parameters, lambd, m) -> dict[str, NDArray]:
+        """What the optimizer itself adds to each dW."""
+        import torch
+
+        learning_rate, scale = full_decay(lambd, m)
+        network = self.network.load(parameters)
+        optimizer = self.training.make_optimizer(network, learning_rate, lambd, m)
+        before = self.network.read_parameters(network)
+        for parameter in network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        return moved(before, self.network.read_parameters(network), scale)
+
+
+IMPLEMENTATION = Implementation(
+    name="torch",
+    package="torch_impl",
+    requires=("torch",),
+    colour="#d55e00",
+    line="--",
+    adapter=TorchAdapter,
+    places={
+        "Data": Place("network.py", ("to_rows",), "return"),
+        "Initial parameters": Place("network.py", ("load",), r"torch\.tensor\("),
+        "Forward pass": Place("network.py", ("Network.forward",), r"\b{name} = |# {name}"),
+        "Dropout": Place("network.py", ("Network.__init__", "Network.forward"), r"dropout{layer}\("),
+        "Cost": Place("cost.py", ("cross_entropy",), "return"),
+        "L2 penalty": Place("cost.py", ("l2_penalty",), "return"),
+        "Reported cost": Place("training.py", ("update",), "l2_penalty"),
+        "Weight decay": Place("training.py", ("make_optimizer",), 'weight_decay"'),
+        "Gradients": Place("training.py", ("update",), r"\.backward\("),
+        "Update": Place("training.py", ("make_optimizer", "update"), r"optimizer\.step"),
+        "Training loop": Place("training.py", ("train",), "(?!)"),
+        "Prediction": Place("network.py", ("predict",), "0.5"),
+    },
+)

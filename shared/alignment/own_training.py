@@ -1,0 +1,53 @@
+"""The port against itself: its own `train` beside the run, which its adapter makes of its `update`.
+
+What only `train` does (a learning rate, a seed, a conversion) would be seen nowhere else. It makes the same updates: bit for
+bit where both are compiled alike or not at all; where one is compiled, to rounding, with the same masks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from shared.alignment.checks import Check, judge
+from shared.alignment.floor import spread
+from shared.alignment.problem import Problem
+from shared.alignment.trajectory import DOUBT_NUDGED, SegmentResult, cost_floor, repeat_check, repeat_segments
+from shared.parameters import PARAMETER_NAMES
+from shared.records import RunRecord
+
+OWN = "its own `train` and a run of its `update` differ"
+"""How the reason begins where they do."""
+
+
+def own_training_check(problem: Problem, record: RunRecord, folder: Path, segments: SegmentResult, place: dict) -> Check:
+    """The check `repeat` of the training. With frozen masks, which `train` has not, two runs; and `train` without them."""
+    again = RunRecord(folder / "again")
+    check = repeat_check(record, again, segments, place)
+    if (folder / "own").exists():
+        return check if check.status == "failed" else _first_updates(folder, check)
+    for floors in _floors(problem, record, segments):
+        if check.status == "failed" and check.difference is not None:
+            check = repeat_check(record, again, floors, place)
+    reason = check.reason.replace("two runs of the port differ", OWN)
+    return replace(check, reason=reason)
+
+
+def _floors(problem: Problem, record: RunRecord, segments: SegmentResult) -> Iterator[SegmentResult]:
+    """The noise floors of the first segment from more replicates: few can miss a unit that crosses its kink earlier."""
+    for nudged in DOUBT_NUDGED:
+        costs, ends = repeat_segments(problem, record, np.array([0]), nudged)
+        last = {name: float(spread(ends[name][:, 0]).max()) for name in PARAMETER_NAMES}
+        yield replace(segments, floors=cost_floor(costs[:, :, 0]), first_ends=last)
+
+
+def _first_updates(folder: Path, check: Check) -> Check:
+    own, fresh = RunRecord(folder / "own"), RunRecord(folder / "fresh")
+    pairs = [(own.costs, fresh.costs), *((own.final_parameters[n], fresh.final_parameters[n]) for n in PARAMETER_NAMES)]
+    for its, expected in pairs:
+        if not np.array_equal(its, expected, equal_nan=True):
+            outcome = judge(its, expected, 0.0)
+            if outcome["status"] == "failed":
+                return replace(check, **outcome | {"reason": f"{OWN}: {outcome['reason']}"})
+    return check
