@@ -26,8 +26,9 @@ def train(X, Y, parameters, *, learning_rate, num_iterations, lambd=0.0, keep_pr
 
     X (n_x, m), Y (1, m), parameters as in the course; none of them is changed.
     """
-    costs = np.empty(num_iterations, X.dtype)
     rng = np.random.default_rng(seed)
-    for i in range(num_iterations):
-        parameters, costs[i] = update(parameters, X, Y, learning_rate, lambd, keep_prob, rng)
-    return parameters, costs
+    costs = []
+    for _ in range(num_iterations):
+        parameters, cost = update(parameters, X, Y, learning_rate, lambd, keep_prob, rng)
+        costs.append(cost)
+    return parameters, np.array(costs)

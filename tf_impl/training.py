@@ -13,10 +13,8 @@ def make_optimizer(network, learning_rate, lambd, m):
 
     The biases are excluded in one call (a second replaces the first), and before any step is traced, which would not see it.
     """
-    # np.float64 both: Keras rounds Python floats through float32 (relative error 2e-8), float64 model or not, and keeps
-    # a learning rate that is not a function in its own default dtype.
-    rate, decay = np.float64(learning_rate), np.float64(lambd / m)
-    optimizer = keras.optimizers.SGD(lambda: rate, weight_decay=decay)
+    # Keras rounds Python floats, and a rate that is no function, through float32 (relative error 2e-8), float64 model or not.
+    optimizer = keras.optimizers.SGD(lambda: np.float64(learning_rate), weight_decay=np.float64(lambd / m))
     optimizer.exclude_from_weight_decay(var_list=[dense.bias for dense in linears(network)])
     optimizer.build(network.trainable_variables)
     return optimizer
@@ -40,12 +38,12 @@ def train(X, Y, parameters, *, learning_rate, num_iterations, lambd=0.0, keep_pr
     network = load(parameters, keep_prob, seed)
     optimizer = make_optimizer(network, learning_rate, lambd, m=X.shape[1])
     rows, labels = to_rows(X), to_rows(Y)  # (m, n_x), (m, 1)
-    costs = np.empty(num_iterations, X.dtype)
+    costs = []
 
     @tf.function(jit_compile=True)
     def compiled_update():
         return update(network, optimizer, rows, labels, lambd)
 
-    for i in range(num_iterations):
-        costs[i] = compiled_update()
-    return read_parameters(network), costs
+    for _ in range(num_iterations):
+        costs.append(compiled_update())
+    return read_parameters(network), tf.stack(costs).numpy()

@@ -1,6 +1,5 @@
 """One update, and the loop over the updates: full-batch gradient descent."""
 
-import numpy as np
 import torch
 
 from torch_impl.cost import cross_entropy, l2_penalty
@@ -37,9 +36,9 @@ def train(X, Y, parameters, *, learning_rate, num_iterations, lambd=0.0, keep_pr
     network = load(parameters, keep_prob)
     optimizer = make_optimizer(network, learning_rate, lambd, m=X.shape[1])
     rows, labels = to_rows(X), to_rows(Y)  # (m, n_x), (m, 1)
-    costs = np.empty(num_iterations, X.dtype)
+    costs = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for i in range(num_iterations):
-            costs[i] = update(network, optimizer, rows, labels, lambd)
-    return read_parameters(network), costs
+        for _ in range(num_iterations):
+            costs.append(update(network, optimizer, rows, labels, lambd))
+    return read_parameters(network), torch.stack(costs).numpy()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.contract import Segment
-from shared.parameters import PARAMETER_NAMES, Parameters
+from shared.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,14 @@ class Adapter:
 
 @contextmanager
 def overheard(module: ModuleType, *names: str) -> Iterator[dict[str, tuple[tuple, Any]]]:
-    """While this lasts, what `module` calls these functions of its own with, and what they return: name -> both."""
+    """While this lasts, what `module` first calls these functions of its own with, and what they return: name -> both."""
     heard: dict[str, tuple[tuple, Any]] = {}
     own = {name: getattr(module, name) for name in names}
 
     def listen(name: str) -> Callable:
         def call(*args: Any, **kwargs: Any) -> Any:
             result = own[name](*args, **kwargs)
-            heard[name] = args, result
+            heard.setdefault(name, (args, result))
             return result
 
         return call
@@ -139,11 +139,6 @@ def full_decay(lambd: float, m: int) -> tuple[float, float]:
 def moved(before: Parameters, after: Parameters, scale: float) -> dict[str, NDArray]:
     """decay_W1 ... decay_b3, of an update where all gradients are zero."""
     return {f"decay_{name}": scale * (before[name] - after[name]) for name in before}
-
-
-def named_gradients(gradients: Sequence[NDArray]) -> dict[str, NDArray]:
-    """dW1, db1, ... of gradients in the order of the parameters, in the course's layout."""
-    return {f"d{name}": gradient for name, gradient in zip(PARAMETER_NAMES, gradients, strict=True)}
 
 
 def columns(array: Any) -> NDArray:

@@ -13,7 +13,6 @@ from shared.adapters.implementation import (
     columns,
     full_decay,
     moved,
-    named_gradients,
     overheard,
 )  # fmt: skip
 from shared.contract import Segment
@@ -38,7 +37,8 @@ class KerasAdapter(Adapter):
 
         network, optimizer, rows, labels = self._load(X, Y, parameters, 1.0, lambd, keep_prob, seed)
         seen = self._look(network)
-        before = self.network.read_parameters(network)
+        before = {name: value.copy() for name, value in self.network.read_parameters(network).items()}
+        penalty = self.cost.l2_penalty(network, lambd, X.shape[-1])
         gradients: list[Any] = []
 
         def apply(grads: Sequence[Any], *args: Any, own: Callable = optimizer.apply) -> None:
@@ -46,14 +46,15 @@ class KerasAdapter(Adapter):
             own(grads, *args)
 
         optimizer.apply = apply
-        with overheard(self.training, "cross_entropy", "l2_penalty") as heard:
+        with overheard(self.training, "cross_entropy") as heard:
             cost = self.training.update(network, optimizer, rows, labels, lambd)
-        (_, labels), cross_entropy = heard["cross_entropy"]
-        tensors = seen | {"Y": labels, "A3": tf.sigmoid(seen["Z3"])}
+        tensors = {"cost": cost, "l2_penalty": penalty, "A3": tf.sigmoid(seen["Z3"]), **seen}
         if keep_prob < 1:
             tensors |= {"D1": seen["A1"] != 0, "D2": seen["A2"] != 0}
-        tensors |= named_gradients([g[None] if g.shape.rank == 1 else g for g in gradients])
-        tensors |= {"cross_entropy": cross_entropy, "l2_penalty": heard["l2_penalty"][1], "cost": cost}
+        if "cross_entropy" in heard:
+            (_, tensors["Y"]), tensors["cross_entropy"] = heard["cross_entropy"]
+        for i, (dK, db) in enumerate(zip(gradients[::2], gradients[1::2], strict=False), start=1):
+            tensors |= {f"dW{i}": dK, f"db{i}": db[None]}  # the transposes of the course's, as all above
         arrays = {name: columns(tensor) for name, tensor in tensors.items()}
         return before | arrays | self._decay(parameters, lambd, X.shape[-1])
 
@@ -65,11 +66,8 @@ class KerasAdapter(Adapter):
         for _ in range(2):
             cost = self.training.update(network, optimizer, rows, labels, lambd)
             D1, D2 = (columns(seen[A] != 0)[np.newaxis] for A in ("A1", "A2"))
-            segments.append(
-                Segment(
-                    np.asarray(cost)[np.newaxis], self.network.read_parameters(network), (D1, D2) if keep_prob < 1 else None
-                )
-            )
+            ends, masks = self.network.read_parameters(network), (D1, D2) if keep_prob < 1 else None
+            segments.append(Segment(np.asarray(cost)[np.newaxis], ends, masks))
         return segments
 
     def train_segments(

@@ -12,7 +12,6 @@ from shared.adapters.implementation import (
     columns,
     full_decay,
     moved,
-    named_gradients,
     overheard,
 )  # fmt: skip
 from shared.contract import Segment
@@ -29,17 +28,25 @@ class TorchAdapter(Adapter):
         import torch
 
         network, step, seen = self._make(X, Y, parameters, 1.0, lambd, keep_prob)
-        before = self.network.read_parameters(network)
-        with torch.random.fork_rng(devices=[]), overheard(self.training, "cross_entropy", "l2_penalty") as heard:
+        before = {name: value.copy() for name, value in self.network.read_parameters(network).items()}
+        penalty = torch.as_tensor(self.cost.l2_penalty(network, lambd, X.shape[-1]))
+        gradients: dict[Any, Any] = {}
+
+        def keep(parameter: Any) -> None:
+            gradients.setdefault(parameter, parameter.grad.clone())
+
+        for parameter in network.parameters():  # of the first backward pass, before anybody changes them
+            parameter.register_post_accumulate_grad_hook(keep)
+        with torch.random.fork_rng(devices=[]), overheard(self.training, "cross_entropy") as heard:
             torch.manual_seed(seed)
-            cost = step()
-        (_, labels), cross_entropy = heard["cross_entropy"]
-        tensors = seen | {"Y": labels, "A3": torch.sigmoid(seen["Z3"])}
+            tensors = {"cost": step(), "l2_penalty": penalty, **seen}
+        tensors["A3"] = torch.sigmoid(seen["Z3"])
         if keep_prob < 1:
             tensors |= {"D1": seen["A1"] != 0, "D2": seen["A2"] != 0}
-        gradients = [g for linear in self.network.linears(network) for g in (linear.weight.grad.T, linear.bias.grad[None])]
-        tensors |= named_gradients(gradients)
-        tensors |= {"cross_entropy": cross_entropy, "l2_penalty": torch.as_tensor(heard["l2_penalty"][1]), "cost": cost}
+        if "cross_entropy" in heard:
+            (_, tensors["Y"]), tensors["cross_entropy"] = heard["cross_entropy"]
+        for i, linear in enumerate(self.network.linears(network), start=1):
+            tensors |= {f"dW{i}": gradients[linear.weight].T, f"db{i}": gradients[linear.bias][None]}
         arrays = {name: columns(tensor.detach()) for name, tensor in tensors.items()}
         return before | arrays | self._decay(parameters, lambd, X.shape[-1])
 
@@ -77,7 +84,7 @@ class TorchAdapter(Adapter):
             yield Segment(torch.stack(costs).numpy(), self.network.read_parameters(network), masks)
 
     def _make(self, X, Y, parameters, learning_rate, lambd, keep_prob) -> tuple[Any, Callable, dict]:
-        """A new network; one update of it; and what its linear layers took in and gave out at the last one."""
+        """A new network; one update of it; and what its linear layers take in and give out, the first time in each."""
         network = self.network.load(parameters, keep_prob)
         optimizer = self.training.make_optimizer(network, learning_rate, lambd, X.shape[-1])
         rows, labels = self.network.to_rows(X), self.network.to_rows(Y)
@@ -85,10 +92,16 @@ class TorchAdapter(Adapter):
         for linear, taken, given in zip(self.network.linears(network), ("X", "A1", "A2"), ("Z1", "Z2", "Z3"), strict=True):
 
             def look(layer, inputs, output, taken=taken, given=given):
-                seen[taken], seen[given] = inputs[0], output
+                seen.setdefault(taken, inputs[0])
+                seen.setdefault(given, output)
 
             linear.register_forward_hook(look)
-        return network, lambda: self.training.update(network, optimizer, rows, labels, lambd), seen
+
+        def step():
+            seen.clear()
+            return self.training.update(network, optimizer, rows, labels, lambd)
+
+        return network, step, seen
 
     def _decay(self, parameters, lambd, m) -> dict[str, NDArray]:
         """What the optimizer itself adds to each dW."""

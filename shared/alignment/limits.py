@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.adapters import IMPLEMENTATIONS, Adapter
-from shared.adapters.numpy import NumpyAdapter
 from shared.alignment.checks import FACTOR, Check, judge
 from shared.alignment.floor import spread
 from shared.alignment.problem import Problem
 from shared.alignment.recording import single_step
 from shared.alignment.stages import judge_tensor, single_step_checks
 from shared.alignment.states import STATES, make_states
-from shared.alignment.tensors import STAGE_OF, reference_tensors, tensors_of, with_decay
+from shared.alignment.tensors import REFERENCE, STAGE_OF, reference_tensors, tensors_of, with_decay
 from shared.alignment.trajectory import cost_floor, repeat_in_segments, repeat_segments
 from shared.parameters import Parameters, initialize_parameters
 from shared.records import RunRecord, write_record
@@ -83,7 +82,7 @@ def false_alarms(implementation: str, problems: int, dtype: str, report: Callabl
 
 def element_limits(problem: Problem, parameters: Parameters, rng: np.random.Generator) -> Iterator[tuple[str, float]]:
     """For each tensor of the single-step stages, the smallest relative change of one of its elements that turns it red."""
-    port = port_tensors(NumpyAdapter(), problem, parameters)
+    port = port_tensors(REFERENCE, problem, parameters)
     reference, floors = reference_tensors(problem, parameters, port)
     port = with_decay(port, problem, parameters, reference)
     for stage in STAGE_OF:
@@ -128,11 +127,11 @@ def hyperparameter_limit(problem: Problem, parameters: Parameters, which: str, s
 
             return _smallest(red, LADDER[::2])
 
-    port = port_tensors(NumpyAdapter(), problem, parameters)
+    port = port_tensors(REFERENCE, problem, parameters)
     reference, floors = reference_tensors(problem, parameters, port)
 
     def red_step(e: float) -> bool:
-        faulty = port_tensors(NumpyAdapter(), changed(e), parameters)
+        faulty = port_tensors(REFERENCE, changed(e), parameters)
         faulty = with_decay(faulty, problem, parameters, reference)
         names = tensors_of(stage, problem.keep_prob < 1)
         return any(judge_tensor(stage, name, faulty, reference, floors)["status"] == "failed" for name in names)
@@ -245,7 +244,7 @@ def _smallest(red: Callable[[float], bool], ladder: NDArray = LADDER) -> float:
 
 
 def _train(problem: Problem, parameters: Parameters, folder: Path) -> RunRecord:
-    run = NumpyAdapter().train_segments(problem.X, problem.Y, parameters, lengths=[1000], **problem.step)
+    run = REFERENCE.train_segments(problem.X, problem.Y, parameters, lengths=[1000], **problem.step)
     write_record(folder / "run", parameters, [1000], run)
     return RunRecord(folder / "run")
 
@@ -253,10 +252,10 @@ def _train(problem: Problem, parameters: Parameters, folder: Path) -> RunRecord:
 def _masks(problem: Problem, parameters: Parameters) -> tuple[NDArray, NDArray] | None:
     if problem.keep_prob == 1:
         return None
-    tensors = NumpyAdapter().trace(problem.X, problem.Y, parameters, **problem.regularization)
+    tensors = REFERENCE.trace(problem.X, problem.Y, parameters, **problem.regularization)
     return tensors["D1"], tensors["D2"]
 
 
 def _step(problem: Problem, parameters: Parameters, masks) -> dict[str, NDArray]:
-    tensors = NumpyAdapter().trace(problem.X, problem.Y, parameters, **problem.regularization, masks=masks)
+    tensors = REFERENCE.trace(problem.X, problem.Y, parameters, **problem.regularization, masks=masks)
     return {name: np.asarray(value) for name, value in tensors.items()}

@@ -11,6 +11,9 @@ from shared.alignment.problem import Problem
 from shared.alignment.replay import Masks, replay
 from shared.parameters import PARAMETER_NAMES, Parameters
 
+REFERENCE = NumpyAdapter()
+"""Looks into numpy_impl as it is when this is imported, before anybody plants a mistake in it."""
+
 SHAKEN = 16
 """Replicates in Monte Carlo arithmetic beside the reference."""
 
@@ -84,8 +87,7 @@ def with_decay(port: Tensors, problem: Problem, parameters: Parameters, referenc
 def one_step(problem: Problem, parameters: Parameters, port: Tensors) -> dict[str, NDArray]:
     """The reference's tensors of one step and two updates: numpy_impl's, with the port's masks where it has usable ones."""
     m = problem.X.shape[-1]
-    trace = NumpyAdapter().trace
-    tensors = trace(
+    tensors = REFERENCE.trace(
         problem.X, problem.Y, parameters, **problem.regularization, masks=usable_masks(port, parameters, m, "D1", "D2")
     )
     if problem.keep_prob < 1:
@@ -99,7 +101,9 @@ def one_step(problem: Problem, parameters: Parameters, port: Tensors) -> dict[st
     run = replay(problem, parameters, 2, masks if dropout else None)
     for update, (_, after) in enumerate(run, start=1):
         tensors |= {f"{name} after update {update}": value for name, value in after.items()}
-    first = trace(problem.X, problem.Y, parameters, **problem.regularization, masks=masks(0)) if dropout else tensors
+    first = (
+        REFERENCE.trace(problem.X, problem.Y, parameters, **problem.regularization, masks=masks(0)) if dropout else tensors
+    )
     tensors |= {f"d{name} of update 1": first["d" + name] for name in PARAMETER_NAMES}
     return tensors | decay_estimates(tensors, problem.learning_rate, parameters, tensors)
 

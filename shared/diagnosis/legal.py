@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.diagnosis.catalogue.cost import TORCH_COST
-from shared.diagnosis.catalogue.decay import KERAS_EXCLUSION, KERAS_OPTIMIZER, regularizer
+from shared.diagnosis.catalogue.decay import KERAS_EXCLUSION, KERAS_OPTIMIZER, KERAS_UNDECAYED, regularizer
 from shared.diagnosis.mistake import Plant
 
 
@@ -19,8 +19,9 @@ class Legal:
 
 NOT_MISTAKES = (
     Legal("shuffled-full-batch", "all examples in another order at every update, without dropout", Plant("torch", "none", (
-        ("training.py", "cost, _, cache = cost_and_gradients(network, X, Y)",
-         "order = torch.randperm(m)\n            cost, _, cache = cost_and_gradients(network, X[order], Y[order])"),
+        ("training.py", "costs.append(update(network, optimizer, rows, labels, lambd))",
+         "order = torch.randperm(X.shape[1])\n"
+         "            costs.append(update(network, optimizer, rows[order], labels[order], lambd))"),
     ))),
     Legal("mask-left-out-backward", "no * D backward, where A > 0 is the dropped A's", Plant("numpy", "dropout", (
         ("gradients.py", "lambda dA1: dA1 * D1 / keep_prob, lambda dA2: dA2 * D2 / keep_prob",
@@ -29,16 +30,16 @@ NOT_MISTAKES = (
     Legal("weight-decay-of-keras", "Keras weight_decay for PyTorch's, under plain SGD", Plant("tensorflow", "l2", ())),
     Legal("penalty-in-the-loss", "the penalty as a term of the loss instead of weight_decay", Plant("tensorflow", "l2", (
         *regularizer("lambda W: np.float64(lambd / (2 * m)) * tf.reduce_sum(tf.square(W))", in_the_loss=True),
-        ("trace.py", "import tensorflow as tf", "import numpy as np\nimport tensorflow as tf"),
-        ("training.py", KERAS_OPTIMIZER, "keras.optimizers.SGD(learning_rate)"),
+        ("training.py", KERAS_OPTIMIZER, KERAS_UNDECAYED),
         ("training.py", KERAS_EXCLUSION, "pass"),
     ))),
     Legal("cost-of-probabilities", "cross-entropy of probabilities while no logit is near 16", Plant("torch", "none", (
         ("cost.py", TORCH_COST, "return F.binary_cross_entropy(torch.sigmoid(Z3), Y)"),
     )), small_logits=True),
     Legal("another-order-of-summation", "sums over examples and units from the other end", Plant("torch", "l2", (
-        ("network.py", "Z2 = self.linear2(A1)",
-         "Z2 = nn.functional.linear(A1.flip(1), self.linear2.weight.flip(1), self.linear2.bias)"),
+        ("network.py", "class Network(nn.Module):", "class Backwards(nn.Linear):\n    def forward(self, A):\n"
+         "        return nn.functional.linear(A.flip(1), self.weight.flip(1), self.bias)\n\n\nclass Network(nn.Module):"),
+        ("network.py", "self.linear2 = nn.Linear", "self.linear2 = Backwards"),
         ("cost.py", "(Z3, Y)\n\n\ndef", "(Z3.flip(0), Y.flip(0))\n\n\ndef"),
     ))),
 )  # fmt: skip

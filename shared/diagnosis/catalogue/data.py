@@ -9,7 +9,6 @@ from shared.alignment.step import WEIGHTS, Effect, Step
 from shared.diagnosis.mistake import Mistake, Plant
 from shared.parameters import PARAMETER_NAMES, Parameters, layers_dims_of
 
-TORCH_DTYPE = 'dtype = torch.from_numpy(parameters["W1"]).dtype'
 TORCH_ROWS = "return torch.tensor(array.T)"
 KERAS_ROWS = "return tf.constant(array.T)"
 
@@ -113,7 +112,7 @@ MISTAKES = (
         plants=(
             Plant("tensorflow", "none", (
                 ("network.py", 'dense.kernel.assign(parameters[f"W{layer}"].T)',
-                 'dense.kernel.assign(parameters[f"W{layer}"].reshape(n_in, -1))'),
+                 'dense.kernel.assign(parameters[f"W{layer}"].reshape(dense.kernel.shape))'),
             )),
         ),
     ),
@@ -146,13 +145,11 @@ MISTAKES = (
         source="PyTorch documentation of torch.get_default_dtype, Keras documentation of floatx",
         plants=(
             Plant("torch", "none", (
-                ("network.py", TORCH_ROWS, "return torch.Tensor(array.T)"),
-                ("network.py", TORCH_DTYPE, "dtype = None"),
+                ("network.py", "torch.tensor(", "torch.Tensor("),
             )),
             Plant("tensorflow", "none", (
                 ("network.py", KERAS_ROWS, 'return tf.constant(array.T, "float32")'),
-                ("network.py", 'dtype = str(parameters["W1"].dtype)', "dtype = None"),
-                ("training.py", "dtype = network.dtype", 'dtype = "float32"'),
+                ("network.py", ', dtype=str(parameters["W1"].dtype))', ")"),
             )),
         ),
     ),
@@ -167,8 +164,7 @@ MISTAKES = (
         source="PyTorch documentation of torch.Tensor.copy_",
         plants=(
             Plant("torch", "none", (
-                ("network.py", 'torch.from_numpy(parameters[f"W{layer}"])',
-                 'torch.from_numpy(parameters[f"W{layer}"]).float()'),
+                ("network.py", 'torch.tensor(parameters[f"W{layer}"])', 'torch.Tensor(parameters[f"W{layer}"]).double()'),
             )),
         ),
     ),
@@ -183,8 +179,7 @@ MISTAKES = (
         source="PyTorch documentation of F.binary_cross_entropy_with_logits",
         plants=(
             Plant("torch", "none", (
-                ("training.py", "X, Y = to_rows(X), to_rows(Y)", "X, Y = to_rows(X), to_rows(Y).float()"),
-                ("trace.py", "X, Y = to_rows(X), to_rows(Y)", "X, Y = to_rows(X), to_rows(Y).float()"),
+                ("training.py", "cross_entropy(network(X), Y)", "cross_entropy(network(X), Y.float())"),
             )),
         ),
     ),
@@ -210,18 +205,14 @@ MISTAKES = (
         title="the network keeps PyTorch's own initial weights (uniform, biases too) instead of the given ones",
         written="the given weights are never copied in, or into a copy of the layer",
         stage="parameters",
-        torch="with torch.no_grad(): linear.weight.copy_(...); linear.bias.copy_(...)",
+        torch="network.load_state_dict(...), or with torch.no_grad(): linear.weight.copy_(...)",
         keras="dense.kernel.assign(W.T); dense.bias.assign(b[:, 0])",
         source="PyTorch documentation of nn.Linear",
         initial=torch_default,
         plants=(
             Plant("torch", "none", (
-                ("network.py", "skip_init(nn.Linear, n_x, h1, dtype=dtype)", "nn.Linear(n_x, h1, dtype=dtype)"),
-                ("network.py", "skip_init(nn.Linear, h1, h2, dtype=dtype)", "nn.Linear(h1, h2, dtype=dtype)"),
-                ("network.py", "skip_init(nn.Linear, h2, n_y, dtype=dtype)", "nn.Linear(h2, n_y, dtype=dtype)"),
-                ("network.py", "linear.weight.copy_(", "linear.weight.clone().copy_("),
-                ("network.py", "linear.bias.copy_(", "linear.bias.clone().copy_("),
-                ("network.py", "super().__init__()", "super().__init__()\n        torch.manual_seed(seed)"),
+                ("network.py", 'with torch.device("meta"):', 'torch.manual_seed(1)\n    with torch.device("cpu"):'),
+                ("network.py", "network.load_state_dict(state, assign=True)", "network.double()"),
             )),
         ),
     ),
@@ -230,15 +221,15 @@ MISTAKES = (
         title="the network keeps Keras's own initial weights (glorot uniform, zero biases) instead of the given ones",
         written="the given weights are never assigned, or the layer is built again afterwards",
         stage="parameters",
-        torch="with torch.no_grad(): linear.weight.copy_(...); linear.bias.copy_(...)",
+        torch="network.load_state_dict(...), or with torch.no_grad(): linear.weight.copy_(...)",
         keras="dense.kernel.assign(W.T); dense.bias.assign(b[:, 0]), after the layer was built",
         source="Keras documentation of Dense",
         initial=glorot,
         plants=(
             Plant("tensorflow", "none", (
-                *(("network.py", f'Dense({units}, kernel_initializer="zeros"',
-                   f"Dense({units}, kernel_initializer=keras.initializers.GlorotUniform(seed + {i})")
-                  for i, units in enumerate(("h1", "h2", "n_y"))),
+                *(("network.py", f'dense({units}, name="Z{i}")',
+                   f'dense({units}, name="Z{i}", kernel_initializer=keras.initializers.GlorotUniform(seed + {i}))')
+                  for i, units in enumerate(("h1", "h2", "n_y"), start=1)),
                 ("network.py", 'dense.kernel.assign(parameters[f"W{layer}"].T)', "pass"),
                 ("network.py", 'dense.bias.assign(parameters[f"b{layer}"][:, 0])', "pass"),
             )),

@@ -16,25 +16,24 @@ KERAS_DECAY = (
 )
 
 TORCH_WEIGHTS = '{"params": weights, "weight_decay": lambd / m}'
-KERAS_WEIGHTS = "weight_decay=np.dtype(dtype).type(lambd / m)"
-KERAS_EXCLUSION = "optimizer.exclude_from_weight_decay(var_list=[dense.bias for dense in network.linears()])"
-KERAS_OPTIMIZER = f"keras.optimizers.SGD(learning_rate, {KERAS_WEIGHTS})"
+KERAS_WEIGHTS = "weight_decay=np.float64(lambd / m)"
+KERAS_EXCLUSION = "optimizer.exclude_from_weight_decay(var_list=[dense.bias for dense in linears(network)])"
+KERAS_RATE = "keras.optimizers.SGD(lambda: np.float64(learning_rate)"
+KERAS_OPTIMIZER = f"{KERAS_RATE}, {KERAS_WEIGHTS})"
+KERAS_UNDECAYED = f"{KERAS_RATE})"
 
 
 def regularizer(penalty: str, in_the_loss: bool) -> tuple[tuple[str, str, str], ...]:
     """Changes to tf_impl: a kernel regularizer, whose penalty the tape sees or not."""
-    network = "network = Network(parameters, keep_prob, seed)"
-    regularized = network + f"\n    for dense in network.linears():\n        dense.kernel.regularizer = {penalty}"
-    changes = [
-        ("training.py", network, f"import keras\n    {regularized}"),
-        ("trace.py", network, f"import keras\n    {regularized}"),
-    ]
+    line = "    optimizer = keras.optimizers.SGD"
+    regularized = f"    for dense in linears(network):\n        dense.kernel.regularizer = {penalty}\n{line}"
+    changes = [("training.py", line, regularized)]
     if in_the_loss:
+        cost = "cost = cross_entropy(network(X, training=True), Y)"
         changes += [
-            ("gradients.py", "cost = cross_entropy(Z3, Y)", "cost = cross_entropy(Z3, Y)\n"
-             "        loss = cost + (tf.add_n(network.losses) if network.losses else 0)"),
-            ("gradients.py", "tape.gradient(cost, ", "tape.gradient(loss, "),
-        ]  # fmt: skip
+            ("training.py", cost, f"{cost}\n        loss = cost + sum(network.losses)"),
+            ("training.py", "tape.gradient(cost, ", "tape.gradient(loss, "),
+        ]
     return tuple(changes)
 
 
@@ -116,15 +115,15 @@ MISTAKES = (
         source="keras/src/optimizers/base_optimizer.py, exclude_from_weight_decay",
         plants=(
             Plant("tensorflow", "l2", (
-                ("training.py", KERAS_EXCLUSION, "for dense in network.linears():\n"
-                 "            optimizer.exclude_from_weight_decay(var_list=[dense.bias])"),
+                ("training.py", KERAS_EXCLUSION, "for dense in linears(network):\n"
+                 "        optimizer.exclude_from_weight_decay(var_list=[dense.bias])"),
             )),
         ),
     ),
     Mistake(
         name="decay-lost",
         title="the decay is lost: no dW has the term lambd/m * W",
-        written="a kernel_regularizer and a tape that leaves out model.losses; or var_names=['dense'], which excludes all",
+        written="a kernel_regularizer and a tape that leaves out model.losses; or var_names=['Z'], which excludes all",
         effects=(lost, lambda step: replace(lost(step), penalty=lambda p, lambd, m: 0 * step.penalty(p, lambd, m))),
         stage="gradients",
         torch=TORCH_GROUPS,
@@ -133,11 +132,11 @@ MISTAKES = (
         plants=(
             Plant("tensorflow", "l2", (
                 *regularizer("keras.regularizers.L2(lambd / (2 * m))", in_the_loss=False),
-                ("training.py", KERAS_OPTIMIZER, "keras.optimizers.SGD(learning_rate)"),
+                ("training.py", KERAS_OPTIMIZER, KERAS_UNDECAYED),
                 ("training.py", KERAS_EXCLUSION, "pass"),
             )),
             Plant("tensorflow", "l2", (
-                ("training.py", KERAS_EXCLUSION, 'optimizer.exclude_from_weight_decay(var_names=["dense"])'),
+                ("training.py", KERAS_EXCLUSION, 'optimizer.exclude_from_weight_decay(var_names=["Z"])'),
             )),
         ),
     ),
@@ -153,8 +152,7 @@ MISTAKES = (
         plants=(
             Plant("tensorflow", "l2", (
                 *regularizer("lambda W: np.float64(lambd / m) * tf.reduce_sum(tf.square(W))", in_the_loss=True),
-                ("trace.py", "import tensorflow as tf", "import numpy as np\nimport tensorflow as tf"),
-                ("training.py", KERAS_OPTIMIZER, "keras.optimizers.SGD(learning_rate)"),
+                ("training.py", KERAS_OPTIMIZER, KERAS_UNDECAYED),
                 ("training.py", KERAS_EXCLUSION, "pass"),
             )),
             Plant("torch", "l2", (("training.py", TORCH_WEIGHTS, TORCH_WEIGHTS.replace("lambd", "2 * lambd")),)),
@@ -176,7 +174,6 @@ MISTAKES = (
         plants=(
             Plant("tensorflow", "l2", (
                 *regularizer("lambda W: np.float64(lambd / (2 * m)) * tf.reduce_sum(tf.square(W))", in_the_loss=True),
-                ("trace.py", "import tensorflow as tf", "import numpy as np\nimport tensorflow as tf"),
             )),
         ),
     ),
@@ -243,8 +240,7 @@ MISTAKES = (
         keras="report cost + lambd / (2 * m) * sum of tf.reduce_sum(tf.square(W))",
         source="PyTorch documentation of torch.optim.SGD",
         plants=(
-            Plant("torch", "l2", (("trace.py", '"cost": cross_entropy + penalty', '"cost": cross_entropy'),
-                                  ("training.py", "cost + l2_penalty(network, lambd, m)", "cost"))),
+            Plant("torch", "l2", (("training.py", " + l2_penalty(network, lambd, m=X.shape[0])", ""),)),
         ),
     ),
 )  # fmt: skip

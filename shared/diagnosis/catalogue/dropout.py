@@ -9,8 +9,13 @@ from shared.alignment.step import Step
 from shared.diagnosis.mistake import Mistake, Plant
 
 TORCH_DROPOUT = "nn.Dropout(p=1 - keep_prob)"
-KERAS_DROPOUT = "keras.layers.Dropout(rate=1 - keep_prob, seed={seed}, dtype=dtype)"
-FIRST, SECOND = (KERAS_DROPOUT.format(seed=seed) for seed in ("2 * seed", "2 * seed + 1"))
+KERAS_DROPOUT = (
+    'dropout(seed=2 * seed, name="A1")(keras.ops.relu(Z1))',
+    'dropout(seed=2 * seed + 1, name="A2")(keras.ops.relu(Z2))',
+)
+KERAS_FROZEN = (
+    "keras.layers.Lambda(lambda A: keras.random.dropout(A, 1 - keep_prob, seed={i}), dtype=dtype)(keras.ops.relu(Z{i}))"
+)
 
 
 def share_dropped(step: Step) -> Step:
@@ -69,7 +74,7 @@ def torch_forward(first: str, second: str) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-BY_HAND = "torch.relu(Z{i}) * (torch.rand_like(Z{i}) < self.keep_prob)"
+BY_HAND = "torch.relu(Z{i}) * (torch.rand_like(Z{i}) >= self.dropout{i}.p)"
 
 MISTAKES = (
     Mistake(
@@ -107,13 +112,10 @@ MISTAKES = (
         keras="keras.layers.Dropout(rate=1 - keep_prob) alone",
         source="PyTorch documentation of nn.Dropout",
         plants=(
-            Plant("torch", "dropout", torch_forward("self.dropout1(torch.relu(Z1)) / self.keep_prob",
-                                                    "self.dropout2(torch.relu(Z2)) / self.keep_prob")),
-            Plant("tensorflow", "dropout", (
-                ("network.py", "self.dropout1(tf.nn.relu(Z1), training=training)",
-                 "self.dropout1(tf.nn.relu(Z1), training=training) / (self.keep_prob if training else 1)"),
-                ("network.py", "self.dropout2(tf.nn.relu(Z2), training=training)",
-                 "self.dropout2(tf.nn.relu(Z2), training=training) / (self.keep_prob if training else 1)"),
+            Plant("torch", "dropout", torch_forward("self.dropout1(torch.relu(Z1)) / (1 - self.dropout1.p)",
+                                                    "self.dropout2(torch.relu(Z2)) / (1 - self.dropout2.p)")),
+            Plant("tensorflow", "dropout", tuple(
+                ("network.py", layer, f"{layer} / np.float64(keep_prob)") for layer in KERAS_DROPOUT
             )),
         ),
     ),
@@ -129,9 +131,9 @@ MISTAKES = (
         plants=(
             Plant("torch", "dropout", (
                 ("network.py", "Z2 = self.linear2(A1)",
-                 "A1 = A1 * self.keep_prob + (A1 * (1 - self.keep_prob)).detach()\n        Z2 = self.linear2(A1)"),
-                ("network.py", "Z3 = self.linear3(A2)",
-                 "A2 = A2 * self.keep_prob + (A2 * (1 - self.keep_prob)).detach()\n        Z3 = self.linear3(A2)"),
+                 "A1 = A1 * (1 - self.dropout1.p) + (A1 * self.dropout1.p).detach()\n        Z2 = self.linear2(A1)"),
+                ("network.py", "return self.linear3(A2)",
+                 "A2 = A2 * (1 - self.dropout2.p) + (A2 * self.dropout2.p).detach()\n        return self.linear3(A2)"),
             )),
             Plant("numpy", "dropout", (
                 ("gradients.py", "lambda dA1: dA1 * D1 / keep_prob, lambda dA2: dA2 * D2 / keep_prob",
@@ -149,10 +151,10 @@ MISTAKES = (
         keras="network(X, training=True) in the tape",
         source="tensorflow/tensorflow#36936",
         plants=(
-            Plant("tensorflow", "dropout", (("gradients.py", "network(X, training=True)", "network(X, training=False)"),
-                                            ("network.py", "if training and self.keep_prob", "if self.keep_prob"))),
-            Plant("torch", "dropout", (("gradients.py", "network.zero_grad()", "network.eval().zero_grad()"),
-                                       ("network.py", "if self.training and self.keep_prob", "if self.keep_prob"))),
+            Plant("tensorflow", "dropout", (("training.py", "network(X, training=True)", "network(X, training=False)"),)),
+            Plant("torch", "dropout", (
+                ("training.py", "optimizer.zero_grad()", "network.eval()\n    optimizer.zero_grad()"),
+            )),
         ),
     ),
     Mistake(
@@ -168,13 +170,8 @@ MISTAKES = (
             Plant("torch", "dropout", (
                 ("network.py", "Z1 = self.linear1(X)", "torch.manual_seed(1)\n        Z1 = self.linear1(X)"),
             )),
-            Plant("tensorflow", "dropout", (
-                ("network.py", "A1 = self.dropout1(tf.nn.relu(Z1), training=training)",
-                 "keep = np.random.default_rng(1).random(Z1.shape) < self.keep_prob\n"
-                 "        A1 = tf.nn.relu(Z1) * (keep / self.keep_prob if training and self.keep_prob < 1 else 1)"),
-                ("network.py", "A2 = self.dropout2(tf.nn.relu(Z2), training=training)",
-                 "keep = np.random.default_rng(2).random(Z2.shape) < self.keep_prob\n"
-                 "        A2 = tf.nn.relu(Z2) * (keep / self.keep_prob if training and self.keep_prob < 1 else 1)"),
+            Plant("tensorflow", "dropout", tuple(
+                ("network.py", layer, KERAS_FROZEN.format(i=i)) for i, layer in enumerate(KERAS_DROPOUT, start=1)
             )),
         ),
     ),
@@ -187,6 +184,6 @@ MISTAKES = (
         keras="another seed for every Dropout layer",
         source="Keras documentation of Dropout",
         masks=same_bits,
-        plants=(Plant("tensorflow", "dropout", (("network.py", SECOND, FIRST),)),),
+        plants=(Plant("tensorflow", "dropout", (("network.py", "seed=2 * seed + 1", "seed=2 * seed"),)),),
     ),
 )  # fmt: skip

@@ -40,11 +40,11 @@ MISTAKES = (
         random_effects=(left_on,),
         plants=(
             Plant("torch", "dropout", (
-                ("network.py", "network = Network(parameters).eval()", "network = Network(parameters, keep_prob=0.86)"),
+                ("network.py", "network = load(parameters).eval()", "network = load(parameters, keep_prob=0.86)"),
             )),
             Plant("tensorflow", "dropout", (
-                ("network.py", "    network = Network(parameters)\n    Z3, _ = network(to_rows(X), training=False)",
-                 "    network = Network(parameters, keep_prob=0.86)\n    Z3, _ = network(to_rows(X), training=True)"),
+                ("network.py", "    network = load(parameters)\n    Z3 = network(to_rows(X), training=False)",
+                 "    network = load(parameters, keep_prob=0.86)\n    Z3 = network(to_rows(X), training=True)"),
             )),
         ),
     ),

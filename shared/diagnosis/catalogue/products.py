@@ -46,7 +46,7 @@ def operands_rounded(bits: int, rounding: Callable = np.rint, averaged: bool = T
     return effect
 
 
-TORCH_PRODUCT = """import torch
+TORCH_PRODUCT = """from torch import nn
 
 
 def low(x, bits={bits}):
@@ -66,8 +66,9 @@ class Product(torch.autograd.Function):
         return low(dZ) @ low(W), low(dZ).T @ low(X)
 
 
-def product(X, linear):
-    return Product.apply(X, linear.weight) + linear.bias
+class Linear(nn.Linear):
+    def forward(self, X):
+        return Product.apply(X, self.weight) + self.bias
 """
 KERAS_PRODUCT = """import tensorflow as tf
 
@@ -89,17 +90,20 @@ def low_product(X, K):
     return low(X) @ low(K), gradient
 
 
-def product(X, dense):
-    return low_product(X, tf.convert_to_tensor(dense.kernel)) + dense.bias
+class Dense(keras.layers.Dense):
+    def call(self, X):
+        return low_product(X, tf.convert_to_tensor(self.kernel)) + self.bias
 """
-NATIVE = {"torch": ("linear", "torch", TORCH_PRODUCT), "tensorflow": ("dense", "tensorflow as tf", KERAS_PRODUCT)}
-"""The name of its layers, what its network.py imports, and what is put there instead."""
+NATIVE = {
+    "torch": ("nn.Linear", "Linear", "from torch import nn\n", TORCH_PRODUCT),
+    "tensorflow": ("keras.layers.Dense", "Dense", "import tensorflow as tf\n", KERAS_PRODUCT),
+}
+"""Its layer, what is put in its place, the line of its network.py after which that is defined, and that line with it."""
 
 
 def _plant(implementation: str, variant: str, bits: int) -> Plant:
-    layer, framework, product = NATIVE[implementation]
-    calls = ((f"self.{layer}{i}({A})", f"product({A}, self.{layer}{i})") for i, A in ((1, "X"), (2, "A1"), (3, "A2")))
-    changes = ((f"import {framework}\n", product.format(bits=bits)), *calls)
+    layer, own, line, product = NATIVE[implementation]
+    changes = ((layer, own), (line, product.format(bits=bits)))
     return Plant(implementation, variant, tuple(("network.py", *change) for change in changes))
 
 

@@ -9,7 +9,7 @@ from shared.alignment.step import Step, added
 from shared.diagnosis.mistake import Mistake, Plant
 
 TORCH_SGD = "torch.optim.SGD(groups, lr=learning_rate, foreach=False)"
-KERAS_SGD = "keras.optimizers.SGD(learning_rate, "
+KERAS_SGD = "keras.optimizers.SGD(lambda: np.float64(learning_rate), "
 
 
 def momentum(step: Step) -> Step:
@@ -124,7 +124,7 @@ MISTAKES = (
         plants=(
             Plant("tensorflow", "none", (
                 ("training.py", KERAS_SGD,
-                 "keras.optimizers.Adam(learning_rate, np.float64(0.9), np.float64(0.999), np.float64(1e-7), "),
+                 KERAS_SGD.replace("SGD", "Adam") + "np.float64(0.9), np.float64(0.999), np.float64(1e-7), "),
             )),
         ),
     ),
@@ -138,8 +138,7 @@ MISTAKES = (
         keras="a new GradientTape for each update",
         source="PyTorch documentation of Optimizer.zero_grad",
         plants=(Plant("torch", "none", (
-            ("gradients.py", "network.zero_grad()", "pass"),
-            ("gradients.py", "[gradient for", "[gradient.clone() for"),
+            ("training.py", "optimizer.zero_grad()", "pass"),
         )),),
     ),
     Mistake(
@@ -154,10 +153,11 @@ MISTAKES = (
         source="Keras documentation of Model.fit",
         plants=(
             Plant("torch", "none", (
-                ("training.py", "            optimizer.step()\n",
-                 "            for batch in torch.randperm(m).split(32):\n"
-                 "                cost_and_gradients(network, X[batch], Y[batch])\n"
-                 "                optimizer.step()\n"),
+                ("training.py", "    optimizer.step()\n",
+                 "    for batch in torch.randperm(len(X)).split(32):\n"
+                 "        optimizer.zero_grad()\n"
+                 "        cross_entropy(network(X[batch]), Y[batch]).backward()\n"
+                 "        optimizer.step()\n"),
             ), iterations=3000),
         ),
     ),
