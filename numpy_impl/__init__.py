@@ -4,7 +4,7 @@ The course's `predict(X, y, parameters)`, which prints, stands in numpy_impl.cou
 contract's, as in the other two implementations.
 """
 
-from numpy_impl.course import (
+from .course import (
     backward_propagation,
     backward_propagation_with_dropout,
     backward_propagation_with_regularization,
@@ -21,8 +21,8 @@ from numpy_impl.course import (
     sigmoid,
     update_parameters,
 )
-from numpy_impl.network import predict
-from numpy_impl.training import train, update
+from .network import predict
+from .training import train, update
 
 __all__ = [
     "sigmoid", "relu", "initialize_parameters",

@@ -6,22 +6,23 @@ Source: deeplearning.ai, "Improving Deep Neural Networks", week 1, programming a
 
 import numpy as np
 
-from numpy_impl.cost import compute_cost, compute_cost_with_regularization
-from numpy_impl.gradients import (
+from shared.data import load_dataset
+
+from .cost import compute_cost, compute_cost_with_regularization
+from .gradients import (
     backward_propagation,
     backward_propagation_with_dropout,
     backward_propagation_with_regularization,
 )
-from numpy_impl.network import (
+from .network import (
     forward_propagation,
     forward_propagation_with_dropout,
     initialize_parameters,
     relu,
     sigmoid,
 )
-from numpy_impl.network import predict as _predict
-from numpy_impl.training import update, update_parameters
-from shared.data import load_dataset
+from .network import predict as _predict
+from .training import update, update_parameters
 
 __all__ = [
     "sigmoid", "relu", "initialize_parameters",

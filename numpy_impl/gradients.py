@@ -1,6 +1,6 @@
 """The gradients by hand: backward propagation without, with L2, and with dropout."""
 
-from numpy_impl.network import forward_propagation, forward_propagation_with_dropout
+from .network import forward_propagation, forward_propagation_with_dropout
 
 
 def backward_propagation(X, Y, cache):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from numpy_impl.cost import cross_entropy, l2_penalty
-from numpy_impl.gradients import propagate
+from .cost import cross_entropy, l2_penalty
+from .gradients import propagate
 
 
 def update_parameters(parameters, grads, learning_rate):

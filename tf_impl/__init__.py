@@ -16,7 +16,7 @@ if keras.backend.backend() != "tensorflow":
         f"{keras.backend.backend()!r}: import tf_impl first, or set KERAS_BACKEND=tensorflow"
     )
 
-from tf_impl.network import Network, load, predict, read_parameters
-from tf_impl.training import make_optimizer, train, update
+from .network import Network, load, predict, read_parameters
+from .training import make_optimizer, train, update
 
 __all__ = ["Network", "load", "make_optimizer", "predict", "read_parameters", "train", "update"]

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_impl.network import linears
+from .network import linears
 
 
 def cross_entropy(Z3, Y):

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_impl.cost import cross_entropy, l2_penalty
-from tf_impl.network import linears, load, read_parameters, to_rows
+from .cost import cross_entropy, l2_penalty
+from .network import linears, load, read_parameters, to_rows
 
 
 def make_optimizer(network, learning_rate, lambd, m):
@@ -13,7 +13,7 @@ def make_optimizer(network, learning_rate, lambd, m):
 
     The biases are excluded in one call (a second replaces the first), and before any step is traced, which would not see it.
     """
-    # Keras rounds Python floats, and a rate that is no function, through float32 (relative error 2e-8), float64 model or not.
+    # Keras rounds Python floats, and a rate that is no function, through float32 (relative error 2e-8), whatever the model.
     optimizer = keras.optimizers.SGD(lambda: np.float64(learning_rate), weight_decay=np.float64(lambd / m))
     optimizer.exclude_from_weight_decay(var_list=[dense.bias for dense in linears(network)])
     optimizer.build(network.trainable_variables)

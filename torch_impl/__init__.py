@@ -1,6 +1,6 @@
 """The network in PyTorch."""
 
-from torch_impl.network import Network, load, predict, read_parameters
-from torch_impl.training import make_optimizer, train, update
+from .network import Network, load, predict, read_parameters
+from .training import make_optimizer, train, update
 
 __all__ = ["Network", "load", "make_optimizer", "predict", "read_parameters", "train", "update"]

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from torch_impl.network import linears
+from .network import linears
 
 
 def cross_entropy(Z3, Y):

@@ -2,8 +2,8 @@
 
 import torch
 
-from torch_impl.cost import cross_entropy, l2_penalty
-from torch_impl.network import linears, load, read_parameters, to_rows
+from .cost import cross_entropy, l2_penalty
+from .network import linears, load, read_parameters, to_rows
 
 
 def make_optimizer(network, learning_rate, lambd, m):
