@@ -5,7 +5,6 @@ What a test may cost stands in CONTRIBUTING.md.
 
 import contextlib
 import functools
-import importlib
 import io
 import itertools
 import json
@@ -24,22 +23,24 @@ import pytest
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from shared.adapters import IMPLEMENTATIONS, Adapter
+
 ROOT = Path(__file__).resolve().parents[1]
 COURSE_DATA = ROOT.parent / "shared" / "football" / "data.mat"
-PACKAGES = {"numpy": "numpy_impl", "torch": "torch_impl", "tensorflow": "tf_impl"}
+NAMES = ("numpy", "torch", "tensorflow")
 
 os.environ["MPLBACKEND"] = "Agg"
 
 
 @dataclass(frozen=True)
 class Implementation:
-    """A port's modules: what `import numpy_impl.network` and so on give."""
+    """An implementation's modules, as `import numpy_impl.network` gives them, and what looks into them."""
 
     name: str
     network: ModuleType
     cost: ModuleType
     training: ModuleType
-    trace: ModuleType
+    adapter: Adapter
 
 
 class Problem(NamedTuple):
@@ -71,13 +72,11 @@ class Outcome:
 
 @functools.cache
 def load(name: str) -> Implementation:
-    modules = {
-        module: importlib.import_module(f"{PACKAGES[name]}.{module}") for module in ("network", "cost", "training", "trace")
-    }
-    return Implementation(name, **modules)
+    adapter = IMPLEMENTATIONS[name].adapter()
+    return Implementation(name, adapter.network, adapter.cost, adapter.training, adapter)
 
 
-@pytest.fixture(params=PACKAGES)
+@pytest.fixture(params=NAMES)
 def implementation(request):
     """Each of the three implementations in turn."""
     return load(request.param)

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from numpy_impl import trace as numpy_trace
 from shared.alignment import limits
 from shared.alignment.checks import STAGES
 from shared.alignment.problem import Problem
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import STATES, make_states
-from shared.alignment.tensors import STAGE_OF, tensors_of
+from shared.alignment.tensors import REFERENCE, STAGE_OF, tensors_of
 
 DTYPES = ("float64", "float32")
 REGULARIZATION = {
@@ -33,7 +32,7 @@ def make_case(make_problem):
         late = {name: value + value.dtype.type(0.1) for name, value in given.items()}
         problem = Problem(X, Y, 0.3, **REGULARIZATION[variant])
         start = make_states(X, initial, late)[state]
-        return problem, start, limits.port_tensors(numpy_trace, problem, start)
+        return problem, start, limits.port_tensors(REFERENCE, problem, start)
 
     return make
 
@@ -72,7 +71,7 @@ def test_the_reference_agrees_with_itself_everywhere(make_case, state, variant, 
 @pytest.mark.parametrize(("state", "variant", "dtype"), CASES)
 def test_the_ports_agree_with_the_reference_everywhere(port, make_case, state, variant, dtype):
     problem, start, _ = make_case(variant, state, dtype)
-    tensors = limits.port_tensors(port.trace, problem, start)
+    tensors = limits.port_tensors(port.adapter, problem, start)
     checks = checks_of(problem, start, tensors)
     assert failed(checks) == []
     assert max(check.budget_used or 0 for check in checks) > 0  # the two do round differently: something was compared
@@ -227,7 +226,7 @@ def test_a_wrong_dropout_scale_is_red_at_the_first_dropped_activation(make_case)
     problem, start, port = make_case("dropout")
     for e, expected in ((1e-12, "A1"), (0.1, "A1"), (0.0, None)):
         wrong = Problem(problem.X, problem.Y, 0.3, 0.0, 0.8 * (1 + e))
-        tensors = numpy_trace.trace(problem.X, problem.Y, start, **wrong.regularization, masks=(port["D1"], port["D2"]))
+        tensors = REFERENCE.trace(problem.X, problem.Y, start, **wrong.regularization, masks=(port["D1"], port["D2"]))
         found = failed(checks_of(problem, start, port | {n: np.asarray(v) for n, v in tensors.items()}))
         assert found[:1] == ([] if expected is None else [("forward", expected)])
 
@@ -252,7 +251,7 @@ def test_a_mask_that_is_not_the_one_applied_is_red_at_the_activation(make_case, 
 def test_missing_decay_is_red_at_the_update(make_case, state, variant):
     problem, start, port = make_case(variant, state)
     plain = Problem(problem.X, problem.Y, 0.3, 0.0, problem.keep_prob)
-    without = limits.port_tensors(numpy_trace, plain, start)
+    without = limits.port_tensors(REFERENCE, plain, start)
     faulty = port | {name: value for name, value in without.items() if "update" in name}
     found = failed(checks_of(problem, start, faulty))
     assert found[0] == ("update", "W1 after update 1")
@@ -265,7 +264,7 @@ def with_bias_decay(problem, start, port):
     m, rate = problem.X.shape[1], problem.learning_rate
     parameters, tensors = start, dict(port)
     for update in (1, 2):
-        step = numpy_trace.trace(problem.X, problem.Y, parameters)
+        step = REFERENCE.trace(problem.X, problem.Y, parameters)
         parameters = {
             name: value - rate * (step["d" + name] + problem.lambd / m * value) for name, value in parameters.items()
         }
@@ -294,7 +293,7 @@ def test_bias_decay_from_zero_biases_shows_only_at_the_second_update(make_case, 
 @pytest.mark.parametrize("which", ["update", "all"])
 def test_lambd_off_by_one_part_in_a_hundred_thousand_million_is_red(make_case, which):
     problem, start, port = make_case("l2")
-    wrong = limits.port_tensors(numpy_trace, Problem(problem.X, problem.Y, 0.3, 0.7 * (1 + 1e-11), 1.0), start)
+    wrong = limits.port_tensors(REFERENCE, Problem(problem.X, problem.Y, 0.3, 0.7 * (1 + 1e-11), 1.0), start)
     faulty = wrong if which == "all" else port | {name: value for name, value in wrong.items() if "update" in name}
     found = failed(checks_of(problem, start, faulty))
     assert ("update", "decay of W") in found
@@ -304,7 +303,7 @@ def test_lambd_off_by_one_part_in_a_hundred_thousand_million_is_red(make_case, w
 
 def test_a_learning_rate_off_by_little_is_red_at_the_update_and_nowhere_else(make_case):
     problem, start, _ = make_case("l2")
-    wrong = limits.port_tensors(numpy_trace, Problem(problem.X, problem.Y, 0.3 * (1 + 1e-10), 0.7, 1.0), start)
+    wrong = limits.port_tensors(REFERENCE, Problem(problem.X, problem.Y, 0.3 * (1 + 1e-10), 0.7, 1.0), start)
     found = failed(checks_of(problem, start, wrong))
     assert found
     assert {stage for stage, _ in found} == {"update"}
@@ -340,7 +339,7 @@ def test_a_port_that_gives_two_results_is_not_repeatable(make_case, name):
 
 def test_a_port_that_draws_other_masks_the_second_time_is_not_repeatable(make_case):
     problem, start, port = make_case("dropout")
-    again = limits.port_tensors(numpy_trace, problem, start, seed=2)
+    again = limits.port_tensors(REFERENCE, problem, start, seed=2)
     checks = checks_of(problem, start, port, again)
     assert failed(checks) == [("repeat", "step")]
     assert failed(checks_of(problem, start, again, again)) == []

@@ -12,9 +12,9 @@ import scipy.io
 import numpy_impl
 from numpy_impl import course
 from numpy_impl.cost import compute_cost, compute_cost_with_regularization, cross_entropy
-from numpy_impl.gradients import cost_and_gradients
-from numpy_impl.network import Network
-from numpy_impl.training import train_segments
+from numpy_impl.gradients import propagate
+from shared.adapters.numpy import Replayed
+from shared.alignment.tensors import REFERENCE
 from shared.metrics import accuracy
 
 NAMES = ("W1", "b1", "W2", "b2", "W3", "b3")
@@ -40,7 +40,7 @@ LAMBD, KEEP_PROB = 0.7, 0.8
 def test_the_courses_figures_come_out(course_data, settings, costs, tolerance, correct):
     """Tolerances: what another order of summation moves (evidence: 8e-14 without a penalty, 6e-16 with one)."""
     data, start = course_data, course.initialize_parameters([2, 20, 3, 1])
-    run = train_segments(data.X_train, data.Y_train, start, learning_rate=0.3, lengths=[10_000] * 3, **settings)
+    run = REFERENCE.train_segments(data.X_train, data.Y_train, start, learning_rate=0.3, lengths=[10_000] * 3, **settings)
     segments = list(run)
     assert [segment.costs[0] for segment in segments] == pytest.approx(costs, abs=tolerance, rel=0)
     trained = segments[-1].parameters
@@ -247,11 +247,11 @@ def test_the_gradient_is_that_of_the_cost(make_problem, lambd, keep_prob):
     masks = tuple(rng.random((n, X.shape[1])) < keep_prob for n in (5, 4))
 
     def cost(moved):
-        A3, cache = course.forward_propagation_with_dropout(X, moved, keep_prob, masks=masks)
+        A3, cache = course.forward_propagation_with_dropout(X, moved, keep_prob, Replayed(*masks))
         assert min(abs(cache[0]).min(), abs(cache[5]).min()) > 1e-4  # no unit near its kink
         return course.compute_cost_with_regularization(A3, Y, moved, lambd)
 
-    _, gradients, cache = cost_and_gradients(Network(parameters, keep_prob), X, Y, lambd, masks)
+    gradients, cache = propagate(X, Y, parameters, lambd, keep_prob, Replayed(*masks))
     expected = numerical_gradients(cost, parameters)
     assert relative_error(gradients, expected) < 1e-8
 
@@ -275,8 +275,8 @@ def test_a_leading_axis_of_replicates_gives_what_they_give_one_by_one(make_probl
     masks = tuple(np.random.default_rng(0).random((3, n, X.shape[1])) < KEEP_PROB for n in (5, 4))
 
     def step(parameters, masks):
-        network = Network(parameters, KEEP_PROB)
-        cost, gradients, cache = cost_and_gradients(network, X, Y, LAMBD, masks)
+        gradients, cache = propagate(X, Y, parameters, LAMBD, KEEP_PROB, Replayed(*masks))
+        cost = cross_entropy(cache.Z3, Y)
         penalized = compute_cost_with_regularization(cache[-3], Y, parameters, LAMBD)
         after = course.update_parameters(parameters, gradients, 0.3)
         return [cost, penalized, *cache, *(gradients[key] for key in sorted(gradients)), *(after[name] for name in NAMES)]

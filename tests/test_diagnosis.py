@@ -250,12 +250,12 @@ def test_most_mistakes_are_planted_in_a_framework():
 
 @pytest.mark.parametrize("number", range(len(TRIALS)))
 def test_every_planted_line_is_there(number):
-    from shared.config import IMPLEMENTATIONS
+    from shared.adapters import IMPLEMENTATIONS
     from shared.workers import ROOT
 
     plant = TRIALS[number].plant
     for file, right, wrong in plant.changes:
-        source = (ROOT / IMPLEMENTATIONS[plant.implementation] / file).read_text()
+        source = (ROOT / IMPLEMENTATIONS[plant.implementation].package / file).read_text()
         assert right in source
         assert right != wrong
 

@@ -18,7 +18,7 @@ def drawn(make_problem):
         X, Y, parameters = make_problem((3, 4, 4, 1), m=40)
         parameters = {name: value + 9 if name in ("b1", "b2") else abs(value) for name, value in parameters.items()}
         settings = {"learning_rate": 1e-6, "keep_prob": KEEP_PROB, "frozen": variant == "frozen-dropout"}
-        segments = list(implementation.training.train_segments(X, Y, parameters, lengths=[4, 4], **settings))
+        segments = list(implementation.adapter.train_segments(X, Y, parameters, lengths=[4, 4], **settings))
         return [np.concatenate([segment.masks[layer] for segment in segments]) for layer in (0, 1)]
 
     return masks
@@ -28,7 +28,7 @@ def test_keep_prob_1_is_no_dropout_bit_for_bit(implementation, make_problem):
     X, Y, parameters = make_problem()
 
     def run(**settings):
-        return implementation.trace.trace(X, Y, parameters, **settings)
+        return implementation.adapter.trace(X, Y, parameters, **settings)
 
     without, with_1, with_less = run(), run(keep_prob=1.0, seed=2), run(keep_prob=KEEP_PROB)
     assert without.keys() == with_1.keys() == with_less.keys() - {"D1", "D2"}
@@ -41,7 +41,7 @@ def test_keep_prob_1_is_no_dropout_bit_for_bit(implementation, make_problem):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_dropout_keeps_its_share_and_divides_by_it(implementation, make_problem, keep_prob, dtype):
     X, Y, parameters = make_problem((3, 20, 20, 1), m=500, dtype=dtype)
-    tensors = implementation.trace.trace(X, Y, parameters, keep_prob=keep_prob)
+    tensors = implementation.adapter.trace(X, Y, parameters, keep_prob=keep_prob)
     for layer in (1, 2):
         Z, A, D = (tensors[f"{letter}{layer}"] for letter in "ZAD")
         kept, dropped = D & (Z > 0), ~D & (Z > 0)
@@ -55,7 +55,7 @@ def test_dropout_keeps_its_share_and_divides_by_it(implementation, make_problem,
 
 def test_dropout_drops_neither_inputs_nor_outputs(implementation, make_problem):
     X, Y, parameters = make_problem(m=100)
-    tensors = implementation.trace.trace(X, Y, parameters, keep_prob=KEEP_PROB)
+    tensors = implementation.adapter.trace(X, Y, parameters, keep_prob=KEEP_PROB)
     np.testing.assert_allclose(tensors["Z1"], parameters["W1"] @ X + parameters["b1"], rtol=0, atol=1e-14)
     np.testing.assert_allclose(tensors["Z3"], parameters["W3"] @ tensors["A2"] + parameters["b3"], rtol=0, atol=1e-14)
     undropped = parameters["W2"] @ np.maximum(0, tensors["Z1"]) + parameters["b2"]
@@ -87,9 +87,9 @@ def test_the_two_layers_draw_masks_of_their_own(implementation, drawn):
 
 def test_prediction_drops_nothing(implementation, reference, make_problem):
     X, Y, parameters = make_problem(m=400)
-    parameters["b3"] -= np.median(reference.trace.trace(X, Y, parameters)["Z3"])  # half of them in each class
-    expected = (reference.trace.trace(X, Y, parameters)["A3"] > 0.5).astype(np.int64)
+    parameters["b3"] -= np.median(reference.adapter.trace(X, Y, parameters)["Z3"])  # half of them in each class
+    expected = (reference.adapter.trace(X, Y, parameters)["A3"] > 0.5).astype(np.int64)
     for _ in range(2):
         np.testing.assert_array_equal(implementation.network.predict(X, parameters), expected, strict=True)
-    dropped = implementation.trace.trace(X, Y, parameters, keep_prob=KEEP_PROB)["A3"] > 0.5
+    dropped = implementation.adapter.trace(X, Y, parameters, keep_prob=KEEP_PROB)["A3"] > 0.5
     assert (dropped != expected).sum() > 20  # dropout would be seen

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 import torch
+import torch_impl.gradients
 from torch.nn import functional as F
 
-import torch_impl.gradients
-import torch_impl.trace
-from numpy_impl import trace as numpy_trace
+import torch_impl.training
+from shared.adapters.numpy import NumpyAdapter
+from shared.adapters.torch import TorchAdapter
 from shared.alignment import limits
 from shared.alignment.problem import Problem
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import make_states
-from shared.alignment.tensors import STAGE_OF
+from shared.alignment.tensors import REFERENCE, STAGE_OF
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
 
@@ -60,9 +61,9 @@ def test_many_random_problems_give_no_false_alarm(name, problems, dtype):
 def test_a_wrong_implementation_is_alarmed_on_random_problems(dtype, monkeypatch):
     """The control of the count: a port that trains with a learning rate a little off."""
     e = 1e-8 if dtype == "float64" else 1e-2
-    first_updates = numpy_trace.first_updates
+    first_updates = NumpyAdapter.first_updates
     monkeypatch.setattr(
-        numpy_trace,
+        NumpyAdapter,
         "first_updates",
         lambda *arrays, learning_rate, **more: first_updates(*arrays, learning_rate=learning_rate * (1 + e), **more),
     )
@@ -91,13 +92,13 @@ def test_random_problems_are_of_every_kind():
 
 def alarms(form, dtype, problems, monkeypatch):
     """Of each random problem for which a form of the cost raised alarms: the alarms."""
-    monkeypatch.setattr(torch_impl.gradients, "cross_entropy", form)
-    monkeypatch.setattr(torch_impl.trace, "cost_and_gradients", torch_impl.gradients.cost_and_gradients)
+    monkeypatch.setattr(torch_impl.training, "cross_entropy", form)
+    adapter = TorchAdapter()
     rng = np.random.default_rng(1)
     found = []
     for _ in range(problems):
         problem, parameters = limits.random_problem(rng, dtype)
-        bad = failed(problem, parameters, limits.port_tensors(torch_impl.trace, problem, parameters))
+        bad = failed(problem, parameters, limits.port_tensors(adapter, problem, parameters))
         found.append([f"{check.stage}, {check.tensor}: {check.reason}" for check in bad])
     return [one for one in found if one]
 
@@ -151,7 +152,7 @@ def test_in_float64_lambd_off_by_a_millionth_of_a_millionth_is_seen_at_the_updat
     assert 1e-16 < limit < 2e-12
     for factor, expected in ((2, True), (1e-3, False)):  # above the limit red, far below green
         wrong = Problem(problem.X, problem.Y, 0.3, 0.7 * (1 + factor * limit), problem.keep_prob)
-        tensors = limits.port_tensors(numpy_trace, wrong, states["biases"])
+        tensors = limits.port_tensors(REFERENCE, wrong, states["biases"])
         found = {check.stage for check in failed(problem, states["biases"], tensors)}
         assert ("update" in found) == expected
 

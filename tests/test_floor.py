@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from numpy_impl import cost, gradients, network, trace, training
+from numpy_impl import cost, gradients, network, training
+from shared.adapters.numpy import Replayed
 from shared.alignment.floor import Nudge, Shaken, shaken, spread
 from shared.alignment.problem import Problem
 from shared.alignment.states import STATES, make_states
-from shared.alignment.tensors import EXACT, STAGE_OF, reference_tensors, tensors_of
+from shared.alignment.tensors import EXACT, REFERENCE, STAGE_OF, reference_tensors, tensors_of
 from shared.parameters import PARAMETER_NAMES, initialize_parameters
 from shared.synthetic import make_dataset
 
@@ -104,12 +105,10 @@ def problem(request, make_problem):
 
 def functions_of(X, Y, parameters):
     """Every function of numpy_impl that computes, by name; each called with the given arrays, plain or shaken."""
-    net = network.Network(parameters, 1.0)
-    dropped = network.Network(parameters, 0.8)
     rng = np.random.default_rng(0)
     masks = tuple(rng.random((parameters[W].shape[0], X.shape[1])) < 0.8 for W in ("W1", "W2"))
     A3, cache = network.forward_propagation(X, parameters)
-    _, cache_dropout = network.forward_propagation_with_dropout(X, parameters, 0.8, masks=masks)
+    _, cache_dropout = network.forward_propagation_with_dropout(X, parameters, 0.8, Replayed(*masks))
     grads = gradients.backward_propagation(X, Y, cache)
     step = {"learning_rate": 0.3, "lambd": 0.7}
     return {
@@ -117,25 +116,24 @@ def functions_of(X, Y, parameters):
         "relu": lambda: network.relu(X),
         "forward_propagation": lambda: network.forward_propagation(X, parameters),
         "forward_propagation_with_dropout": lambda: network.forward_propagation_with_dropout(
-            X, parameters, 0.8, masks=masks
+            X, parameters, 0.8, Replayed(*masks)
         ),
-        "Network": lambda: dropped(X, masks),
         "compute_cost": lambda: cost.compute_cost(A3, Y),
         "compute_cost_with_regularization": lambda: cost.compute_cost_with_regularization(A3, Y, parameters, 0.7),
         "cross_entropy": lambda: cost.cross_entropy(cache[-4], Y),
-        "l2_penalty": lambda: cost.l2_penalty(net, 0.7, X.shape[1]),
+        "l2_penalty": lambda: cost.l2_penalty(parameters, 0.7, X.shape[1]),
         "backward_propagation": lambda: gradients.backward_propagation(X, Y, cache),
         "backward_propagation_with_regularization": lambda: gradients.backward_propagation_with_regularization(
             X, Y, cache, 0.7
         ),
         "backward_propagation_with_dropout": lambda: gradients.backward_propagation_with_dropout(X, Y, cache_dropout, 0.8),
         "decay": lambda: gradients.decay(parameters, 0.7, X.shape[1]),
-        "gradients_and_cache": lambda: gradients.gradients_and_cache(net, X, Y, 0.7)[0],
-        "cost_and_gradients": lambda: gradients.cost_and_gradients(net, X, Y, 0.7)[:2],
+        "propagate": lambda: gradients.propagate(X, Y, parameters, 0.7)[0],
         "update_parameters": lambda: training.update_parameters(parameters, grads, 0.3),
+        "update": lambda: training.update(parameters, X, Y, 0.3, 0.7, 0.8, Replayed(*masks)),
         "train": lambda: training.train(X, Y, parameters, num_iterations=3, **step),
-        "trace": lambda: trace.trace(X, Y, parameters, lambd=0.7, keep_prob=0.8, masks=masks),
-        "first_updates": lambda: [s.parameters for s in trace.first_updates(X, Y, parameters, **step)],
+        "trace": lambda: REFERENCE.trace(X, Y, parameters, lambd=0.7, keep_prob=0.8, masks=masks),
+        "first_updates": lambda: [s.parameters for s in REFERENCE.first_updates(X, Y, parameters, **step)],
     }
 
 
@@ -149,10 +147,10 @@ def leaves(result):
 
 
 FUNCTIONS = (
-    *("sigmoid", "relu", "forward_propagation", "forward_propagation_with_dropout", "Network", "compute_cost"),
+    *("sigmoid", "relu", "forward_propagation", "forward_propagation_with_dropout", "compute_cost"),
     *("compute_cost_with_regularization", "cross_entropy", "l2_penalty", "backward_propagation"),
-    *("backward_propagation_with_regularization", "backward_propagation_with_dropout", "decay", "gradients_and_cache"),
-    *("cost_and_gradients", "update_parameters", "train", "trace", "first_updates"),
+    *("backward_propagation_with_regularization", "backward_propagation_with_dropout", "decay", "propagate"),
+    *("update_parameters", "update", "train", "trace", "first_updates"),
 )
 
 
@@ -180,13 +178,12 @@ def test_the_table_of_functions_is_complete(make_problem):
     assert tuple(functions_of(X, Y, parameters)) == FUNCTIONS
     public = {
         name
-        for module in (network, cost, gradients, training, trace)
+        for module in (network, cost, gradients, training)
         for name, value in vars(module).items()
         if callable(value) and not name.startswith("_") and value.__module__ == module.__name__
     }
-    without_numbers = {"initialize_parameters", "read_parameters", "predict", "train_segments"}
-    without_numbers.add("training_costs")  # cross_entropy and l2_penalty of stacked arrays, which are plain ones
-    assert public - set(FUNCTIONS) == without_numbers
+    assert public - set(FUNCTIONS) == {"initialize_parameters", "predict", "Cache", "DropoutCache"}
+    assert set(FUNCTIONS) - public == {"trace", "first_updates"}  # the adapter's
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -274,7 +271,7 @@ def test_the_spread_is_the_largest_distance_from_the_first_row():
 def test_floors_are_positive_where_numbers_are_rounded_and_zero_where_nothing_is_computed(make_problem, keep_prob, dtype):
     X, Y, parameters = make_problem((3, 6, 4, 1), m=40, dtype=dtype)
     problem = Problem(X, Y, 0.3, 0.7, keep_prob)
-    port = trace.trace(X, Y, parameters, **problem.regularization) if keep_prob < 1 else {}
+    port = REFERENCE.trace(X, Y, parameters, **problem.regularization) if keep_prob < 1 else {}
     reference, floors = reference_tensors(problem, parameters, port)
     zero = {"Y", "D1", "D2", "decay_b1", "decay_b2", "decay_b3"}
     for stage in STAGE_OF:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpy_impl.training import train_segments
+from shared.alignment.tensors import REFERENCE
 from shared.optimizers import by_hand, verdicts
 from shared.optimizers.rows import ALWAYS, DIFFERS, EQUAL, REMEDIES, ROWS, Row
 from shared.optimizers.settings import UPDATES, Setting
@@ -60,7 +60,8 @@ def test_sgd_by_hand_is_the_course_s(make_problem):
     rule = by_hand.rule_of("torch", Setting("SGD"), 0.3, 0.7 / X.shape[1])
     arrays = by_hand.train(rule, X, Y, start)
     lengths = np.diff([0, *UPDATES])
-    for t, segment in zip(UPDATES, train_segments(X, Y, start, learning_rate=0.3, lengths=lengths, lambd=0.7), strict=True):
+    run = REFERENCE.train_segments(X, Y, start, learning_rate=0.3, lengths=lengths.tolist(), lambd=0.7)
+    for t, segment in zip(UPDATES, run, strict=True):
         course = {f"{name} after {t}": value for name, value in segment.parameters.items()}
         assert verdicts.compare(course, arrays, arrays, t)["verdict"] == EQUAL
         course[f"W1 after {t}"] *= 1 + 1e-9

@@ -9,10 +9,13 @@ from html.parser import HTMLParser
 
 import pytest
 
+from shared.adapters import IMPLEMENTATIONS
+from shared.adapters.implementation import Place
+from shared.adapters.places import find
 from shared.errors import UsageError
 from shared.page import build
 from shared.page.build import page
-from shared.page.concepts import CONCEPTS, agreement, source_of
+from shared.page.concepts import CONCEPTS, agreement
 from shared.report.markdown import markdown
 from tests.helpers.results import ended, failing, only
 
@@ -130,16 +133,19 @@ def test_the_kept_share_of_the_masks_is_shown(results, text):
 @pytest.mark.parametrize("implementation", ["numpy", "torch", "tensorflow"])
 @pytest.mark.parametrize("concept", CONCEPTS, ids=lambda concept: concept.name)
 def test_every_concept_has_its_lines_in_every_implementation(concept, implementation):
-    where, lines = source_of(concept, implementation)
-    assert re.fullmatch(r"(numpy|torch|tf)_impl/\w+\.py:\d+", where)
-    assert lines.startswith("def ")
-    assert len(lines.splitlines()) >= 2
+    found = find(implementation, concept.name)
+    assert re.fullmatch(r"(numpy|torch|tf)_impl/\w+\.py", found.file)
+    assert found.first <= found.line
+    assert found.source.startswith("def ")
+    assert len(found.source.splitlines()) >= 2
 
 
-def test_a_concept_without_lines_is_a_defect():
-    missing = replace(CONCEPTS[0], lines={"numpy": ("network.py", ("Network.nowhere",))})
+def test_a_concept_without_lines_is_a_defect(monkeypatch):
+    own = IMPLEMENTATIONS["numpy"]
+    lost = replace(own, places={**own.places, "Update": Place("network.py", ("Network.nowhere",), "")})
+    monkeypatch.setitem(IMPLEMENTATIONS, "numpy", lost)
     with pytest.raises(ValueError, match=r"network\.py holds no Network\.nowhere"):
-        source_of(missing, "numpy")
+        find("numpy", "Update")
 
 
 def test_every_stage_of_the_comparison_belongs_to_a_concept(results):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.adapters.numpy import Replayed
 from shared.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +49,7 @@ def trained(make_problem):
     def train(implementation, variant, dtype="float64") -> Run:
         X, Y, parameters = make_problem(dtype=dtype)
         settings = {"learning_rate": RATE, "lengths": [4, 4]} | VARIANTS[variant]
-        return Run(implementation.training.train_segments(X, Y, parameters, **settings))
+        return Run(implementation.adapter.train_segments(X, Y, parameters, **settings))
 
     return train
 
@@ -79,7 +80,7 @@ def alone(make_problem):
 
         def work():
             done.append(implementation.training.train(X, Y, parameters, learning_rate=RATE, num_iterations=8, **BOTH))
-            implementation.trace.trace(X, Y, parameters, **BOTH)
+            implementation.adapter.trace(X, Y, parameters, **BOTH)
             implementation.network.predict(X, parameters)
 
         untouched, draws = draws_after(lambda: None), draws_after(work)
@@ -110,32 +111,31 @@ def draws_after(do):
 def two_updates(implementation, problem, variant="none", seed=1):
     """The first two updates: costs (1,), parameters and masks of each."""
     X, Y, parameters = problem
-    return implementation.trace.first_updates(X, Y, parameters, learning_rate=RATE, seed=seed, **VARIANTS[variant])
+    return implementation.adapter.first_updates(X, Y, parameters, learning_rate=RATE, seed=seed, **VARIANTS[variant])
 
 
 # At the boundary
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_parameters_go_in_and_come_out_bit_for_bit(implementation, make_problem, dtype):
+def test_parameters_go_in_and_come_out_bit_for_bit(port, make_problem, dtype):
     """Square layers: a transpose too few or too many has the right shape."""
     parameters = make_problem((4, 4, 4, 1), dtype=dtype).parameters
-    network = implementation.network.Network(parameters)
-    came_out = implementation.network.read_parameters(network)
+    came_out = port.network.read_parameters(port.network.load(parameters))
     assert list(came_out) == list(NAMES)
     for name in NAMES:
         np.testing.assert_array_equal(came_out[name], parameters[name], strict=True)
     assert not np.array_equal(came_out["W2"], parameters["W2"].T)
 
 
-def test_a_network_shares_no_memory_with_what_went_in_and_what_came_out(implementation, make_problem):
+def test_a_network_shares_no_memory_with_what_went_in_and_what_came_out(port, make_problem):
     parameters = make_problem().parameters
     before = {name: value.copy() for name, value in parameters.items()}
-    network = implementation.network.Network(parameters)
-    for arrays in (parameters, implementation.network.read_parameters(network)):
+    network = port.network.load(parameters)
+    for arrays in (parameters, port.network.read_parameters(network)):
         for name, value in arrays.items():
             value += 1
-            np.testing.assert_array_equal(implementation.network.read_parameters(network)[name], before[name])
+            np.testing.assert_array_equal(port.network.read_parameters(network)[name], before[name])
 
 
 def test_training_leaves_its_arguments_alone(implementation, alone):
@@ -172,7 +172,7 @@ def test_the_precision_that_goes_in_comes_out(implementation, make_problem, trai
     for variant, settings in (("none", {}), ("l2-dropout", BOTH)):
         for update in two_updates(implementation, problem, variant):
             values += [update.costs, *update.parameters.values()]
-        tensors = implementation.trace.trace(X, Y, parameters, **settings)
+        tensors = implementation.adapter.trace(X, Y, parameters, **settings)
         values += [np.asarray(tensor) for name, tensor in tensors.items() if name not in ("D1", "D2")]
     assert {value.dtype for value in values} == {np.dtype(dtype)}
 
@@ -205,11 +205,11 @@ def test_the_first_cost_is_the_courses(implementation, course_data, variant, cos
     from shared.parameters import initialize_parameters
 
     parameters = initialize_parameters([2, 20, 3, 1])
-    tensors = implementation.trace.trace(course_data.X_train, course_data.Y_train, parameters, **VARIANTS[variant])
+    tensors = implementation.adapter.trace(course_data.X_train, course_data.Y_train, parameters, **VARIANTS[variant])
     assert float(tensors["cost"]) == pytest.approx(cost, abs=4e-16, rel=0)
     single = initialize_parameters([2, 20, 3, 1], dtype="float32")
     X, Y = (array.astype("float32") for array in (course_data.X_train, course_data.Y_train))
-    in_float32 = implementation.trace.trace(X, Y, single, **VARIANTS[variant])["cost"]
+    in_float32 = implementation.adapter.trace(X, Y, single, **VARIANTS[variant])["cost"]
     assert float(in_float32) != pytest.approx(cost, abs=1e-9, rel=0)  # 2e-8 off
 
 
@@ -220,7 +220,7 @@ def test_a_cost_is_that_before_its_update_with_the_penalty(implementation, refer
     lambd, keep_prob = (VARIANTS[variant].get(key, default) for key, default in (("lambd", 0.0), ("keep_prob", 1.0)))
     for iteration, start in ((0, parameters), (4, run.parameters[0])):
         masks = tuple(D[iteration] for D in run.masks) if run.masks else None
-        tensors = reference.trace.trace(X, Y, start, lambd=lambd, keep_prob=keep_prob, masks=masks)
+        tensors = reference.adapter.trace(X, Y, start, lambd=lambd, keep_prob=keep_prob, masks=masks)
         assert run.costs[iteration] == pytest.approx(tensors["cost"], abs=1e-15, rel=0)
         if lambd:
             assert run.costs[iteration] != pytest.approx(tensors["cross_entropy"], abs=1e-3)
@@ -257,7 +257,7 @@ def test_a_saturated_logit_has_its_finite_cost(implementation, dtype, label, Z):
 def test_gradients_stay_finite_and_right_at_saturated_logits(implementation, make_problem):
     X, Y, parameters = make_problem()
     for b3, gradient in ((800.0, 0.5), (-800.0, -0.5)):  # half of the labels are wrong, each by 1
-        tensors = implementation.trace.trace(X, Y, parameters | {"b3": np.full((1, 1), b3)})
+        tensors = implementation.adapter.trace(X, Y, parameters | {"b3": np.full((1, 1), b3)})
         assert all(np.isfinite(tensor).all() for tensor in tensors.values())
         assert tensors["db3"].item() == pytest.approx(gradient, rel=1e-14)
 
@@ -293,18 +293,13 @@ def test_training_leaves_the_settings_of_keras_alone(implementation, alone):
 
 def replayed(reference, problem, run, lambd=0.0, keep_prob=1.0):
     """The reference's eight updates with the masks of a run: costs, final parameters."""
-    from numpy_impl.gradients import cost_and_gradients
-    from numpy_impl.training import update_parameters
-
     X, Y, parameters = problem
-    network = reference.network.Network(parameters, keep_prob)
     costs = []
     for i in range(8):
-        masks = tuple(D[i] for D in run.masks) if run.masks else None
-        cost, gradients, _ = cost_and_gradients(network, X, Y, lambd, masks)
-        costs.append(cost + reference.cost.l2_penalty(network, lambd, X.shape[1]))
-        network.parameters = update_parameters(network.parameters, gradients, RATE)
-    return np.array(costs), network.parameters
+        rng = Replayed(*(D[i] for D in run.masks)) if run.masks else None
+        parameters, cost = reference.training.update(parameters, X, Y, RATE, lambd, keep_prob, rng)
+        costs.append(cost)
+    return np.array(costs), parameters
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -339,9 +334,9 @@ def test_eight_updates_in_float32_are_those_of_numpy(port, reference, make_probl
 @pytest.mark.parametrize("lambd", [0.0, LAMBD])
 def test_every_tensor_of_a_step_is_that_of_numpy(port, reference, make_problem, lambd, keep_prob, dtype, tolerance):
     X, Y, parameters = make_problem(dtype=dtype)
-    tensors = port.trace.trace(X, Y, parameters, lambd=lambd, keep_prob=keep_prob)
+    tensors = port.adapter.trace(X, Y, parameters, lambd=lambd, keep_prob=keep_prob)
     masks = (tensors["D1"], tensors["D2"]) if keep_prob < 1 else None
-    expected = reference.trace.trace(X, Y, parameters, lambd=lambd, keep_prob=keep_prob, masks=masks)
+    expected = reference.adapter.trace(X, Y, parameters, lambd=lambd, keep_prob=keep_prob, masks=masks)
     assert tensors.keys() == expected.keys()
     assert {"d" + name for name in NAMES} < tensors.keys()
     for name, tensor in expected.items():
@@ -386,7 +381,7 @@ def test_numpy_s_memory_does_not_grow_with_the_updates(make_problem, reference, 
 
     def peak(updates):
         tracemalloc.start()
-        for _ in reference.training.train_segments(X, Y, parameters, learning_rate=0.01, lengths=[updates], lambd=lambd):
+        for _ in reference.adapter.train_segments(X, Y, parameters, learning_rate=0.01, lengths=[updates], lambd=lambd):
             pass
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()

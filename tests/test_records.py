@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numpy_impl.training import train_segments
+from shared.alignment.tensors import REFERENCE
 from shared.parameters import PARAMETER_NAMES
 from shared.records import RunRecord, write_record
 
@@ -14,7 +14,7 @@ SETTINGS: dict[str, dict] = {"none": {}, "l2-dropout": {"lambd": 0.7, "keep_prob
 @pytest.mark.parametrize("variant", ["none", "l2-dropout"])
 def test_a_run_is_recorded_and_read_bit_for_bit_once_it_is_finished(make_problem, tmp_path, variant, dtype):
     X, Y, parameters = make_problem((3, 6, 4, 1), m=13, dtype=dtype)  # 6 * 13 and 4 * 13 are no whole bytes
-    run = list(train_segments(X, Y, parameters, learning_rate=0.3, lengths=[7, 5, 1], **SETTINGS[variant]))
+    run = list(REFERENCE.train_segments(X, Y, parameters, learning_rate=0.3, lengths=[7, 5, 1], **SETTINGS[variant]))
     heard: list[tuple[int, float]] = []
     write_record(tmp_path / "run", parameters, [7, 5, 1], run, lambda done, cost: heard.append((done, cost)))
     record = RunRecord(tmp_path / "run")

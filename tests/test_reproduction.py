@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from numpy_impl import trace as numpy_trace
 from shared.alignment import limits
 from shared.alignment.problem import Problem
 from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.stages import single_step_checks
+from shared.alignment.tensors import REFERENCE
 from shared.alignment.trajectory import repeat_in_segments
 from shared.records import RunRecord, write_record
 
@@ -53,7 +53,7 @@ def write(make_problem, tmp_path):
         X, Y, parameters = make_problem((3, 6, 4, 1), m=40)
         settings = {"lambd": 0.7 if "l2" in variant else 0.0, "keep_prob": 0.8 if "dropout" in variant else 1.0}
         problem = Problem(X, Y, 0.3, **settings)
-        port = limits.port_tensors(numpy_trace, problem, parameters)
+        port = limits.port_tensors(REFERENCE, problem, parameters)
         changed = {name: np.asarray(change(port[name])) for name, change in faults.items() if change}
         port = {name: value for name, value in port.items() if name not in faults} | changed
         place = {"variant": variant, "implementation": implementation}
@@ -187,7 +187,7 @@ def test_what_is_no_tensor_of_this_kind_is_shown_without_a_traceback(write, run_
 def test_a_bad_segment_is_shown_with_nothing_but_numpy(make_problem, run_all, tmp_path):
     X, Y, parameters = make_problem((3, 6, 4, 1), m=40)
     problem = Problem(X, Y, 0.3, 0.0, 1.0)
-    run = limits.numpy_training.train_segments(X, Y, parameters, lengths=[20, 20], **problem.step)
+    run = REFERENCE.train_segments(X, Y, parameters, lengths=[20, 20], **problem.step)
     write_record(tmp_path / "run", parameters, [20, 20], run)
     record = RunRecord(tmp_path / "run")
     record.costs[27] *= 1.001

@@ -102,7 +102,7 @@ def test_runs_trained_together_are_bit_for_bit_those_trained_alone(variant, dtyp
         hyper, chosen = run.hyperparameters(), VARIANTS[variant]
         initial = initialize_parameters([2, 20, 3, 1], run.seeds.init_seed, dtype)
         alone, costs = join(
-            reference.training.train_segments(
+            reference.adapter.train_segments(
                 X, Y, initial, **hyper.of(chosen), lengths=segment_lengths(30), seed=hyper.seed, frozen=chosen.frozen
             )
         )

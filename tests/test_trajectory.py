@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from numpy_impl.cost import l2_penalty
-from numpy_impl.gradients import cost_and_gradients
-from numpy_impl.network import Network
-from numpy_impl.training import train_segments, update_parameters
+from numpy_impl.cost import cross_entropy, l2_penalty
+from numpy_impl.gradients import propagate
+from numpy_impl.training import update_parameters
 from shared.alignment.problem import Problem
+from shared.alignment.tensors import REFERENCE
 from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, repeat_in_segments
 from shared.contract import Segment
 from shared.parameters import PARAMETER_NAMES
@@ -39,7 +39,7 @@ def make_run(make_problem, tmp_path):
         frozen = settings.pop("frozen", False)
         problem = Problem(X, Y, rate, **{"lambd": 0.0, "keep_prob": 1.0} | settings)
         if altered is None:
-            run = train_segments(X, Y, parameters, lengths=lengths, seed=seed, frozen=frozen, **problem.step)
+            run = REFERENCE.train_segments(X, Y, parameters, lengths=lengths, seed=seed, frozen=frozen, **problem.step)
         else:
             assert not frozen
             run = altered_run(problem, parameters, lengths, altered, e)
@@ -52,21 +52,22 @@ def make_run(make_problem, tmp_path):
 
 def altered_run(problem, parameters, lengths, altered, e):
     """`train_segments` once more, with one update altered."""
-    network = Network(parameters, problem.keep_prob, seed=1)
+    rng = np.random.default_rng(1)
     done = 0
     for length in lengths:
         costs, D1s, D2s = [], [], []
         for iteration in range(done, done + length):
-            cost, grads, cache = cost_and_gradients(network, problem.X, problem.Y, problem.lambd)
-            costs.append(cost + l2_penalty(network, problem.lambd, problem.X.shape[1]))
+            grads, cache = propagate(problem.X, problem.Y, parameters, problem.lambd, problem.keep_prob, rng)
+            penalty = l2_penalty(parameters, problem.lambd, problem.X.shape[1])
+            costs.append(cross_entropy(cache.Z3, problem.Y) + penalty)
             if problem.keep_prob < 1:
-                D1s.append(cache[1])
-                D2s.append(cache[6])
+                D1s.append(cache.D1)
+                D2s.append(cache.D2)
             rate = problem.learning_rate * (1 + e if iteration == altered else 1)
-            network.parameters = update_parameters(network.parameters, grads, rate)
+            parameters = update_parameters(parameters, grads, rate)
         done += length
         masks = (np.stack(D1s), np.stack(D2s)) if problem.keep_prob < 1 else None
-        yield Segment(np.array(costs), dict(network.parameters), masks)
+        yield Segment(np.array(costs), dict(parameters), masks)
 
 
 def edit(record, name, index, change):

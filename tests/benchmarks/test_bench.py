@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpy_impl.training import train_segments
+from shared.alignment.tensors import REFERENCE
 from shared.bench import plain_loop
 from shared.bench.contestants import PLAIN, contestants
 from shared.bench.growth import FLOOR, POINTS, exponent, grow
@@ -31,7 +31,7 @@ def test_the_plain_loop_computes_what_numpy_impl_computes(problem, variant):
     state = np.random.get_state()
     costs, ends = plain_loop.train(X, Y, parameters, 50, **settings)
     np.random.set_state(state)
-    (segment,) = train_segments(X, Y, parameters, lengths=[50], seed=1, **settings)
+    (segment,) = REFERENCE.train_segments(X, Y, parameters, lengths=[50], seed=1, **settings)
     np.testing.assert_allclose(costs, segment.costs, rtol=1e-12, strict=True)
     for name, value in segment.parameters.items():
         np.testing.assert_allclose(ends[name], value, rtol=0, atol=1e-12, strict=True)
