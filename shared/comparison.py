@@ -122,6 +122,8 @@ def compare(
                     if store:
                         store.save(effective[run["variant"]], run["implementation"], run, checks)
                     bad = next((c for c in first_failures(plan.checks()) if _is_of(c, run)), None)
+                    if bad and bad["stage"] == "repeat":  # only `train` may be right, or wrong: the run has segments
+                        bad = next((c for c in checks if c["status"] == "failed" and c["stage"] == "trajectory"), None)
                     if bad and bad["stage"] == "trajectory" and bad["scope"] != FREE_RUN:
                         segment = _segment_of(bad["scope"], lengths[run["variant"]])
                         same_run = {"implementation": run["implementation"], "variant": run["variant"]}

@@ -1,4 +1,4 @@
-"""The compiled step of torch_impl is the eager one: same masks, same numbers to rounding, nothing else touched."""
+"""The step that torch_impl's adapter compiles is the eager one: same masks, same numbers to rounding, no more."""
 
 import shutil
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from shared.adapters import compiling
+from shared.adapters.torch import TorchAdapter
 from shared.config import VARIANTS, Hyperparameters
-from torch_impl import compiling
-from torch_impl.training import train_segments
 
 needs_compiler = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler, which torch.compile needs")
 
@@ -28,8 +28,12 @@ def run(make_problem, monkeypatch):
 
     def train(variant, compile_from):
         monkeypatch.setattr(compiling, "COMPILE_FROM", compile_from)
-        settings = Hyperparameters().of(VARIANTS[variant])
-        return list(train_segments(X, Y, parameters, lengths=[6, 4], seed=5, frozen=VARIANTS[variant].frozen, **settings))
+        settings = Hyperparameters().of(VARIANTS[variant]) | {"frozen": VARIANTS[variant].frozen}
+        return list(
+            TorchAdapter().train_segments(
+                X, Y, parameters, lengths=[6, 4], seed=5, frozen=VARIANTS[variant].frozen, **settings
+            )
+        )
 
     return train
 
@@ -58,7 +62,7 @@ def test_a_run_is_compiled_where_its_longest_segment_is_long_enough(run, monkeyp
         made.append(make)
         return make()
 
-    monkeypatch.setattr("torch_impl.training.make_compiled", note)
+    monkeypatch.setattr(compiling, "make_compiled", note)
     run("none", 7)
     run("none", None)
     assert made == []
@@ -108,7 +112,7 @@ def test_what_diverges_at_once_diverges_compiled_too(make_problem, monkeypatch, 
     ends = []
     for compile_from in (6, None):
         monkeypatch.setattr(compiling, "COMPILE_FROM", compile_from)
-        (segment,) = train_segments(X, Y, parameters, learning_rate=rate, lengths=[6])
+        (segment,) = TorchAdapter().train_segments(X, Y, parameters, learning_rate=rate, lengths=[6])
         ends.append(segment.parameters)
     for name, value in ends[0].items():
         assert not np.isfinite(value).all() or name.startswith("b")
@@ -140,15 +144,15 @@ def test_what_cannot_be_traced_runs_eagerly(run, monkeypatch, caplog):
 
 @needs_compiler
 def test_buffers_of_a_network_are_no_hindrance(run, monkeypatch, caplog):
-    from torch_impl.network import Network
+    from torch_impl.network import load
 
-    class Counted(Network):
-        def __init__(self, *settings):
-            super().__init__(*settings)
-            self.register_buffer("count", torch.zeros(1))
+    def counted(*settings):
+        network = load(*settings)
+        network.register_buffer("count", torch.zeros(1))
+        return network
 
     eager = run("none", 7)
-    monkeypatch.setattr("torch_impl.training.Network", Counted)
+    monkeypatch.setattr("torch_impl.network.load", counted)
     for one, other in zip(run("none", 6), eager, strict=True):
         np.testing.assert_allclose(one.costs, other.costs, rtol=1e-13)
     assert "uncompiled" not in caplog.text

@@ -8,9 +8,9 @@ pytestmark = pytest.mark.full
 
 BIASES_DECAYED = [
     ("torch_impl/training.py", '"weight_decay": 0.0}', '"weight_decay": lambd / m}'),
-    ("tf_impl/training.py", "var_list=[dense.bias for dense in network.linears()]", "var_list=[]"),
+    ("tf_impl/training.py", "var_list=[dense.bias for dense in linears(network)]", "var_list=[]"),
 ]
-DECAY_AS_PYTHON_FLOAT = ("tf_impl/training.py", "weight_decay=np.dtype(dtype).type(lambd / m)", "weight_decay=lambd / m")
+DECAY_AS_PYTHON_FLOAT = ("tf_impl/training.py", "weight_decay=np.float64(lambd / m)", "weight_decay=lambd / m")
 KEPT_AS_RATE = [  # without dropout, everything would be dropped
     ("torch_impl/network.py", "p=1 - keep_prob", "p=keep_prob if keep_prob < 1 else 0"),
     ("tf_impl/network.py", "rate=1 - keep_prob", "rate=keep_prob if keep_prob < 1 else 0"),
@@ -18,20 +18,24 @@ KEPT_AS_RATE = [  # without dropout, everything would be dropped
 SEED_IN_FORWARD = (
     "torch_impl/network.py",
     "Z1 = self.linear1(X)",
-    "torch.manual_seed(self.seed)\n        Z1 = self.linear1(X)",
+    "torch.manual_seed(1)\n        Z1 = self.linear1(X)",
 )
-MASKS_SET_BACK = ("tf_impl/training.py", "if frozen:", "if True:")
+MASKS_SET_BACK = (
+    "tf_impl/network.py",
+    'dropout(seed=2 * seed, name="A1")(',
+    "keras.layers.Lambda(lambda A: keras.random.dropout(A, 1 - keep_prob, seed=1), dtype=dtype)(",
+)
 THRESHOLD_OF_LOGITS = ("torch_impl/network.py", "(torch.sigmoid(Z3) > 0.5)", "(Z3 > 0.5)")
 SIGMOID_TWICE = ("tf_impl/cost.py", "logits=Z3", "logits=2 * tf.sigmoid(Z3)")
 FLOAT32_INSIDE = [
     ("torch_impl/network.py", "torch.tensor(array.T)", "torch.tensor(array.T, dtype=torch.float32)"),
-    ("torch_impl/network.py", 'torch.from_numpy(parameters["W1"]).dtype', "torch.float32"),
+    ("torch_impl/network.py", "return network\n\n\ndef read", "return network.float()\n\n\ndef read"),
     ("torch_impl/network.py", "linear.weight.detach()", "linear.weight.detach().double()"),
     ("torch_impl/network.py", "linear.bias.detach()", "linear.bias.detach().double()"),
-    ("torch_impl/training.py", "torch.stack(costs)", "torch.stack(costs).double()"),
+    ("torch_impl/training.py", "return reported", "return reported.double()"),
 ]
 NOT_DIVIDED = ("numpy_impl/gradients.py", "dA1 * D1 / keep_prob", "dA1 * D1")
-PENALTY_TWICE = ("numpy_impl/training.py", "costs = costs + l2_penalty", "costs = costs + 2 * l2_penalty")
+PENALTY_TWICE = ("numpy_impl/training.py", "+ l2_penalty", "+ 2 * l2_penalty")
 PREDICTIONS_CUT = ("torch_impl/network.py", ".numpy().astype(np.int64)", ".numpy().astype(np.int64)[:, :-1]")
 
 PLANTED = {
@@ -61,7 +65,7 @@ PLANTED = {
         [NOT_DIVIDED, PENALTY_TWICE, PREDICTIONS_CUT],
         ["numpy", "torch"], ["none", "l2", "dropout"],
         {
-            ("numpy", "l2"): ["trajectory: cost"],
+            ("numpy", "l2"): ["repeat: training"],
             ("torch", "none"): ["predictions: train", "predictions: test"],
             ("torch", "l2"): ["predictions: train"],
             ("torch", "dropout"): ["gradients: dW1"],
@@ -140,11 +144,13 @@ def test_a_framework_that_cannot_be_imported_leaves_the_others_results(run_compa
 
 def test_a_crash_and_a_killed_process_leave_everything_else_and_no_word_steers_the_terminal(run_compare, checkout):
     folder, edit = checkout
-    start = "    m = X.shape[-1]\n"
+    start = "    optimizer.zero_grad()\n"
     words = "out of luck \\x1b[2J\\x1b]0;title\\x07\\u202egnp"
     crash = f"    if lambd:\n        raise ValueError('{words}')\n"
     kill = "    if keep_prob < 1:\n        import os\n\n        os.kill(os.getpid(), 9)\n"
-    edit("torch_impl/training.py", start, crash + kill + start)
+    edit("torch_impl/training.py", start, crash + start)
+    loaded = '    with torch.device("meta"):\n'
+    edit("torch_impl/network.py", loaded, kill + loaded)
     flags = ("--iterations", 5, "--variants", "none", "l2", "dropout", "--implementations", "numpy", "torch")
     done = run_compare(*flags, checkout=folder)
     assert (done.code, done.stderr) == (3, ""), done.stdout
@@ -179,9 +185,10 @@ def test_the_first_bad_update_of_a_compiled_step_is_found(run_compare, checkout)
     inner = " " * 16
     wrong = f"def wrong():\n{inner}network.linear1.weight[0, 0] += 1e-6\n{inner}return compiled()\n\n"
     after_the_trial = "return network, compiled"
-    edit("torch_impl/compiling.py", after_the_trial, f"{wrong}            return network, wrong")
-    edit("torch_impl/compiling.py", "COMPILE_FROM = 1000", "COMPILE_FROM = 50")
+    edit("shared/adapters/compiling.py", after_the_trial, f"{wrong}            return network, wrong")
+    edit("shared/adapters/compiling.py", "COMPILE_FROM = 1000", "COMPILE_FROM = 50")
     done = run_compare("--implementations", "torch", "--variants", "none", "--iterations", 100, checkout=folder)
     assert done.code == 1, done.stderr
-    assert done.results["failures"][0]["stage"] == "trajectory"
+    assert done.results["failures"][0]["stage"] == "repeat"  # `train` itself is not compiled
+    assert "trajectory" in {check["stage"] for check in done.results["checks"] if check["status"] == "failed"}
     assert done.results["failures"][0]["first_bad_update"] == 0

@@ -1,0 +1,282 @@
+"""How the harness looks into the implementations: it sees what `train` and `update` do, and looking changes nothing."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.adapters import IMPLEMENTATIONS, tensorflow
+from shared.adapters.implementation import overheard
+from shared.adapters.numpy import NumpyAdapter, Replayed
+from shared.alignment.own_training import OWN, own_training_check
+from shared.alignment.problem import Problem
+from shared.alignment.recording import record_run
+from shared.alignment.trajectory import repeat_in_segments
+from shared.config import VARIANTS, Hyperparameters
+from shared.diagnosis.mistake import Plant
+from shared.diagnosis.planting import planted
+from shared.records import RunRecord
+
+ROOT = Path(__file__).resolve().parents[1]
+BOTH = {"learning_rate": 0.3, "lambd": 0.7, "keep_prob": 0.8}
+PLACE = {"variant": "", "implementation": ""}
+
+
+def assert_same(run, expected):
+    """Two pairs of parameters and costs, bit for bit."""
+    (parameters, costs), (its, its_costs) = run, expected
+    np.testing.assert_array_equal(costs, its_costs, strict=True)
+    for name, value in parameters.items():
+        np.testing.assert_array_equal(value, its[name], strict=True)
+
+
+# What `train` does
+
+
+@pytest.mark.parametrize("settings", [{"learning_rate": 0.3}, BOTH], ids=["none", "l2-dropout"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_train_is_the_run_that_the_adapter_makes_bit_for_bit(implementation, make_problem, settings, dtype):
+    X, Y, parameters = make_problem(dtype=dtype)
+    run = implementation.adapter.train_segments(X, Y, parameters, lengths=[3, 3], **settings)
+    segments = list(run)
+    made = segments[-1].parameters, np.concatenate([segment.costs for segment in segments])
+    own = implementation.training.train(X, Y, parameters, num_iterations=6, **settings)
+    assert_same(made, own)
+    other = implementation.training.train(X, Y, parameters, num_iterations=6, **settings | {"learning_rate": 0.3 + 1e-6})
+    assert not np.array_equal(own[1], other[1])
+
+
+FRESH = """
+import sys
+import numpy as np
+from {package} import train
+from shared.parameters import initialize_parameters
+X = np.random.default_rng(0).standard_normal((2, 50))
+Y = (X[:1] > 0).astype(float)
+for dtype in {dtypes}:
+    ends, costs = train(X.astype(dtype), Y.astype(dtype), initialize_parameters([2, 20, 3, 1], dtype=dtype),
+                        learning_rate=0.3, num_iterations=20, lambd=0.7)
+    print(costs.dtype, ends["W1"].dtype, repr(float(costs[-1])))
+"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("dtypes", [("float64", "float32"), ("float32", "float64")])
+@pytest.mark.parametrize("package", ["torch_impl", "tf_impl"])
+def test_train_alone_in_a_process_of_its_own_is_right_in_both_precisions(package, dtypes, clean_environment):
+    def lines(package):
+        program = FRESH.format(package=package, dtypes=dtypes)
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=clean_environment, text=True,
+                              capture_output=True, check=True)  # fmt: skip
+        return [line.split() for line in done.stdout.splitlines()]
+
+    for (*own, cost), (*expected, its), dtype in zip(lines(package), lines("numpy_impl"), dtypes, strict=True):
+        assert own == expected == [dtype, dtype]
+        assert float(cost) == pytest.approx(float(its), rel=1e-14 if dtype == "float64" else 1e-6)
+
+
+WRONG = {
+    "numpy": ("rng = np.random.default_rng(seed)", "rng = np.random.default_rng(0)"),
+    "torch": ("torch.manual_seed(seed)", "torch.manual_seed(0)"),
+    "tensorflow": ("load(parameters, keep_prob, seed)", "load(parameters, keep_prob)"),
+}
+"""Of `train` alone: another seed than the given one."""
+RATE = {
+    "numpy": ("update(parameters, X, Y, learning_rate,", "update(parameters, X, Y, learning_rate * 1.001,"),
+    "torch": (
+        "make_optimizer(network, learning_rate, lambd, m=X",
+        "make_optimizer(network, learning_rate * 1.001, lambd, m=X",
+    ),
+    "tensorflow": ("make_optimizer(network, learning_rate, lambd, m=X", "make_optimizer(network, 0.3003, lambd, m=X"),
+}
+
+
+def own_check(name, variant, make_problem, folder, *changes):
+    """The check of the training of an implementation with these changes in its training.py."""
+    X, Y, parameters = make_problem((2, 6, 4, 1), m=20)
+    chosen, hyper = VARIANTS[variant], Hyperparameters(num_iterations=8, hidden=(6, 4), seed=2)
+    plant = Plant(name, variant, tuple(("training.py", *change) for change in changes))
+    inputs = {"X_train": X, "X_test": X, "grid": X}
+    with planted(plant, folder / "source") as port:
+        record_run(port, X, Y, parameters, hyper, chosen, [4, 4], inputs, folder / "run", lambda done, cost: None)
+    problem = Problem(X, Y, **hyper.of(chosen))
+    record = RunRecord(folder / "run")
+    segments = repeat_in_segments(problem, record, PLACE)
+    assert all(check.status == "passed" for check in segments.checks)
+    return own_training_check(problem, record, folder / "run", segments, PLACE)
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@pytest.mark.parametrize(("variant", "mistake"), [("dropout", WRONG), ("none", RATE), ("frozen-dropout", RATE)])
+def test_a_mistake_in_train_alone_is_found(name, variant, mistake, make_problem, tmp_path):
+    check = own_check(name, variant, make_problem, tmp_path, mistake[name])
+    assert (check.stage, check.tensor, check.status) == ("repeat", "training", "failed")
+    assert check.reason.startswith(OWN)
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@pytest.mark.parametrize("variant", ["dropout", "frozen-dropout"])
+def test_a_correct_train_is_the_run(name, variant, make_problem, tmp_path):
+    check = own_check(name, variant, make_problem, tmp_path)
+    assert (check.status, check.difference) == ("passed", 0.0)
+
+
+# Masks
+
+
+def test_frozen_masks_are_a_loop_over_update_with_the_generator_set_back(implementation, make_problem):
+    X, Y, parameters = make_problem()
+    run = implementation.adapter.train_segments(X, Y, parameters, lengths=[3, 2], seed=4, frozen=True, **BOTH)
+    segments = list(run)
+    made = segments[-1].parameters, np.concatenate([segment.costs for segment in segments])
+    loop = LOOPS[implementation.name]
+    assert_same(made, loop(implementation, X, Y, parameters, set_back=True))
+    assert not np.array_equal(made[1], loop(implementation, X, Y, parameters, set_back=False)[1])
+
+
+def loop_of_numpy(implementation, X, Y, parameters, set_back):
+    costs, rng = [], np.random.RandomState(4)
+    for _ in range(5):
+        if set_back:
+            rng.seed(4)
+        parameters, cost = implementation.training.update(parameters, X, Y, **BOTH, rng=rng)
+        costs.append(cost)
+    return parameters, np.array(costs)
+
+
+def loop_of_torch(implementation, X, Y, parameters, set_back):
+    import torch
+
+    network = implementation.network.load(parameters, BOTH["keep_prob"])
+    optimizer = implementation.training.make_optimizer(network, BOTH["learning_rate"], BOTH["lambd"], X.shape[1])
+    rows, labels = implementation.network.to_rows(X), implementation.network.to_rows(Y)
+    costs = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        for _ in range(5):
+            if set_back:
+                torch.manual_seed(4)
+            costs.append(implementation.training.update(network, optimizer, rows, labels, BOTH["lambd"]).item())
+    return implementation.network.read_parameters(network), np.array(costs)
+
+
+def loop_of_keras(implementation, X, Y, parameters, set_back):
+    import tensorflow as tf
+
+    network = implementation.network.load(parameters, BOTH["keep_prob"], 4)
+    optimizer = implementation.training.make_optimizer(network, BOTH["learning_rate"], BOTH["lambd"], X.shape[1])
+    rows, labels = implementation.network.to_rows(X), implementation.network.to_rows(Y)
+    generators = [network.get_layer(name).seed_generator.state for name in ("A1", "A2")]
+    first = [state.numpy() for state in generators]
+
+    @tf.function(jit_compile=True)
+    def step():
+        return implementation.training.update(network, optimizer, rows, labels, BOTH["lambd"])
+
+    costs = []
+    for _ in range(5):
+        for state, value in zip(generators, first, strict=True):
+            if set_back:
+                state.assign(value)
+        costs.append(step().numpy())
+    return implementation.network.read_parameters(network), np.array(costs)
+
+
+LOOPS = {"numpy": loop_of_numpy, "torch": loop_of_torch, "tensorflow": loop_of_keras}
+
+
+@pytest.mark.parametrize("leading", [(), (3,)])
+@pytest.mark.parametrize("kind", [bool, float])
+def test_the_course_s_own_function_draws_the_masks_that_are_given(reference, make_problem, leading, kind):
+    X, _, parameters = make_problem()
+    rng = np.random.default_rng(0)
+    D1, D2 = ((rng.random((*leading, n, X.shape[1])) < 0.8).astype(kind) for n in (5, 4))
+    replayed = Replayed(D1, D2)
+    for _ in range(2):  # in turn, as often as it is asked
+        A3, cache = reference.network.forward_propagation_with_dropout(X, parameters, 0.8, replayed)
+        np.testing.assert_array_equal(cache.D1, D1, strict=True)
+        np.testing.assert_array_equal(cache.D2, D2, strict=True)
+    again = [1.0 - D1, 1.0 - D2]  # the same, as numbers of a generator would
+    if not leading:
+        drawn = type("Drawn", (), {"random": lambda self, shape: again.pop(0)})()
+        np.testing.assert_array_equal(reference.network.forward_propagation_with_dropout(X, parameters, 0.8, drawn)[0], A3)
+
+
+# Looking
+
+
+def test_looking_puts_back_what_it_listens_to(implementation, make_problem):
+    X, Y, parameters = make_problem()
+    own = implementation.training.cross_entropy
+    implementation.adapter.trace(X, Y, parameters)
+    assert implementation.training.cross_entropy is own
+    with overheard(implementation.training, "cross_entropy"):
+        assert implementation.training.cross_entropy is not own
+    with pytest.raises(ZeroDivisionError), overheard(implementation.training, "cross_entropy"):
+        1 / 0  # noqa: B018
+    assert implementation.training.cross_entropy is own
+
+
+def test_the_caches_of_the_course_are_tuples_whose_entries_have_names(reference, make_problem):
+    X, _, parameters = make_problem()
+    _, cache = reference.network.forward_propagation(X, parameters)
+    (Z1, A1, W1, b1, Z2, A2, W2, b2, Z3, A3, W3, b3) = cache
+    assert cache == (Z1, A1, W1, b1, Z2, A2, W2, b2, Z3, A3, W3, b3)
+    assert (len(cache), isinstance(cache, tuple)) == (12, True)
+    assert cache[-4] is cache.Z3 is Z3
+    _, dropped = reference.network.forward_propagation_with_dropout(X, parameters)
+    assert (len(dropped), dropped[1] is dropped.D1, dropped[6] is dropped.D2) == (14, True, True)
+
+
+def test_every_adapter_declares_the_same_places_and_its_own_look():
+    places = [tuple(implementation.places) for implementation in IMPLEMENTATIONS.values()]
+    assert len(set(places)) == 1
+    for what in ("colour", "line", "package"):
+        assert len({getattr(implementation, what) for implementation in IMPLEMENTATIONS.values()}) == len(places)
+
+
+def test_an_adapter_without_a_trace_says_so():
+    adapter = replace(IMPLEMENTATIONS["numpy"], name="other").adapter()
+    assert isinstance(adapter, NumpyAdapter)
+    with pytest.raises(NotImplementedError):
+        super(NumpyAdapter, adapter).trace(None, None, {})
+
+
+# TensorFlow's programs
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_loop_of_updates_is_the_updates_one_by_one_bit_for_bit(make_problem, monkeypatch, frozen):
+    X, Y, parameters = make_problem()
+    runs = []
+    for loop_from in (1, 100):
+        monkeypatch.setattr(tensorflow, "LOOP_FROM", loop_from)
+        adapter = tensorflow.KerasAdapter()
+        runs.append(list(adapter.train_segments(X, Y, parameters, lengths=[3, 3], frozen=frozen, **BOTH)))
+        (program,) = adapter._programs.values()
+        assert (len(program._loops), program._step is None) == ((1, True) if loop_from == 1 else (0, False))
+    for looped, alone in zip(*runs, strict=True):
+        assert_same((looped.parameters, looped.costs), (alone.parameters, alone.costs))
+        for D, its in zip(looped.masks, alone.masks, strict=True):
+            np.testing.assert_array_equal(D, its, strict=True)
+
+
+def test_a_program_is_compiled_once_and_starts_afresh_with_what_it_is_given(make_problem):
+    adapter = tensorflow.KerasAdapter()
+    X, Y, parameters = make_problem()
+    other = {name: value + 0.1 for name, value in parameters.items()}
+
+    def run(X, start, **more):
+        (segment,) = adapter.train_segments(X, Y, start, lengths=[2], **BOTH | more)
+        return segment
+
+    first, moved, turned, again = run(X, parameters), run(X, other), run(-X, parameters), run(X, parameters)
+    assert len(adapter._programs) == 1
+    assert_same((first.parameters, first.costs), (again.parameters, again.costs))
+    assert len({float(segment.costs[0]) for segment in (first, moved, turned)}) == 3
+    for rate in (0.1, 0.2, 0.4, 0.5):
+        run(X, parameters, learning_rate=rate)
+    assert len(adapter._programs) == tensorflow.PROGRAMS
