@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from shared.adapters import IMPLEMENTATIONS, tensorflow
 from shared.adapters.implementation import overheard
-from shared.adapters.numpy import NumpyAdapter, Replayed
+from shared.adapters.numpy import Replayed
 from shared.alignment.own_training import OWN, own_training_check
 from shared.alignment.problem import Problem
 from shared.alignment.recording import record_run
@@ -236,13 +235,6 @@ def test_every_adapter_declares_the_same_places_and_its_own_look():
     assert len(set(places)) == 1
     for what in ("colour", "line", "package"):
         assert len({getattr(implementation, what) for implementation in IMPLEMENTATIONS.values()}) == len(places)
-
-
-def test_an_adapter_without_a_trace_says_so():
-    adapter = replace(IMPLEMENTATIONS["numpy"], name="other").adapter()
-    assert isinstance(adapter, NumpyAdapter)
-    with pytest.raises(NotImplementedError):
-        super(NumpyAdapter, adapter).trace(None, None, {})
 
 
 # TensorFlow's programs

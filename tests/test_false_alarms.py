@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-import torch_impl.gradients
 from torch.nn import functional as F
 
 import torch_impl.training

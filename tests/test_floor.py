@@ -110,7 +110,7 @@ def functions_of(X, Y, parameters):
     A3, cache = network.forward_propagation(X, parameters)
     _, cache_dropout = network.forward_propagation_with_dropout(X, parameters, 0.8, Replayed(*masks))
     grads = gradients.backward_propagation(X, Y, cache)
-    step = {"learning_rate": 0.3, "lambd": 0.7}
+    step: dict = {"learning_rate": 0.3, "lambd": 0.7}
     return {
         "sigmoid": lambda: network.sigmoid(X),
         "relu": lambda: network.relu(X),

@@ -27,7 +27,7 @@ def test_a_run_is_recorded_and_read_bit_for_bit_once_it_is_finished(make_problem
         np.testing.assert_array_equal(record.final_parameters[name], rows[3], strict=True)
         np.testing.assert_array_equal(record.late_parameters[name], rows[3], strict=True)
     for layer in (1, 2) if variant == "l2-dropout" else ():
-        D = np.concatenate([segment.masks[layer - 1] for segment in run])
+        D = np.concatenate([segment.masks[layer - 1] for segment in run if segment.masks])
         np.testing.assert_array_equal(record.masks(slice(None), layer), D, strict=True)
         np.testing.assert_array_equal(record.masks(slice(3, 9), layer), D[3:9], strict=True)
         np.testing.assert_array_equal(record.masks(np.array([12, 0, 5]), layer), D[[12, 0, 5]], strict=True)

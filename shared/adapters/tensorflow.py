@@ -6,15 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.adapters.implementation import (
-    Adapter,
-    Implementation,
-    Place,
-    columns,
-    full_decay,
-    moved,
-    overheard,
-)  # fmt: skip
+from shared.adapters.implementation import Adapter, Implementation, Place, columns, full_decay, moved, overheard
 from shared.contract import Segment
 
 LOOP_FROM = 3000

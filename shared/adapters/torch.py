@@ -5,15 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from shared.adapters.implementation import (
-    Adapter,
-    Implementation,
-    Place,
-    columns,
-    full_decay,
-    moved,
-    overheard,
-)  # fmt: skip
+from shared.adapters.implementation import Adapter, Implementation, Place, columns, full_decay, moved, overheard
 from shared.contract import Segment
 
 
