@@ -29,11 +29,7 @@ def run(make_problem, monkeypatch):
     def train(variant, compile_from):
         monkeypatch.setattr(compiling, "COMPILE_FROM", compile_from)
         settings = Hyperparameters().of(VARIANTS[variant]) | {"frozen": VARIANTS[variant].frozen}
-        return list(
-            TorchAdapter().train_segments(
-                X, Y, parameters, lengths=[6, 4], seed=5, frozen=VARIANTS[variant].frozen, **settings
-            )
-        )
+        return list(TorchAdapter().train_segments(X, Y, parameters, lengths=[6, 4], seed=5, **settings))
 
     return train
 

@@ -117,7 +117,7 @@ class _Program:
 
     def __init__(self, adapter: KerasAdapter, network: Any, optimizer: Any, lambd: float, dropout: bool):
         self.network, self._optimizer = network, optimizer
-        self._first = [np.array(variable) for variable in optimizer.variables]
+        self._first = [variable.numpy().copy() for variable in optimizer.variables]
         seen = adapter._look(network)
 
         def step(rows: Any, labels: Any) -> Sequence[Any]:
@@ -135,7 +135,7 @@ class _Program:
             variable.assign(value)
         for variable, value in zip(self._optimizer.variables, self._first, strict=True):
             variable.assign(value)
-        self._generators = [(variable, np.array(variable)) for variable in self.network.non_trainable_variables]
+        self._generators = [(variable, variable.numpy().copy()) for variable in self.network.non_trainable_variables]
         self._rows, self._labels = rows, labels
 
     def one_by_one(self, length: int, frozen: bool) -> tuple[NDArray, ...]:
