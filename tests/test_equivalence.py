@@ -129,15 +129,25 @@ def test_the_bound_of_the_spread_holds_four_times_out_of_five():
     assert np.mean([spread_bound(each) > 1 for each in samples]) == pytest.approx(0.8, abs=0.02)
 
 
+OTHER = """from shared.adapters.numpy import NumpyAdapter
+
+class Other(NumpyAdapter):
+    def __init__(self):
+        super().__init__("torch_impl")
+
+    def train_segments(self, *arrays, seed, keep_prob, **settings):
+        return super().train_segments(*arrays, seed=seed + 1000, keep_prob=keep_prob, **settings)
+"""
+
+
 @pytest.mark.full
 def test_a_study_tells_other_masks_from_another_keep_prob_and_few_runs_from_enough(checkout, run_compare):
     """NumPy with masks of other seeds takes PyTorch's place: equivalent; then it keeps 80 percent for 86: different."""
     folder, edit = checkout
     shutil.rmtree(folder / "torch_impl")
     shutil.copytree(folder / "numpy_impl", folder / "torch_impl")
-    for file in (folder / "torch_impl").glob("*.py"):
-        file.write_text(file.read_text().replace("numpy_impl", "torch_impl"))
-    edit("torch_impl/network.py", "np.random.default_rng(seed)", "np.random.default_rng(seed + 1000)")
+    edit("shared/adapters/torch.py", "adapter=TorchAdapter", "adapter=Other")
+    edit("shared/adapters/torch.py", "\n\nIMPLEMENTATION =", f"\n\n{OTHER}\n\nIMPLEMENTATION =")
 
     def study(seeds):
         flags = ("--implementations", "numpy", "torch", "--variants", "dropout", "--iterations", 300,
@@ -152,7 +162,7 @@ def test_a_study_tells_other_masks_from_another_keep_prob_and_few_runs_from_enou
     assert all(entry["power"] > 0.8 and entry["mean"] != 0 for entry in asked.values())
     assert "EQUIVALENT" in same.stdout
 
-    edit("torch_impl/network.py", "self.keep_prob = keep_prob", "self.keep_prob = 0.8 if keep_prob == 0.86 else keep_prob")
+    edit("shared/adapters/torch.py", "keep_prob=keep_prob, **settings", "keep_prob=0.8, **settings")
     few, asked, verdict = study("1-3")
     assert (few.code, verdict) == (3, "incomplete")
     assert {entry["verdict"] for entry in asked.values()} == {NOT_ENOUGH}
