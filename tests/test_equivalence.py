@@ -146,8 +146,6 @@ def test_a_study_tells_other_masks_from_another_keep_prob_and_few_runs_from_enou
     folder, edit = checkout
     shutil.rmtree(folder / "torch_impl")
     shutil.copytree(folder / "numpy_impl", folder / "torch_impl")
-    (folder / "torch_impl/course.py").unlink()
-    (folder / "torch_impl/__init__.py").write_text("")
     edit("shared/adapters/torch.py", "adapter=TorchAdapter", "adapter=Other")
     edit("shared/adapters/torch.py", "\n\nIMPLEMENTATION =", f"\n\n{OTHER}\n\nIMPLEMENTATION =")
 
