@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from shared.adapters import IMPLEMENTATIONS
 from shared.alignment.floor import Nudge
 from shared.alignment.limits import PLACE, random_problem
 from shared.alignment.problem import Problem
@@ -19,23 +20,32 @@ from shared.diagnosis.planting import planted
 from shared.diagnosis.trial import TRIALS
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
-
-EXACT = [(mistake.name, i) for mistake in CATALOGUE for i in {0, len(mistake.effects) - 1} if mistake.effects]
-STEP_STAGES = ("data", "parameters", "forward", "cost", "gradients", "update", "repeat")
+from shared.workers import ROOT
 
 
-@pytest.fixture(scope="module")
-def data():
-    return make_dataset()
+def first_quick(cases, quick=1):
+    """The cases of a test, of which all but the first ones are left to the full set: searching all pairs takes seconds."""
+    return [pytest.param(*case, marks=[pytest.mark.full] * (i >= quick)) for i, case in enumerate(cases)]
 
 
-def problem_of(data, dropout, dtype="float64"):
-    X, Y = data.X_train.astype(dtype), data.Y_train.astype(dtype)
+FORMS = [
+    *((mistake.name, 0) for mistake in CATALOGUE if mistake.effects and mistake.stage != "predictions"),
+    *((mistake.name, len(mistake.effects) - 1) for mistake in CATALOGUE if len(mistake.effects) > 1),
+]
+"""The first and the last form of every mistake of a step; those of predictions tests/test_mistakes.py plants."""
+
+SATURATED = ("probabilities-clipped", "logarithms-clamped")
+"""Mistakes that show only where the logits are large."""
+
+
+def problem_of(dropout, dtype="float64"):
+    data = make_dataset()
+    X, Y = data.X_train[:, :60].astype(dtype), data.Y_train[:, :60].astype(dtype)
     return Problem(X, Y, 0.3, 0.7, 0.86 if dropout else 1.0)
 
 
-def masks_of(problem, parameters, share, seed=0):
-    rng = np.random.default_rng(seed)
+def masks_of(problem, parameters, share):
+    rng = np.random.default_rng(0)
     shapes = [(len(parameters[b]), problem.X.shape[1]) for b in ("b1", "b2")]
     return {
         f"D{i}{when}": rng.random(shape) < share
@@ -44,13 +54,15 @@ def masks_of(problem, parameters, share, seed=0):
     }
 
 
-def evidence_of(problem, effect, seed=0):
-    """What a port with this mistake would hand over, from every state."""
+def evidence_of(problem, effect, wanted=("biases",)):
+    """What a port with this mistake would hand over, from some of the states."""
     initial = initialize_parameters([problem.X.shape[0], 20, 3, 1], dtype=str(problem.X.dtype))
     states = {}
     step = effect(Step())
-    for state, start in make_states(problem.X, initial, initial).items():
-        drawn = masks_of(problem, start, step.kept(problem.keep_prob), seed) if problem.keep_prob < 1 else {}
+    made = make_states(problem.X, initial, initial)
+    for state in wanted:
+        start = made[state]
+        drawn = masks_of(problem, start, step.kept(problem.keep_prob)) if problem.keep_prob < 1 else {}
         with np.errstate(all="ignore"):
             tensors = step.tensors(problem, start, drawn)
         states[state] = start, drawn | {name: np.asarray(value) for name, value in tensors.items()}
@@ -85,21 +97,16 @@ def test_the_step_in_pieces_is_the_reference_bit_for_bit():
             assert np.asarray(pieces[name]).dtype == np.asarray(whole[name]).dtype
 
 
-@pytest.mark.parametrize(("name", "form"), EXACT)
-def test_every_form_of_every_mistake_is_named(name, form, data):
-    mistake = entry(name)
-    if mistake.stage == "predictions":
-        pytest.skip("a mistake of predictions has no step; tests/test_mistakes.py plants it")
+@pytest.mark.parametrize(("name", "form"), first_quick(FORMS, len({name for name, _ in FORMS})))
+def test_every_form_of_every_mistake_is_named(name, form):
     dropout = "keep-prob" in name or "dropout" in name or "masks" in name
-    evidence = evidence_of(problem_of(data, dropout), mistake.effects[form])
-    failed = [check for check in checks_of(evidence) if check["status"] == "failed"]
-    assert failed, "the effect changes nothing"
-    assert name in named(evidence)
+    wanted = ("saturated",) if name in SATURATED else ("biases",)
+    assert name in named(evidence_of(problem_of(dropout), entry(name).effects[form], wanted))
 
 
-@pytest.mark.parametrize("name", ["biases-decayed", "float32-labels", "decay-halved", "sigmoid-twice", "momentum"])
-def test_another_processor_s_last_bits_change_no_name(name, data):
-    evidence = evidence_of(problem_of(data, False), entry(name).effects[0])
+@pytest.mark.parametrize("name", ["biases-decayed", "float32-labels", "sigmoid-twice", "momentum"])
+def test_another_processor_s_last_bits_change_no_name(name):
+    evidence = evidence_of(problem_of(False), entry(name).effects[0])
     nudge = Nudge(1)
     for start, port in evidence.states.values():
         given = {"X", "Y", *start}
@@ -109,58 +116,55 @@ def test_another_processor_s_last_bits_change_no_name(name, data):
     assert name in named(evidence)
 
 
-def test_a_correct_port_gets_no_diagnosis(data):
+def test_a_correct_port_gets_no_diagnosis():
     for dropout in (False, True):
-        evidence = evidence_of(problem_of(data, dropout), lambda step: step)
+        evidence = evidence_of(problem_of(dropout), lambda step: step)
         assert diagnose(evidence, checks_of(evidence), "torch") == []
 
 
-@pytest.mark.parametrize(
-    ("one", "two"),
-    [
-        ("biases-decayed", "decay-doubled"),
-        ("python-float", "biases-decayed"),
-        ("sigmoid-twice", "decay-lost"),
-        ("sum-for-mean", "decay-undivided"),
-        ("momentum", "decay-halved"),
-        ("weights-reshaped", "penalty-not-reported"),
-        ("gradients-accumulate", "every-pair"),
-    ],
-)
-def test_two_mistakes_at_once_are_both_named(one, two, data):
+PAIRS = [
+    *(("biases-decayed", "decay-doubled"), ("python-float", "biases-decayed"), ("sigmoid-twice", "decay-lost")),
+    *(("sum-for-mean", "decay-undivided"), ("momentum", "decay-halved"), ("weights-reshaped", "penalty-not-reported")),
+    ("gradients-accumulate", "every-pair"),
+]
+
+
+@pytest.mark.parametrize(("one", "two"), first_quick(PAIRS))
+def test_two_mistakes_at_once_are_both_named(one, two):
     first, second = entry(one).effects[0], entry(two).effects[0]
-    found = named(evidence_of(problem_of(data, False), lambda step: second(first(step))))
+    found = named(evidence_of(problem_of(False), lambda step: second(first(step))))
     assert any(set(str(names).split(" + ")) == {one, two} for names in found), found
 
 
-@pytest.mark.parametrize(
-    ("effect", "words"),
-    [
-        (lambda step: replace(step, dZ3=lambda Z3, Y: 3 * step.dZ3(Z3, Y)), "3 times"),
-        (lambda step: replace(step, strength=lambda lambd, m: 1.37 * lambd / m), "1.37 times the term lambd/m * W1"),
-        (lambda step: replace(step, decayed=dict.fromkeys(("W1", "W3"), 1.0)), "dW2 lacks the term lambd/m * W2"),
-        (
-            lambda step: replace(step, decayed=dict.fromkeys(("W1", "W2", "W3", "b2"), 1.0)),
-            "db2 has 1 times the term lambd/m * b2",
-        ),
-        (
-            lambda step: replace(step, update=lambda p, g, d, memory, rate: step.update(p, g, d, memory, rate / 2)),
-            "0.5 times as far as it should (learning rate 0.15 for 0.3)",
-        ),
-    ],
-)
-def test_other_settings_are_estimated(effect, words, data):
-    evidence = evidence_of(problem_of(data, False), effect)
+SETTINGS = [
+    (lambda step: replace(step, dZ3=lambda Z3, Y: 3 * step.dZ3(Z3, Y)), "3 times"),
+    (lambda step: replace(step, strength=lambda lambd, m: 1.37 * lambd / m), "1.37 times the term lambd/m * W1"),
+    (lambda step: replace(step, decayed=dict.fromkeys(("W1", "W3"), 1.0)), "dW2 lacks the term lambd/m * W2"),
+    (
+        lambda step: replace(step, decayed=dict.fromkeys(("W1", "W2", "W3", "b2"), 1.0)),
+        "db2 has 1 times the term lambd/m * b2",
+    ),
+    (
+        lambda step: replace(step, update=lambda p, g, d, memory, rate: step.update(p, g, d, memory, rate / 2)),
+        "0.5 times as far as it should (learning rate 0.15 for 0.3)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("effect", "words"), first_quick(SETTINGS))
+def test_other_settings_are_estimated(effect, words):
+    evidence = evidence_of(problem_of(False), effect)
     entries = diagnose(evidence, checks_of(evidence), "torch")
     assert any(words in entry["explanation"] for entry in entries), entries
     assert all(entry["fit"] is not None and entry["fit"] <= 1 for entry in entries)
 
 
-def test_the_scale_of_dropout_is_estimated(data):
+@pytest.mark.full
+def test_the_scale_of_dropout_is_estimated():
     effect = lambda step: replace(  # noqa: E731
         step, drop=lambda A, D, k: 1.1 * step.drop(A, D, k), undrop=lambda dA, D, k: 1.1 * step.undrop(dA, D, k)
     )
-    evidence = evidence_of(problem_of(data, True), effect)
+    evidence = evidence_of(problem_of(True), effect)
     assert "multiplied by 1.27907, not by 1 / keep_prob = 1.16279" in str(diagnose(evidence, checks_of(evidence), "torch"))
 
 
@@ -170,6 +174,7 @@ def noise(tensors, rng):
 
 GIBBERISH = {
     "noise of a millionth of a millionth": noise,
+    "nothing at all": lambda t, rng: {},
     "two weights exchanged": lambda t, rng: t | {"W2 after update 1": t["W2 after update 1"][:, ::-1].copy()},
     "a tensor of random numbers": lambda t, rng: t | {"Z2": rng.standard_normal(t["Z2"].shape)},
     "leaky units": lambda t, rng: t | {"A1": np.where(t["Z1"] > 0, t["Z1"], 0.01 * t["Z1"])},
@@ -179,24 +184,24 @@ GIBBERISH = {
     "another shape": lambda t, rng: t | {"dW1": t["dW1"].T.copy()},
     "a list": lambda t, rng: t | {"dW1": t["dW1"].tolist()},
     "nothing": lambda t, rng: {name: value for name, value in t.items() if name != "Z1"},
-    "nothing at all": lambda t, rng: {},
     "one tensor in float32": lambda t, rng: t | {"dW1": t["dW1"].astype(np.float32)},
 }
 
 
-@pytest.mark.parametrize("what", GIBBERISH)
-def test_what_nothing_explains_is_not_guessed(what, data):
-    evidence = evidence_of(problem_of(data, False), lambda step: step)
+@pytest.mark.parametrize("what", first_quick([(what,) for what in GIBBERISH], 2))
+def test_what_nothing_explains_is_not_guessed(what):
+    evidence = evidence_of(problem_of(False), lambda step: step)
     rng = np.random.default_rng(0)
     states = {state: (start, GIBBERISH[what](port, rng)) for state, (start, port) in evidence.states.items()}
     evidence = replace(evidence, states=states)
     assert named(evidence) == [None]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("dropout", [False, True])
-def test_where_training_diverges_what_does_nothing_is_not_named(dropout, dtype, data):
-    problem = replace(problem_of(data, dropout, dtype), learning_rate=1e30 if dtype == "float32" else 1e300, lambd=1e6)
+@pytest.mark.parametrize(
+    ("dropout", "dtype"), first_quick([(False, "float64"), (False, "float32"), (True, "float64"), (True, "float32")])
+)
+def test_where_training_diverges_what_does_nothing_is_not_named(dropout, dtype):
+    problem = replace(problem_of(dropout, dtype), learning_rate=1e30 if dtype == "float32" else 1e300, lambd=1e6)
     with np.errstate(all="ignore"):
         right, wrong = (evidence_of(problem, effect) for effect in (lambda step: step, entry("decay-doubled").effects[0]))
         (found,) = diagnose(right, checks_of(right), "torch")
@@ -206,28 +211,28 @@ def test_where_training_diverges_what_does_nothing_is_not_named(dropout, dtype, 
 
 
 @pytest.mark.parametrize("name", ["biases-decayed", "tf32-products", "bfloat16-products"])
-def test_in_float32_a_mistake_is_named_as_well(name, data):
-    assert named(evidence_of(problem_of(data, False, "float32"), entry(name).effects[0])) == [name]
+def test_in_float32_a_mistake_is_named_as_well(name):
+    assert named(evidence_of(problem_of(False, "float32"), entry(name).effects[0])) == [name]
 
 
-def test_products_of_which_only_some_are_rounded_are_not_named(data):
+@pytest.mark.full
+def test_products_of_which_only_some_are_rounded_are_not_named():
     def forward_only(step):
         return replace(entry("tf32-products").effects[0](step), dA=step.dA, dW=step.dW)
 
-    assert named(evidence_of(problem_of(data, False, "float32"), forward_only)) == [None]
+    assert named(evidence_of(problem_of(False, "float32"), forward_only)) == [None]
 
 
-def test_rounding_is_no_excuse_for_a_difference_that_float32_does_not_reproduce(data):
-    evidence = evidence_of(problem_of(data, False), entry("python-float").effects[0])
+def test_rounding_is_no_excuse_for_a_difference_that_float32_does_not_reproduce():
+    evidence = evidence_of(problem_of(False), entry("python-float").effects[0])
     assert "float32" not in named(evidence)
 
 
 @pytest.mark.parametrize("form", [penalty_in_loss, cost_of_probabilities])
-def test_another_correct_form_passes_and_fails_once_it_is_wrong(form, data):
-    evidence = evidence_of(problem_of(data, False), form)
-    small = {state: evidence.states[state] for state in ("initial", "biases")}
-    assert not [c for c in checks_of(replace(evidence, states=small)) if c["status"] != "passed"]
-    wrong = {state: (start, port | {"dW3": port["dW3"] * (1 + 1e-9)}) for state, (start, port) in small.items()}
+def test_another_correct_form_passes_and_fails_once_it_is_wrong(form):
+    evidence = evidence_of(problem_of(False), form, ("initial", "biases"))
+    assert not [c for c in checks_of(evidence) if c["status"] != "passed"]
+    wrong = {state: (start, port | {"dW3": port["dW3"] * (1 + 1e-9)}) for state, (start, port) in evidence.states.items()}
     assert [c for c in checks_of(replace(evidence, states=wrong)) if c["status"] == "failed"]
 
 
@@ -248,16 +253,12 @@ def test_most_mistakes_are_planted_in_a_framework():
     assert by_hand == {"unsigned-labels"}  # the frameworks refuse to multiply bytes with floats
 
 
-@pytest.mark.parametrize("number", range(len(TRIALS)))
-def test_every_planted_line_is_there(number):
-    from shared.adapters import IMPLEMENTATIONS
-    from shared.workers import ROOT
-
-    plant = TRIALS[number].plant
-    for file, right, wrong in plant.changes:
-        source = (ROOT / IMPLEMENTATIONS[plant.implementation].package / file).read_text()
-        assert right in source
-        assert right != wrong
+def test_every_planted_line_is_there():
+    for trial in TRIALS:
+        for file, right, wrong in trial.plant.changes:
+            source = (ROOT / IMPLEMENTATIONS[trial.plant.implementation].package / file).read_text()
+            assert right in source, trial.name
+            assert right != wrong, trial.name
 
 
 def test_a_planted_line_that_is_gone_is_said(tmp_path):

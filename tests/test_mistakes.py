@@ -2,11 +2,9 @@
 
 import io
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from shared.diagnosis import mistakes
 from shared.diagnosis.catalogue import CATALOGUE
@@ -15,43 +13,30 @@ from shared.diagnosis.trial import TRIALS
 from shared.report.mistakes import show_mistakes
 from shared.workers import Workers
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 @pytest.fixture(scope="session")
-def run_mistakes(tmp_path_factory, clean_environment):
-    """A function that runs the command in a process of its own."""
+def run_mistakes(run_compare):
+    """A function that runs the command: how it ended, and what it wrote."""
 
     def run(*flags):
-        out = tmp_path_factory.mktemp("mistakes")
-        done = subprocess.run(
-            [sys.executable, ROOT / "compare.py", "mistakes", "--out", out, *flags],
-            cwd=out, env=clean_environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        path = out / "mistakes.json"
+        done = run_compare("mistakes", *flags)
+        path = done.out / "mistakes.json"
         return done, json.loads(path.read_text()) if path.exists() else None
 
     return run
 
 
-@pytest.fixture(scope="session")
-def by_hand(run_mistakes):
-    return run_mistakes("--implementations", "numpy", "--iterations", "20")
+OWN = [trial for trial in TRIALS if trial.plant.implementation == "numpy"]
 
 
-def test_what_is_planted_in_numpy_is_found_and_named(by_hand):
-    done, results = by_hand
-    assert done.returncode == 0, done.stdout
+def test_what_is_planted_in_numpy_is_found_named_and_shown(run_mistakes):
+    done, results = run_mistakes("--implementations", "numpy", "--iterations", "20")
+    assert done.code == 0, done.stdout
     assert results["verdict"] == "match"
-    own = [trial for trial in TRIALS if trial.plant.implementation == "numpy"]
-    assert [(e["name"], e["legal"]) for e in results["mistakes"]] == [(t.name, t.legal) for t in own]
+    assert [(e["name"], e["legal"]) for e in results["mistakes"]] == [(t.name, t.legal) for t in OWN]
     for entry in results["mistakes"]:
         assert entry["right"]
         assert entry["legal"] or (entry["found"] and entry["named"] and entry["sizes"]["updates"] == 20)
-
-
-def test_the_table_says_what_was_found_and_fits_eighty_columns(by_hand):
-    done, _ = by_hand
     assert "dropout-forward-only" in done.stdout
     assert "not flagged" in done.stdout
     assert "2 mistakes in 2 plantings: 2 found and named; 1 of 1 that are none not flagged" in done.stdout
@@ -62,7 +47,7 @@ def test_the_table_says_what_was_found_and_fits_eighty_columns(by_hand):
 @pytest.mark.parametrize("implementation", ["torch", "tensorflow"])
 def test_what_is_planted_in_a_framework_is_found_and_named(run_mistakes, implementation):
     done, results = run_mistakes("--implementations", implementation, "--iterations", "20")
-    assert done.returncode == 0, done.stdout
+    assert done.code == 0, done.stdout
     assert all(entry["right"] for entry in results["mistakes"])
     assert {m.name for m in CATALOGUE if any(p.implementation == implementation for p in m.plants)} == {
         entry["name"] for entry in results["mistakes"] if not entry["legal"]
@@ -117,16 +102,17 @@ def test_a_framework_that_is_missing_is_said_of_all_its_plantings():
     assert workers.tasks == []
 
 
-def test_what_is_wrong_is_shown(by_hand):
-    from rich.console import Console
-
-    _, results = by_hand
-    entries = [entry | {"right": False, "found": None, "named": False} for entry in results["mistakes"]]
-    entries[0] = {key: entries[0][key] for key in ("name", "title", "legal", "implementation", "variant")} | {
-        "reason": "it died"
-    }
+def test_what_is_wrong_is_shown():
+    wrong: dict = {"right": False, "found": None, "named": False, "diagnoses": [], "sizes": None}
+    entries = [
+        {"name": t.name, "title": t.title, "legal": t.legal, "implementation": "numpy", "variant": t.plant.variant} | wrong
+        for t in OWN
+    ]
+    for key in wrong:
+        del entries[0][key]
+    entries[0]["reason"] = "it died"
     console = Console(width=100, record=True, file=io.StringIO())
-    show_mistakes(results | {"mistakes": entries}, console)
+    show_mistakes({"mistakes": entries}, console)
     text = console.export_text()
     assert "it died" in text
     assert "not found" in text
@@ -145,7 +131,6 @@ def test_what_is_wrong_is_shown(by_hand):
 )
 def test_a_wrong_flag_is_one_line(run_mistakes, flags, said):
     done, results = run_mistakes(*flags)
-    assert done.returncode == 2
+    assert (done.code, results) == (2, None)
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert results is None
