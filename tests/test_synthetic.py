@@ -84,7 +84,7 @@ def test_l2_gains_three_points_of_test_accuracy(accuracies):
 
 @pytest.mark.full
 def test_l2_gains_nothing_where_no_label_is_wrong(monkeypatch):
-    monkeypatch.setattr(synthetic, "FLIPPED", 0.0)
+    monkeypatch.setattr(synthetic, "NOISE", 0.0)
     few = measure([make_dataset(seed) for seed in SEEDS[:8]], Hyperparameters(), ["none", "l2"])
     mean, _ = mean_and_error(gain(few, "l2"))
     assert mean < LESSON / 3
