@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared import flags
-from shared.config import DEFAULT_VARIANTS, VARIANTS, Hyperparameters, choose
+from shared.config import DEFAULT_DATA_SEED, DEFAULT_VARIANTS, VARIANTS, Hyperparameters, choose
 from shared.errors import DataError, SamenetError, UsageError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _study_parser() -> flags.Parser:
     for flag, shown, about in (
         ("--init-seeds", "1-30, or as many as other seeds given", "of the initial weights; 1-30: from 1 to 30"),
         ("--seeds", "as of --init-seeds", "of the dropout masks"),
-        ("--data-seeds", "0", "of the built-in data"),
+        ("--data-seeds", DEFAULT_DATA_SEED, "of the built-in data"),
         ("--split-seeds", "as of --init-seeds; crossed: 0", "of the dev part"),
     ):
         parser.add_argument(flag, type=flags.seeds, nargs="+", metavar="S", help=f"{about} (default: {shown})")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from shared.adapters import IMPLEMENTATIONS
-from shared.config import VARIANTS, Hyperparameters, choose
+from shared.config import DEFAULT_DATA_SEED, VARIANTS, Hyperparameters, choose
 from shared.environment import available_cores
 from shared.errors import UsageError
 
@@ -28,7 +28,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="PATH", help="data set: .mat (X, y, Xval, yval), .npz (the same names) or .csv "
                         "(columns y, split and the features); default: the built-in, synthetic one")  # fmt: skip
     parser.add_argument("--data-seed", type=integer, default=None, metavar="S",
-                        help="of the built-in data (default: 0)")  # fmt: skip
+                        help=f"of the built-in data (default: {DEFAULT_DATA_SEED})")  # fmt: skip
 
 
 def add_variants(parser: argparse.ArgumentParser, known: tuple[str, ...], default: tuple[str, ...]) -> None:
@@ -135,7 +135,7 @@ def data_seed(options: argparse.Namespace) -> int:
     """The seed of the built-in data; UsageError where it makes no sense."""
     if options.data is not None and options.data_seed is not None:
         raise UsageError("--data-seed is of the built-in data: expected it without --data")
-    data_seed = options.data_seed or 0
+    data_seed = DEFAULT_DATA_SEED if options.data_seed is None else options.data_seed
     if not 0 <= data_seed < 2**31:
         raise UsageError(f"--data-seed: expected a number >= 0 and < 2**31, got {data_seed}")
     return data_seed
@@ -160,7 +160,7 @@ def grid(options: argparse.Namespace) -> Any:
         keep_probs=list(dict.fromkeys(options.keep_prob)),
         learning_rates=list(dict.fromkeys(options.learning_rate)),
         hiddens=list(dict.fromkeys(options.hidden)),
-        data_seeds=[None] if options.data is not None else listed(options.data_seeds, [0]),
+        data_seeds=[None] if options.data is not None else listed(options.data_seeds, [DEFAULT_DATA_SEED]),
         split_seeds=[None],
         init_seeds=listed(options.init_seeds, unless_given),
         seeds=listed(options.seeds, unless_given),

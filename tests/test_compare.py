@@ -92,7 +92,7 @@ def test_results_json_holds_what_was_run(everything):
     assert results["environment"].keys() >= {"python", "numpy", "torch", "tensorflow", "keras", "platform", "cpu", "threads"}
     assert all(results["environment"].values())
     assert results["data"].keys() >= {"name", "source", "train_examples", "test_examples", "features", "sha256"}
-    assert [results["data"][key] for key in ("train_examples", "test_examples", "features")] == [211, 200, 2]
+    assert [results["data"][key] for key in ("train_examples", "test_examples", "features")] == [100, 1000, 2]
     assert "synthetic" in results["data"]["source"]
     assert results["hyperparameters"].items() >= {
         "learning_rate": 0.3, "num_iterations": 50, "lambd": 0.7, "keep_prob": 0.86, "layers_dims": [2, 20, 3, 1],

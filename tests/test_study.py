@@ -144,10 +144,10 @@ def test_dev_parts_of_all_data_have_one_size_and_none_of_their_runs_is_lost():
                    split_seeds=[0], dev_share=0.2)  # fmt: skip
     runs = grid.runs()
     sizes = {Source(None, None).parts(run)["dev"][0].shape[1] for run in runs}
-    assert sizes == {42}
+    assert sizes == {20}
     classes = {int(Source(None, None).parts(run)["dev"][1].sum()) for run in runs}
     assert len(classes) > 1  # and yet their classes are not shared out alike
-    for group in groups(runs, 169):
+    for group in groups(runs, 80):
         assert all(row["status"] == "completed" for row in work(0, group, Source(None, None))[1])
 
 
@@ -218,8 +218,8 @@ def test_a_run_that_diverged_is_counted_and_in_no_mean():
 def test_the_dev_part_is_split_off_the_training_part_with_the_same_share_of_each_class():
     data = make_dataset()
     parts = split(data.X_train, data.Y_train, 0.2, 0)
-    assert parts["dev"][0].shape == (2, 42)
-    assert parts["train"][0].shape == (2, 169)
+    assert parts["dev"][0].shape == (2, 20)
+    assert parts["train"][0].shape == (2, 80)
     columns = np.concatenate([np.vstack(parts[name]) for name in parts], axis=1)
     whole = np.vstack([data.X_train, data.Y_train])
     assert sorted(map(tuple, columns.T)) == sorted(map(tuple, whole.T))  # every example in one of them, once

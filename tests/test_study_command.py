@@ -169,8 +169,8 @@ def test_lambd_and_keep_prob_are_chosen_on_a_part_split_off_and_said_so(run_stud
     code, output, _, results = run_study("--variants", "l2", "dropout", "--lambd", 0, 0.7, 300, "--keep-prob", 0.1, 0.86,
                                          "--init-seeds", "1-4", "--seeds", "1-4", "--split-seeds", "1-4")  # fmt: skip
     assert code == 0
-    assert "dev part: 42 examples split off the training part" in output
-    assert results["data"]["dev_examples"] == 42
+    assert "dev part: 20 examples split off the training part" in output
+    assert results["data"]["dev_examples"] == 20
     l2, dropout = results["choice"]
     assert l2["chosen"]["lambd"] in (0, 0.7)
     assert dropout["chosen"]["keep_prob"] == 0.86

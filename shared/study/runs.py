@@ -49,7 +49,8 @@ class Source:
     def parts(self, run: Run) -> dict[str, Part]:
         """train, test and, where one is split off the training examples, dev: X (n_x, m), Y (1, m), in the run's dtype."""
         if self.train is None or self.test is None:
-            made = make_dataset(run.seeds.data_seed or 0)
+            seed = run.seeds.data_seed
+            made = make_dataset() if seed is None else make_dataset(seed)
             train, test = (made.X_train, made.Y_train), (made.X_test, made.Y_test)
         else:
             train, test = self.train, self.test
