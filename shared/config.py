@@ -1,7 +1,7 @@
 """Hyperparameters and variants: their defaults, limits and help, in one place."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from shared.errors import UsageError
@@ -11,7 +11,10 @@ MAX_WEIGHTS = 10**8
 
 DTYPES = ("float64", "float32")
 
-DEFAULT_DATA_SEED = 0
+IMPLEMENTATION_NAMES = ("numpy", "torch", "tensorflow")
+"""The reference first. Each has an adapter of its name in shared/adapters, which is not imported where a name is enough."""
+
+DEFAULT_DATA_SEED = 5
 """Of the built-in data: the seed whose accuracies lie nearest to the averages over the seeds (shared/typical.py)."""
 
 
@@ -101,7 +104,7 @@ def _check_range(name: str, value: float, limits) -> None:
         raise UsageError(f"{name}: expected a number {bound}, got {value}")
 
 
-def choose(names: Iterable[str], known: dict, what: str) -> list[str]:
+def choose(names: Iterable[str], known: Collection[str], what: str) -> list[str]:
     """The names in their given order; UsageError on an unknown or repeated one."""
     chosen = list(names)
     for name in chosen:

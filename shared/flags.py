@@ -7,8 +7,7 @@ from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from shared.adapters import IMPLEMENTATIONS
-from shared.config import DEFAULT_DATA_SEED, VARIANTS, Hyperparameters, choose
+from shared.config import DEFAULT_DATA_SEED, IMPLEMENTATION_NAMES, VARIANTS, Hyperparameters, choose
 from shared.environment import available_cores
 from shared.errors import UsageError
 
@@ -46,8 +45,8 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
 
 def add_implementations(parser: argparse.ArgumentParser) -> None:
     """--implementations."""
-    parser.add_argument("--implementations", nargs="+", metavar="I", default=list(IMPLEMENTATIONS),
-                        help=f"of {', '.join(IMPLEMENTATIONS)} (default: all)")  # fmt: skip
+    parser.add_argument("--implementations", nargs="+", metavar="I", default=list(IMPLEMENTATION_NAMES),
+                        help=f"of {', '.join(IMPLEMENTATION_NAMES)} (default: all)")  # fmt: skip
 
 
 def add_output(parser: argparse.ArgumentParser, content: str) -> None:
@@ -120,7 +119,7 @@ def variants(options: argparse.Namespace) -> list[str]:
 
 def implementations(options: argparse.Namespace) -> list[str]:
     """The implementations given; UsageError on an unknown one."""
-    return choose(options.implementations, IMPLEMENTATIONS, "--implementations")
+    return choose(options.implementations, IMPLEMENTATION_NAMES, "--implementations")
 
 
 def jobs(options: argparse.Namespace) -> int:

@@ -77,6 +77,7 @@ def test_train_alone_in_a_process_of_its_own_is_right_in_both_precisions(package
         assert float(cost) == pytest.approx(float(its), rel=1e-14 if dtype == "float64" else 1e-6)
 
 
+NAMES = ["numpy", "torch", pytest.param("tensorflow", marks=pytest.mark.full)]
 WRONG = {
     "numpy": ("rng = np.random.default_rng(seed)", "rng = np.random.default_rng(0)"),
     "torch": ("torch.manual_seed(seed)", "torch.manual_seed(0)"),
@@ -108,14 +109,21 @@ def own_check(name, variant, make_problem, folder, *changes):
     return own_training_check(problem, record, folder / "run", segments, PLACE)
 
 
-@pytest.mark.parametrize("name", IMPLEMENTATIONS)
-@pytest.mark.parametrize(("variant", "mistake"), [("dropout", WRONG), ("none", RATE), ("frozen-dropout", RATE)])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("variant", "mistake"),
+    [
+        ("none", RATE),
+        *(pytest.param(*case, marks=pytest.mark.full) for case in (("dropout", WRONG), ("frozen-dropout", RATE))),
+    ],
+)
 def test_a_mistake_in_train_alone_is_found(name, variant, mistake, make_problem, tmp_path):
     check = own_check(name, variant, make_problem, tmp_path, mistake[name])
     assert (check.stage, check.tensor, check.status) == ("repeat", "training", "failed")
     assert check.reason.startswith(OWN)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 @pytest.mark.parametrize("variant", ["dropout", "frozen-dropout"])
 def test_a_correct_train_is_the_run(name, variant, make_problem, tmp_path):
@@ -240,6 +248,7 @@ def test_every_adapter_declares_the_same_places_and_its_own_look():
 # TensorFlow's programs
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("frozen", [False, True])
 def test_a_loop_of_updates_is_the_updates_one_by_one_bit_for_bit(make_problem, monkeypatch, frozen):
     X, Y, parameters = make_problem()
@@ -256,6 +265,7 @@ def test_a_loop_of_updates_is_the_updates_one_by_one_bit_for_bit(make_problem, m
             np.testing.assert_array_equal(D, its, strict=True)
 
 
+@pytest.mark.full
 def test_a_program_is_compiled_once_and_starts_afresh_with_what_it_is_given(make_problem):
     adapter = tensorflow.KerasAdapter()
     X, Y, parameters = make_problem()

@@ -12,6 +12,7 @@ import pytest
 from shared.adapters import IMPLEMENTATIONS
 from shared.adapters.implementation import Place
 from shared.adapters.places import find
+from shared.config import DEFAULT_DATA_SEED
 from shared.errors import UsageError
 from shared.page import build
 from shared.page.build import page
@@ -111,7 +112,7 @@ def test_the_verdict_comes_first_and_everything_is_there(results, text):
         "Every stage and tensor",
     ):
         assert title in words
-    assert "python compare.py --data-seed 0" in words
+    assert f"python compare.py --data-seed {DEFAULT_DATA_SEED}" in words
     for run in results["runs"]:
         assert f"{run['costs'][-1][1]:.6f}" in words
 

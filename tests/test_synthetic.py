@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from numpy_impl.network import predict
-from numpy_impl.training import train_segments
 from shared import synthetic
+from shared.alignment.tensors import REFERENCE
 from shared.config import DEFAULT_DATA_SEED, DEFAULT_VARIANTS, VARIANTS, Hyperparameters
 from shared.metrics import accuracy
 from shared.parameters import initialize_parameters
@@ -37,8 +37,8 @@ def test_data_sets_trained_side_by_side_are_trained_as_if_alone(name):
     measured = measure(datasets, hyper, [name])[name]
     for dataset, found in zip(datasets, measured.T, strict=True):
         start = initialize_parameters([2, 20, 3, 1], 5)
-        [run] = train_segments(dataset.X_train, dataset.Y_train, start, lengths=[300], seed=4, frozen=variant.frozen,
-                               **hyper.of(variant))  # fmt: skip
+        [run] = REFERENCE.train_segments(dataset.X_train, dataset.Y_train, start, lengths=[300], seed=4,
+                                         frozen=variant.frozen, **hyper.of(variant))  # fmt: skip
         parts = (dataset.X_train, dataset.Y_train), (dataset.X_test, dataset.Y_test)
         assert found == pytest.approx([100 * accuracy(predict(X, run.parameters), Y) for X, Y in parts])
 

@@ -2,11 +2,13 @@
 trained so that its masks and tensors can be seen. One file per implementation; a framework is imported when it is used.
 """
 
-from shared.adapters import numpy, tensorflow, torch
+from importlib import import_module
+
 from shared.adapters.implementation import Adapter, Implementation
+from shared.config import IMPLEMENTATION_NAMES
 
 IMPLEMENTATIONS: dict[str, Implementation] = {
-    module.IMPLEMENTATION.name: module.IMPLEMENTATION for module in (numpy, torch, tensorflow)
+    name: import_module(f"{__name__}.{name}").IMPLEMENTATION for name in IMPLEMENTATION_NAMES
 }
 """Name on the command line and in results.json -> implementation; the reference first."""
 
