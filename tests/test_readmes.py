@@ -81,7 +81,7 @@ def test_both_readmes_say_the_same():
         ("4,908", "4,909"),
         ("| 13,222 |", "|"),
         ("| torch, float64 | 100 | 4,616 | 0 | 0.72 |\n", ""),  # a row
-        ("| none | 93.9 % | 89.6 % |", "| none | 89.6 % | 93.9 % |"),  # two figures, exchanged
+        ("| none | 93.0 % | 81.3 % |", "| none | 81.3 % | 93.0 % |"),  # two figures, exchanged
         (".venv/bin/python compare.py\n", ""),  # a command
         ("python compare.py bench  ", "python compare.py limits "),
         ("make test  ", "make tests "),
