@@ -5,12 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
-from torch.optim.sgd import sgd
 
-from shared.adapters import compiling
 from shared.adapters.torch import TorchAdapter
 from shared.config import VARIANTS, Hyperparameters
+
+torch = pytest.importorskip("torch")
+compiling = pytest.importorskip("shared.adapters.compiling")
+sgd = pytest.importorskip("torch.optim.sgd").sgd
 
 needs_compiler = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler, which torch.compile needs")
 

@@ -2,10 +2,7 @@
 
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional as F
 
-import torch_impl.training
 from shared.adapters.numpy import NumpyAdapter
 from shared.adapters.torch import TorchAdapter
 from shared.alignment import limits
@@ -15,6 +12,10 @@ from shared.alignment.states import make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
+
+torch = pytest.importorskip("torch")
+training = pytest.importorskip("torch_impl.training")
+F = torch.nn.functional
 
 DTYPES = ("float64", "float32")
 FORMS = {
@@ -91,7 +92,7 @@ def test_random_problems_are_of_every_kind():
 
 def alarms(form, dtype, problems, monkeypatch):
     """Of each random problem for which a form of the cost raised alarms: the alarms."""
-    monkeypatch.setattr(torch_impl.training, "cross_entropy", form)
+    monkeypatch.setattr(training, "cross_entropy", form)
     adapter = TorchAdapter()
     rng = np.random.default_rng(1)
     found = []
