@@ -41,7 +41,7 @@ PLANTED = {
             ("torch", "none"): ["cost: cross_entropy"],
             ("torch", "l2"): ["cost: cross_entropy"],
             ("torch", "dropout"): ["forward: D1: iterations", "cost: cross_entropy"],
-            ("tensorflow", "l2"): ["update: decay of W"],
+            ("tensorflow", "l2"): ["gradients: decay_W1", "update: decay of W"],
             ("tensorflow", "dropout"): ["forward: A1", "forward: D1: kept share"],
         },
         [
@@ -141,7 +141,7 @@ def test_a_crash_and_a_killed_process_leave_everything_else_and_no_word_steers_t
     crash = f"    if lambd:\n        raise ValueError('{words}')\n"
     kill = "    if keep_prob < 1:\n        import os\n\n        os.kill(os.getpid(), 9)\n"
     edit("torch_impl/training.py", start, crash + start)
-    loaded = '    with torch.device("meta"):\n'
+    loaded = '    with torch.device("meta"):'
     edit("torch_impl/network.py", loaded, kill + loaded)
     flags = ("--iterations", 5, "--variants", "none", "l2", "dropout", "--implementations", "numpy", "torch")
     done = run_compare(*flags, checkout=folder)

@@ -44,7 +44,7 @@ def clamped_by_torch(step: Step) -> Step:
     """Logarithms not below -100; the gradient divides by a (1 - a), not below 1e-12."""
 
     def losses(Z3: NDArray, Y: NDArray) -> NDArray:
-        A3 = sigmoid(Z3)
+        A3 = np.minimum(sigmoid(Z3), 1)  # shaken rounding may leave more than 1, which has no logarithm
         logs = np.maximum(np.log(A3), -100), np.maximum(np.log1p(-A3), -100)
         return np.mean((Y - 1) * logs[1] - Y * logs[0], axis=(-2, -1))
 
