@@ -15,7 +15,7 @@ from shared.alignment.step import Step, cost_of_probabilities, penalty_in_loss
 from shared.alignment.tensors import one_step
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.diagnose import diagnose
-from shared.diagnosis.hypothesis import Evidence
+from shared.diagnosis.hypothesis import Evidence, fit
 from shared.diagnosis.planting import planted
 from shared.diagnosis.trial import TRIALS
 from shared.parameters import initialize_parameters
@@ -100,8 +100,14 @@ def test_the_step_in_pieces_is_the_reference_bit_for_bit():
 @pytest.mark.parametrize(("name", "form"), first_quick(FORMS, len({name for name, _ in FORMS})))
 def test_every_form_of_every_mistake_is_named(name, form):
     dropout = "keep-prob" in name or "dropout" in name or "masks" in name
-    wanted = ("saturated",) if name in SATURATED else ("biases",)
-    assert name in named(evidence_of(problem_of(dropout), entry(name).effects[form], wanted))
+    state = "saturated" if name in SATURATED else "biases"
+    evidence = evidence_of(problem_of(dropout), entry(name).effects[form], (state,))
+    # That it is found as well, tests/test_mistakes.py sees: floors are half of the time here.
+    failed = {"status": "failed", "stage": "update", "scope": state, "iteration": 0, "reason": ""}
+    assert name in [found["mistake"] for found in diagnose(evidence, [failed], "torch")]
+    right = evidence_of(evidence.problem, lambda step: step, (state,)).states[state][1]
+    port = evidence.states[state][1]
+    assert not all(np.array_equal(port[tensor], value, equal_nan=True) for tensor, value in right.items())
 
 
 @pytest.mark.parametrize("name", ["biases-decayed", "float32-labels", "sigmoid-twice", "momentum"])
@@ -123,9 +129,8 @@ def test_a_correct_port_gets_no_diagnosis():
 
 
 PAIRS = [
-    *(("biases-decayed", "decay-doubled"), ("python-float", "biases-decayed"), ("sigmoid-twice", "decay-lost")),
-    *(("sum-for-mean", "decay-undivided"), ("momentum", "decay-halved"), ("weights-reshaped", "penalty-not-reported")),
-    ("gradients-accumulate", "every-pair"),
+    *(("biases-decayed", "decay-doubled"), ("python-float", "biases-decayed")),
+    *(("momentum", "decay-halved"), ("weights-reshaped", "penalty-not-reported")),
 ]
 
 
@@ -173,22 +178,20 @@ def noise(tensors, rng):
 
 
 GIBBERISH = {
-    "noise of a millionth of a millionth": noise,
     "nothing at all": lambda t, rng: {},
+    "noise of a millionth of a millionth": noise,
     "two weights exchanged": lambda t, rng: t | {"W2 after update 1": t["W2 after update 1"][:, ::-1].copy()},
-    "a tensor of random numbers": lambda t, rng: t | {"Z2": rng.standard_normal(t["Z2"].shape)},
     "leaky units": lambda t, rng: t | {"A1": np.where(t["Z1"] > 0, t["Z1"], 0.01 * t["Z1"])},
     "a cost that is off": lambda t, rng: t | {"cross_entropy": t["cross_entropy"] * 1.01, "cost": t["cost"] * 1.01},
     "not a number": lambda t, rng: t | {"dW1": np.full_like(t["dW1"], np.nan)},
-    "infinite": lambda t, rng: t | {"cost": np.asarray(np.inf)},
+    "infinite, and a list": lambda t, rng: t | {"cost": np.asarray(np.inf), "dW1": t["dW1"].tolist()},
     "another shape": lambda t, rng: t | {"dW1": t["dW1"].T.copy()},
-    "a list": lambda t, rng: t | {"dW1": t["dW1"].tolist()},
-    "nothing": lambda t, rng: {name: value for name, value in t.items() if name != "Z1"},
+    "a tensor is missing": lambda t, rng: {name: value for name, value in t.items() if name != "Z1"},
     "one tensor in float32": lambda t, rng: t | {"dW1": t["dW1"].astype(np.float32)},
 }
 
 
-@pytest.mark.parametrize("what", first_quick([(what,) for what in GIBBERISH], 2))
+@pytest.mark.parametrize("what", first_quick([(what,) for what in GIBBERISH]))
 def test_what_nothing_explains_is_not_guessed(what):
     evidence = evidence_of(problem_of(False), lambda step: step)
     rng = np.random.default_rng(0)
@@ -210,7 +213,7 @@ def test_where_training_diverges_what_does_nothing_is_not_named(dropout, dtype):
     assert found["explanation"].startswith("training diverges, the reference's as well")
 
 
-@pytest.mark.parametrize("name", ["biases-decayed", "tf32-products", "bfloat16-products"])
+@pytest.mark.parametrize("name", first_quick([("tf32-products",), ("bfloat16-products",), ("biases-decayed",)]))
 def test_in_float32_a_mistake_is_named_as_well(name):
     assert named(evidence_of(problem_of(False, "float32"), entry(name).effects[0])) == [name]
 
@@ -220,7 +223,9 @@ def test_products_of_which_only_some_are_rounded_are_not_named():
     def forward_only(step):
         return replace(entry("tf32-products").effects[0](step), dA=step.dA, dW=step.dW)
 
-    assert named(evidence_of(problem_of(False, "float32"), forward_only)) == [None]
+    evidence = evidence_of(problem_of(False, "float32"), forward_only)
+    assert any(check["status"] == "failed" for check in checks_of(evidence))
+    assert [m.name for m in CATALOGUE for effect in m.effects if fit(effect, evidence) is not None] == []
 
 
 def test_rounding_is_no_excuse_for_a_difference_that_float32_does_not_reproduce():

@@ -52,7 +52,7 @@ def test_random_problems_give_no_false_alarm(dtype):
 
 @pytest.mark.full
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("name", "problems"), [("torch", 100), ("tensorflow", 50)])
+@pytest.mark.parametrize(("name", "problems"), [("torch", 60), ("tensorflow", 30)])
 def test_many_random_problems_give_no_false_alarm(name, problems, dtype):
     assert_no_false_alarm(name, problems, dtype)
 

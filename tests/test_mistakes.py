@@ -29,6 +29,7 @@ def run_mistakes(run_compare):
 OWN = [trial for trial in TRIALS if trial.plant.implementation == "numpy"]
 
 
+@pytest.mark.full
 def test_what_is_planted_in_numpy_is_found_named_and_shown(run_mistakes):
     done, results = run_mistakes("--implementations", "numpy", "--iterations", "20")
     assert done.code == 0, done.stdout
