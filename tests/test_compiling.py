@@ -175,10 +175,9 @@ def test_a_step_that_draws_the_same_masks_again_stays_eager(run, monkeypatch, ca
 def test_without_a_compiler_training_runs_eagerly_and_the_log_says_so(run, monkeypatch, caplog):
     eager = run("dropout", 7)
     monkeypatch.setenv("CXX", "/nowhere/c++")
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/nowhere/c++",))
-    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
     torch._dynamo.reset()
-    fallen_back = run("dropout", 6)
+    with torch._inductor.config.patch({"cpp.cxx": ("/nowhere/c++",), "force_disable_caches": True}):
+        fallen_back = run("dropout", 6)
     assert "training runs uncompiled" in caplog.text
     same(fallen_back, eager)
 

@@ -203,7 +203,7 @@ def test_one_implementation_alone_is_the_reference_or_held_against_it(undrawn, r
 @pytest.mark.full
 def test_many_examples_make_no_heavy_page(little):
     size = len(page(little))
-    little["data"]["train"] = [point for point in little["data"]["train"] for _ in range(10)][:2000]
+    little["data"]["train"] = [point for point in little["data"]["train"] for _ in range(20)][:2000]
     for run in little["runs"]:
         run["predictions"]["train"] = "01" * 1000
     little["runs"][0]["predictions"]["train"] = "10" * 1000
