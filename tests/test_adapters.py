@@ -35,8 +35,13 @@ def assert_same(run, expected):
 # What `train` does
 
 
-@pytest.mark.parametrize("settings", [{"learning_rate": 0.3}, BOTH], ids=["none", "l2-dropout"])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+# Every program that TensorFlow compiles takes seconds.
+SETTINGS = [pytest.param({"learning_rate": 0.3}, id="none", marks=pytest.mark.full), pytest.param(BOTH, id="l2-dropout")]
+KERAS_FULL = ["numpy", "torch", pytest.param("tensorflow", marks=pytest.mark.full)]
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.full)])
 def test_train_is_the_run_that_the_adapter_makes_bit_for_bit(implementation, make_problem, settings, dtype):
     X, Y, parameters = make_problem(dtype=dtype)
     run = implementation.adapter.train_segments(X, Y, parameters, lengths=[3, 3], **settings)
@@ -77,7 +82,6 @@ def test_train_alone_in_a_process_of_its_own_is_right_in_both_precisions(package
         assert float(cost) == pytest.approx(float(its), rel=1e-14 if dtype == "float64" else 1e-6)
 
 
-NAMES = ["numpy", "torch", pytest.param("tensorflow", marks=pytest.mark.full)]
 WRONG = {
     "numpy": ("rng = np.random.default_rng(seed)", "rng = np.random.default_rng(0)"),
     "torch": ("torch.manual_seed(seed)", "torch.manual_seed(0)"),
@@ -109,7 +113,7 @@ def own_check(name, variant, make_problem, folder, *changes):
     return own_training_check(problem, record, folder / "run", segments, PLACE)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KERAS_FULL)
 @pytest.mark.parametrize(
     ("variant", "mistake"),
     [
@@ -134,6 +138,7 @@ def test_a_correct_train_is_the_run(name, variant, make_problem, tmp_path):
 # Masks
 
 
+@pytest.mark.parametrize("implementation", KERAS_FULL, indirect=True)
 def test_frozen_masks_are_a_loop_over_update_with_the_generator_set_back(implementation, make_problem):
     X, Y, parameters = make_problem()
     run = implementation.adapter.train_segments(X, Y, parameters, lengths=[3, 2], seed=4, frozen=True, **BOTH)

@@ -134,7 +134,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("one", "two"), first_quick(PAIRS))
+@pytest.mark.parametrize(("one", "two"), first_quick(PAIRS, 0))
 def test_two_mistakes_at_once_are_both_named(one, two):
     first, second = entry(one).effects[0], entry(two).effects[0]
     found = named(evidence_of(problem_of(False), lambda step: second(first(step))))

@@ -87,6 +87,7 @@ def test_fresh_runs_everything_again(everything, run_compare, kept):
     assert numbers(results) == numbers(of_run(everything.results))
 
 
+@pytest.mark.full
 def test_a_store_that_cannot_be_used_is_said_and_costs_no_result(run_compare, tmp_path):
     (tmp_path / "proved").write_text("a file where the folder should be")
     done = run_compare(*ALONE, "--out", tmp_path)
