@@ -8,12 +8,12 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared import flags
 from shared.config import DEFAULT_DATA_SEED, DEFAULT_VARIANTS, VARIANTS, Hyperparameters, choose
 from shared.errors import DataError, SamenetError, UsageError
+from shared.harness import flags
 
 if TYPE_CHECKING:
-    from shared.notebook import Comparison
+    from shared.commands.compare.notebook import Comparison
 
 CHECKED_VARIANTS = ("none", "l2", "dropout", "l2-dropout")
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
@@ -58,11 +58,11 @@ exit codes:
   3  incomplete: an implementation is missing, crashed or was killed"""
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
-    """The command line; UsageError where it is wrong."""
+def parse(arguments: list[str], program: str = "compare.py") -> argparse.Namespace:
+    """The command line; UsageError where it is wrong. program: what it calls itself."""
     if arguments[:1] and arguments[0] in COMMANDS:
-        return COMMANDS[arguments[0]]().parse_args(arguments[1:])
-    parser = flags.Parser(prog="compare.py", description=__doc__, epilog=EXIT_CODES)
+        return COMMANDS[arguments[0]](program).parse_args(arguments[1:])
+    parser = flags.Parser(prog=program, description=__doc__, epilog=EXIT_CODES)
     parser.set_defaults(command=run)
     flags.add_data(parser)
     flags.add_variants(parser, tuple(VARIANTS), DEFAULT_VARIANTS)
@@ -77,8 +77,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _limits_parser() -> flags.Parser:
-    parser = flags.Parser(prog="compare.py limits", description=LIMITS)
+def _limits_parser(program: str) -> flags.Parser:
+    parser = flags.Parser(prog=f"{program} limits", description=LIMITS)
     parser.set_defaults(command=run_limits)
     parser.add_argument("--problems", type=flags.integer, default=200, metavar="N",
                         help="random problems per implementation and dtype (default: 200)")  # fmt: skip
@@ -90,15 +90,15 @@ def _limits_parser() -> flags.Parser:
     return parser
 
 
-def _optimizers_parser() -> flags.Parser:
-    parser = flags.Parser(prog="compare.py optimizers", description=OPTIMIZERS)
+def _optimizers_parser(program: str) -> flags.Parser:
+    parser = flags.Parser(prog=f"{program} optimizers", description=OPTIMIZERS)
     parser.set_defaults(command=run_optimizers)
     flags.add_output(parser, "optimizers.json")
     return parser
 
 
-def _check_parser() -> flags.Parser:
-    parser = flags.Parser(prog="compare.py check", description=CHECK)
+def _check_parser(program: str) -> flags.Parser:
+    parser = flags.Parser(prog=f"{program} check", description=CHECK)
     parser.set_defaults(command=run_check)
     parser.add_argument("file", type=Path, metavar="FILE", help="the port: .py or .ipynb; it is executed")
     flags.add_data(parser)
@@ -111,8 +111,8 @@ def _check_parser() -> flags.Parser:
     return parser
 
 
-def _mistakes_parser() -> flags.Parser:
-    parser = flags.Parser(prog="compare.py mistakes", description=MISTAKES)
+def _mistakes_parser(program: str) -> flags.Parser:
+    parser = flags.Parser(prog=f"{program} mistakes", description=MISTAKES)
     parser.set_defaults(command=run_mistakes)
     flags.add_data(parser)
     parser.add_argument("--iterations", dest="num_iterations", type=flags.integer, default=30_000, metavar="N",
@@ -122,8 +122,8 @@ def _mistakes_parser() -> flags.Parser:
     return parser
 
 
-def _bench_parser() -> flags.Parser:
-    parser = flags.Parser(prog="compare.py bench", description=BENCH)
+def _bench_parser(program: str) -> flags.Parser:
+    parser = flags.Parser(prog=f"{program} bench", description=BENCH)
     parser.set_defaults(command=run_bench)
     flags.add_data(parser)
     parser.add_argument("--rounds", type=flags.integer, default=5, metavar="N",
@@ -139,10 +139,10 @@ def _bench_parser() -> flags.Parser:
     return parser
 
 
-def _study_parser() -> flags.Parser:
-    parser = flags.Parser(prog="compare.py study", description=STUDY)
+def _study_parser(program: str) -> flags.Parser:
+    parser = flags.Parser(prog=f"{program} study", description=STUDY)
     parser.set_defaults(command=run_study)
-    parser.add_argument("--data", metavar="PATH", help="data set, as of compare.py; default: the built-in one")
+    parser.add_argument("--data", metavar="PATH", help="data set, as of the comparison; default: the built-in one")
     flags.add_variants(parser, tuple(VARIANTS), DEFAULT_VARIANTS)
     flags.add_implementations(parser)
     default = Hyperparameters()
@@ -196,11 +196,11 @@ def run_check(options: argparse.Namespace) -> int:
     if not 0 < options.time_limit <= 1e6:
         raise UsageError(f"--time-limit: expected seconds > 0 and <= 1e6, got {options.time_limit}")
 
-    from shared.check.command import check
-    from shared.report.check import failure_text, show_check
-    from shared.report.console import Console
-    from shared.report.progress import CheckProgress
-    from shared.report.results import plain, prepare, write_json
+    from shared.commands.check.command import check
+    from shared.commands.check.progress import CheckProgress
+    from shared.commands.check.table import failure_text, show_check
+    from shared.harness.console import Console
+    from shared.harness.output import plain, prepare, write_json
 
     dataset = _dataset(options.data, data_seed)
     path = options.out / "results.json"
@@ -219,9 +219,9 @@ def run(options: argparse.Namespace) -> int:
     """The comparison; returns the exit code."""
     results = _compared(options)
 
-    from shared.report.console import Console
-    from shared.report.results import RESULTS, write_all
-    from shared.report.table import show, show_verdict
+    from shared.commands.compare.results import RESULTS, write_all
+    from shared.commands.compare.table import show, show_verdict
+    from shared.harness.console import Console
 
     console = Console()
     try:
@@ -245,8 +245,8 @@ def comparison(**settings: Any) -> "Comparison":
     settings: the flags of `compare.py` by their names, with _ for -, such as variants=["none", "l2"], iterations=2000;
     a list where several values follow. UsageError and DataError say what is wrong with them.
     """
-    from shared.notebook import Comparison
-    from shared.report.results import write_all
+    from shared.commands.compare.notebook import Comparison
+    from shared.commands.compare.results import write_all
 
     options = parse(flags.spelled(settings))
     write_all(_compared(options), options.out)
@@ -262,10 +262,11 @@ def _compared(options: argparse.Namespace) -> dict:
     data_seed = flags.data_seed(options)
 
     # Imported only now: --help and a wrong flag answer at once.
-    from shared.comparison import compare
-    from shared.report.console import Console
-    from shared.report.progress import TrainingProgress
-    from shared.report.results import WRITTEN, plain, prepare
+    from shared.commands.compare.comparison import compare
+    from shared.commands.compare.progress import TrainingProgress
+    from shared.commands.compare.results import WRITTEN
+    from shared.harness.console import Console
+    from shared.harness.output import plain, prepare
 
     dataset = _dataset(options.data, data_seed)
     for name in WRITTEN:
@@ -282,11 +283,11 @@ def run_mistakes(options: argparse.Namespace) -> int:
     jobs = flags.jobs(options)
     data_seed = flags.data_seed(options)
 
-    from shared.diagnosis.mistakes import try_all
-    from shared.diagnosis.trial import TRIALS
-    from shared.report.console import Console
-    from shared.report.mistakes import MistakesProgress, show_mistakes
-    from shared.report.results import prepare, write_json
+    from shared.commands.mistakes.mistakes import try_all
+    from shared.commands.mistakes.table import MistakesProgress, show_mistakes
+    from shared.commands.mistakes.trial import TRIALS
+    from shared.harness.console import Console
+    from shared.harness.output import prepare, write_json
 
     dataset = _dataset(options.data, data_seed)
     path = options.out / "mistakes.json"
@@ -308,11 +309,11 @@ def run_limits(options: argparse.Namespace) -> int:
         raise UsageError(f"--whole-problems: expected a number from 0 to 100,000, got {options.whole_problems}")
     jobs = flags.jobs(options)
 
-    from shared.comparison import measure_limits
-    from shared.report.console import Console
-    from shared.report.limits import show_limits
-    from shared.report.progress import LimitsProgress
-    from shared.report.results import prepare, write_json
+    from shared.commands.limits.measure import measure_limits
+    from shared.commands.limits.progress import LimitsProgress
+    from shared.commands.limits.table import show_limits
+    from shared.harness.console import Console
+    from shared.harness.output import prepare, write_json
 
     path = options.out / "limits.json"
     prepare(path)
@@ -331,10 +332,10 @@ def run_optimizers(options: argparse.Namespace) -> int:
     """Measure where the frameworks' optimizers are equal; 1 where a claim does not hold."""
     jobs = flags.jobs(options)
 
-    from shared.optimizers.measure import measure
-    from shared.report.console import Console
-    from shared.report.optimizers import OptimizersProgress, show_optimizers
-    from shared.report.results import prepare, write_json
+    from shared.commands.optimizers.measure import measure
+    from shared.commands.optimizers.table import OptimizersProgress, show_optimizers
+    from shared.harness.console import Console
+    from shared.harness.output import prepare, write_json
 
     path = options.out / "optimizers.json"
     prepare(path)
@@ -355,10 +356,10 @@ def run_bench(options: argparse.Namespace) -> int:
         if not low <= value <= 10_000_000:
             raise UsageError(f"--{flag}: expected a number from {low} to 10,000,000, got {value}")
 
-    from shared.bench.measure import measure
-    from shared.report.bench import BenchProgress, draw_bench, show_bench
-    from shared.report.console import Console
-    from shared.report.results import prepare, write_json
+    from shared.commands.bench.measure import measure
+    from shared.commands.bench.table import BenchProgress, draw_bench, show_bench
+    from shared.harness.console import Console
+    from shared.harness.output import prepare, write_json
 
     dataset = _dataset(options.data, data_seed)
     path = options.out / "bench.json"
@@ -377,17 +378,19 @@ def run_bench(options: argparse.Namespace) -> int:
 
 def run_study(options: argparse.Namespace) -> int:
     """Run a study; 1 where implementations differ, 3 where runs are missing or too few to tell."""
+    from shared.commands.study.options import grid_of
+
     jobs = flags.jobs(options)
-    grid = flags.grid(options)
+    grid = grid_of(options)
     margins = {"training_cost": options.margin_cost, "test_accuracy": options.margin_accuracy}
     for metric, margin in margins.items():
         if not 0 < margin < float("inf"):
             raise UsageError(f"--margin-{metric.split('_')[1]}: expected a number > 0, got {margin}")
 
-    from shared.report.console import Console
-    from shared.report.results import prepare
-    from shared.report.study import WRITTEN, StudyProgress, show_study, write_study
-    from shared.study.study import study
+    from shared.commands.study.study import study
+    from shared.commands.study.table import WRITTEN, StudyProgress, show_study, write_study
+    from shared.harness.console import Console
+    from shared.harness.output import prepare
 
     dataset = _dataset(options.data, 0) if options.data else None
     for name in WRITTEN:
@@ -413,7 +416,7 @@ def _dataset(path: str | None, seed: int) -> Any:
         raise DataError(f"--data: {error}") from error
 
 
-def main() -> int:
+def main(program: str = "compare.py") -> int:
     """Parse, run, and turn errors into one line and an exit code."""
 
     def interrupt(*_):
@@ -426,13 +429,13 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an ASCII terminal shows a path's other characters as it can
     try:
-        options = parse(sys.argv[1:])
+        options = parse(sys.argv[1:], program)
         return options.command(options)
     except SamenetError as error:
-        print(f"compare.py: error: {error}", file=sys.stderr)
+        print(f"{program}: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("compare.py: interrupted", file=sys.stderr)
+        print(f"{program}: interrupted", file=sys.stderr)
         return 130
     except Exception:  # a defect of this program says nothing of the networks: not the exit code 1 of a mismatch
         traceback.print_exc()

@@ -15,7 +15,7 @@ IMPLEMENTATION_NAMES = ("numpy", "torch", "tensorflow")
 """The reference first. Each has an adapter of its name in shared/adapters, which is not imported where a name is enough."""
 
 DEFAULT_DATA_SEED = 5
-"""Of the built-in data: the seed whose accuracies lie nearest to the averages over the seeds (shared/typical.py)."""
+"""Of the built-in data: the seed whose accuracies lie nearest to the averages over the seeds (study/typical.py)."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def make_dataset(seed: int = DEFAULT_DATA_SEED) -> Dataset:
     way; they are many, so that one point decides little.
 
     Field, slope and class balance follow the course's data; nothing of it is copied. The recipe was settled on the seeds
-    1000 to 1019, and what it gives is measured on the seeds 0 to 19 (shared/typical.py). Another recipe had been measured on
+    1000 to 1019, and what it gives is measured on the seeds 0 to 19 (study/typical.py). Another recipe had been measured on
     these before and was dropped, because its runs were more sensitive to rounding: the choice is not wholly blind to them.
 
     seed: a non-negative integer for np.random.default_rng. Returns X_train (2, 100) and X_test (2, 1000).

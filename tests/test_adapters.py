@@ -14,10 +14,10 @@ from shared.alignment.own_training import OWN, own_training_check
 from shared.alignment.problem import Problem
 from shared.alignment.recording import record_run
 from shared.alignment.trajectory import repeat_in_segments
+from shared.commands.mistakes.planting import planted
 from shared.config import VARIANTS, Hyperparameters
 from shared.diagnosis.mistake import Plant
-from shared.diagnosis.planting import planted
-from shared.records import RunRecord
+from shared.harness.records import RunRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 BOTH = {"learning_rate": 0.3, "lambd": 0.7, "keep_prob": 0.8}

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from shared.alignment import limits
 from shared.alignment.checks import STAGES
 from shared.alignment.problem import Problem
+from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import STATES, make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF, tensors_of
+from shared.commands.limits.detection import neighbours
 
 DTYPES = ("float64", "float32")
 REGULARIZATION = {
@@ -32,7 +33,7 @@ def make_case(make_problem):
         late = {name: value + value.dtype.type(0.1) for name, value in given.items()}
         problem = Problem(X, Y, 0.3, **REGULARIZATION[variant])
         start = make_states(X, initial, late)[state]
-        return problem, start, limits.port_tensors(REFERENCE, problem, start)
+        return problem, start, port_tensors(REFERENCE, problem, start)
 
     return make
 
@@ -71,7 +72,7 @@ def test_the_reference_agrees_with_itself_everywhere(make_case, state, variant, 
 @pytest.mark.parametrize(("state", "variant", "dtype"), CASES)
 def test_the_ports_agree_with_the_reference_everywhere(port, make_case, state, variant, dtype):
     problem, start, _ = make_case(variant, state, dtype)
-    tensors = limits.port_tensors(port.adapter, problem, start)
+    tensors = port_tensors(port.adapter, problem, start)
     checks = checks_of(problem, start, tensors)
     assert failed(checks) == []
     assert max(check.budget_used or 0 for check in checks) > 0  # the two do round differently: something was compared
@@ -82,7 +83,7 @@ def test_legal_rewrites_of_the_same_step_stay_green(make_case, state, variant, d
     """Another order of the sums; decay beside the gradient instead of in it."""
     problem, start, _ = make_case(variant, state, dtype)
     rewrites: dict[str, list] = {}
-    for rewrite, check in limits.neighbours(problem, start, np.random.default_rng(0)):
+    for rewrite, check in neighbours(problem, start, np.random.default_rng(0)):
         rewrites.setdefault(rewrite, []).append(check)
     assert len(rewrites) == 3
     for checks in rewrites.values():
@@ -251,7 +252,7 @@ def test_a_mask_that_is_not_the_one_applied_is_red_at_the_activation(make_case, 
 def test_missing_decay_is_red_at_the_update(make_case, state, variant):
     problem, start, port = make_case(variant, state)
     plain = Problem(problem.X, problem.Y, 0.3, 0.0, problem.keep_prob)
-    without = limits.port_tensors(REFERENCE, plain, start)
+    without = port_tensors(REFERENCE, plain, start)
     faulty = port | {name: value for name, value in without.items() if "update" in name}
     found = failed(checks_of(problem, start, faulty))
     assert found[0] == ("update", "W1 after update 1")
@@ -293,7 +294,7 @@ def test_bias_decay_from_zero_biases_shows_only_at_the_second_update(make_case, 
 @pytest.mark.parametrize("which", ["update", "all"])
 def test_lambd_off_by_one_part_in_a_hundred_thousand_million_is_red(make_case, which):
     problem, start, port = make_case("l2")
-    wrong = limits.port_tensors(REFERENCE, Problem(problem.X, problem.Y, 0.3, 0.7 * (1 + 1e-11), 1.0), start)
+    wrong = port_tensors(REFERENCE, Problem(problem.X, problem.Y, 0.3, 0.7 * (1 + 1e-11), 1.0), start)
     faulty = wrong if which == "all" else port | {name: value for name, value in wrong.items() if "update" in name}
     found = failed(checks_of(problem, start, faulty))
     assert ("update", "decay of W") in found
@@ -303,7 +304,7 @@ def test_lambd_off_by_one_part_in_a_hundred_thousand_million_is_red(make_case, w
 
 def test_a_learning_rate_off_by_little_is_red_at_the_update_and_nowhere_else(make_case):
     problem, start, _ = make_case("l2")
-    wrong = limits.port_tensors(REFERENCE, Problem(problem.X, problem.Y, 0.3 * (1 + 1e-10), 0.7, 1.0), start)
+    wrong = port_tensors(REFERENCE, Problem(problem.X, problem.Y, 0.3 * (1 + 1e-10), 0.7, 1.0), start)
     found = failed(checks_of(problem, start, wrong))
     assert found
     assert {stage for stage, _ in found} == {"update"}
@@ -339,7 +340,7 @@ def test_a_port_that_gives_two_results_is_not_repeatable(make_case, name):
 
 def test_a_port_that_draws_other_masks_the_second_time_is_not_repeatable(make_case):
     problem, start, port = make_case("dropout")
-    again = limits.port_tensors(REFERENCE, problem, start, seed=2)
+    again = port_tensors(REFERENCE, problem, start, seed=2)
     checks = checks_of(problem, start, port, again)
     assert failed(checks) == [("repeat", "step")]
     assert failed(checks_of(problem, start, again, again)) == []

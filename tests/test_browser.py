@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from shared.page.build import page
+from shared.commands.compare.page.build import page
 from tests.helpers.results import failing, only
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

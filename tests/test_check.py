@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.check.loading import load_port
+from shared.commands.check.loading import load_port
 from shared.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]

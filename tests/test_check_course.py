@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from shared.alignment.problem import Problem
-from shared.check.course import check_function
-from shared.check.functions import FUNCTIONS, make_cases
-from shared.check.loading import load_port
+from shared.commands.check.course import check_function
+from shared.commands.check.functions import FUNCTIONS, make_cases
+from shared.commands.check.loading import load_port
 from shared.errors import UsageError
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset

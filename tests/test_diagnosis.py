@@ -7,20 +7,20 @@ import pytest
 
 from shared.adapters import IMPLEMENTATIONS
 from shared.alignment.floor import Nudge
-from shared.alignment.limits import PLACE, random_problem
-from shared.alignment.problem import Problem
+from shared.alignment.problem import Problem, random_problem
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.step import Step, cost_of_probabilities, penalty_in_loss
 from shared.alignment.tensors import one_step
+from shared.commands.limits.false_alarms import PLACE
+from shared.commands.mistakes.planting import planted
+from shared.commands.mistakes.trial import TRIALS
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence, fit
-from shared.diagnosis.planting import planted
-from shared.diagnosis.trial import TRIALS
+from shared.harness.workers import ROOT
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
-from shared.workers import ROOT
 
 
 def first_quick(cases, quick=1):

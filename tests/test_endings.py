@@ -110,7 +110,7 @@ def test_an_interrupted_run_leaves_no_process_no_file_and_the_old_results(clean_
 
 
 def test_results_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
-    from shared.report.results import write_json
+    from shared.harness.output import write_json
 
     path = tmp_path / "results.json"
     write_json({"old": [1.5, float("nan"), float("inf")]}, path)

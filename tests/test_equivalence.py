@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shared.study.equivalence import (
+from shared.commands.study.equivalence import (
     ALPHA,
     DIFFERENT,
     EQUIVALENT,

@@ -13,8 +13,8 @@ from shared.alignment.checks import STAGES, Check, judge
 from shared.alignment.plan import FREE_RUN, planned, segment_scope
 from shared.alignment.tensors import STAGE_OF
 from shared.config import VARIANTS
-from shared.report.failure import INPUTS, first_failures, message
-from shared.workers import ROOT
+from shared.diagnosis.failure import INPUTS, first_failures, message
+from shared.harness.workers import ROOT
 
 SEGMENT = segment_scope(20, 20)
 
@@ -97,7 +97,7 @@ def test_the_inputs_that_agreed_are_named():
 def test_an_input_that_differs_too_is_named():
     inputs = [check("gradients", "dW1"), check("parameters", "W1", "passed")]
     failure = check("update", "W1 after update 1")
-    from shared.report.failure import _explained
+    from shared.diagnosis.failure import _explained
 
     assert _explained(failure, [failure, *inputs])["inputs_agreed"] == ["W1"]
     assert _explained(failure, [failure, *inputs])["inputs_differ"] == ["dW1"]

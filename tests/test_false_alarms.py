@@ -5,11 +5,13 @@ import pytest
 
 from shared.adapters.numpy import NumpyAdapter
 from shared.adapters.torch import TorchAdapter
-from shared.alignment import limits
-from shared.alignment.problem import Problem
+from shared.alignment.problem import Problem, random_problem
+from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF
+from shared.commands.limits import detection as limits
+from shared.commands.limits.false_alarms import PLACE, false_alarms
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
 
@@ -29,7 +31,7 @@ WRONG = {
 
 
 def failed(problem, start, port):
-    return [check for check in single_step_checks(problem, "", start, port, port, limits.PLACE) if check.status != "passed"]
+    return [check for check in single_step_checks(problem, "", start, port, port, PLACE) if check.status != "passed"]
 
 
 # Random problems
@@ -37,7 +39,7 @@ def failed(problem, start, port):
 
 def assert_no_false_alarm(implementation, problems, dtype):
     done = []
-    found = limits.false_alarms(implementation, problems, dtype, lambda: done.append(1))
+    found = false_alarms(implementation, problems, dtype, lambda: done.append(1))
     assert found["alarms"] == []
     assert len(done) == problems
     assert found["compared"] > 40 * problems
@@ -67,14 +69,14 @@ def test_a_wrong_implementation_is_alarmed_on_random_problems(dtype, monkeypatch
         "first_updates",
         lambda *arrays, learning_rate, **more: first_updates(*arrays, learning_rate=learning_rate * (1 + e), **more),
     )
-    found = limits.false_alarms("numpy", 4, dtype, lambda: None)
+    found = false_alarms("numpy", 4, dtype, lambda: None)
     assert len(found["alarms"]) > 4
     assert all(alarm.startswith("update") for alarm in found["alarms"])
 
 
 def test_random_problems_are_of_every_kind():
     rng = np.random.default_rng(0)
-    problems = [limits.random_problem(rng, "float32") for _ in range(200)]
+    problems = [random_problem(rng, "float32") for _ in range(200)]
     assert {problem.lambd > 0 for problem, _ in problems} == {True, False}
     assert {problem.keep_prob < 1 for problem, _ in problems} == {True, False}
     assert {problem.X.shape[0] for problem, _ in problems} == set(range(1, 11))
@@ -97,8 +99,8 @@ def alarms(form, dtype, problems, monkeypatch):
     rng = np.random.default_rng(1)
     found = []
     for _ in range(problems):
-        problem, parameters = limits.random_problem(rng, dtype)
-        bad = failed(problem, parameters, limits.port_tensors(adapter, problem, parameters))
+        problem, parameters = random_problem(rng, dtype)
+        bad = failed(problem, parameters, port_tensors(adapter, problem, parameters))
         found.append([f"{check.stage}, {check.tensor}: {check.reason}" for check in bad])
     return [one for one in found if one]
 
@@ -152,7 +154,7 @@ def test_in_float64_lambd_off_by_a_millionth_of_a_millionth_is_seen_at_the_updat
     assert 1e-16 < limit < 2e-12
     for factor, expected in ((2, True), (1e-3, False)):  # above the limit red, far below green
         wrong = Problem(problem.X, problem.Y, 0.3, 0.7 * (1 + factor * limit), problem.keep_prob)
-        tensors = limits.port_tensors(REFERENCE, wrong, states["biases"])
+        tensors = port_tensors(REFERENCE, wrong, states["biases"])
         found = {check.stage for check in failed(problem, states["biases"], tensors)}
         assert ("update" in found) == expected
 

@@ -6,12 +6,12 @@ import json
 import pytest
 from rich.console import Console
 
-from shared.diagnosis import mistakes
+from shared.commands.mistakes import mistakes
+from shared.commands.mistakes.mistakes import verdict
+from shared.commands.mistakes.table import show_mistakes
+from shared.commands.mistakes.trial import TRIALS
 from shared.diagnosis.catalogue import CATALOGUE
-from shared.diagnosis.mistakes import verdict
-from shared.diagnosis.trial import TRIALS
-from shared.report.mistakes import show_mistakes
-from shared.workers import Workers
+from shared.harness.workers import Workers
 
 
 @pytest.fixture(scope="session")

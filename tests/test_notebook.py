@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from compare import comparison
+from shared.commands.compare import pictures
+from shared.commands.compare.notebook import Comparison
+from shared.commands.compare.page import build
 from shared.errors import DataError, UsageError
-from shared.flags import spelled
-from shared.notebook import Comparison
-from shared.page import build
-from shared.report import pictures
+from shared.harness.flags import spelled
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

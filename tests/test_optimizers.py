@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from shared.alignment.tensors import REFERENCE
-from shared.optimizers import by_hand, verdicts
-from shared.optimizers.rows import ALWAYS, DIFFERS, EQUAL, REMEDIES, ROWS, Row
-from shared.optimizers.settings import UPDATES, Setting
+from shared.commands.optimizers import by_hand, verdicts
+from shared.commands.optimizers.rows import ALWAYS, DIFFERS, EQUAL, REMEDIES, ROWS, Row
+from shared.commands.optimizers.settings import UPDATES, Setting
 from shared.parameters import PARAMETER_NAMES
 
 ROOT = Path(__file__).resolve().parents[1]

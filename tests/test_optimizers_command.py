@@ -6,9 +6,9 @@ import json
 import pytest
 
 import compare
-from shared.optimizers import measure
-from shared.optimizers.rows import DIFFERS, EQUAL, REMEDIES, ROWS
-from shared.optimizers.settings import UPDATES
+from shared.commands.optimizers import measure
+from shared.commands.optimizers.rows import DIFFERS, EQUAL, REMEDIES, ROWS
+from shared.commands.optimizers.settings import UPDATES
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ import pytest
 from shared.adapters import IMPLEMENTATIONS
 from shared.adapters.implementation import Place
 from shared.adapters.places import find
+from shared.commands.compare.markdown import markdown
+from shared.commands.compare.page import build
+from shared.commands.compare.page.build import page
+from shared.commands.compare.page.concepts import CONCEPTS, agreement
 from shared.config import DEFAULT_DATA_SEED
 from shared.errors import UsageError
-from shared.page import build
-from shared.page.build import page
-from shared.page.concepts import CONCEPTS, agreement
-from shared.report.markdown import markdown
 from tests.helpers.results import ended, failing, only
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -252,8 +252,8 @@ def test_a_difference_beyond_all_numbers_is_shown(undrawn, little, used):
 
 @pytest.mark.full
 def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, monkeypatch):
-    from shared.report import markdown as module
-    from shared.report.results import WRITTEN, write_all
+    from shared.commands.compare import markdown as module
+    from shared.commands.compare.results import WRITTEN, write_all
 
     write_all(little, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(WRITTEN)
@@ -277,14 +277,15 @@ def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, mo
 
 
 def test_what_cannot_be_written_is_one_line(results, tmp_path, monkeypatch):
-    from shared.report import results as module
+    from shared.commands.compare import results as written
+    from shared.harness import output
 
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_whole", full)
+    monkeypatch.setattr(output, "write_whole", full)
     with pytest.raises(UsageError, match=r"--out: cannot write into .*: No space left on device"):
-        module.write_all(results, tmp_path)
+        written.write_all(results, tmp_path)
 
 
 # The summary in Markdown, and what scripts are given

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from shared.alignment.tensors import REFERENCE
+from shared.harness.records import RunRecord, write_record
 from shared.parameters import PARAMETER_NAMES
-from shared.records import RunRecord, write_record
 
 SETTINGS: dict[str, dict] = {"none": {}, "l2-dropout": {"lambd": 0.7, "keep_prob": 0.8}}
 

@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from shared.alignment import limits
 from shared.alignment.problem import Problem
+from shared.alignment.recording import port_tensors
 from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.stages import single_step_checks
 from shared.alignment.tensors import REFERENCE
 from shared.alignment.trajectory import repeat_in_segments
-from shared.records import RunRecord, write_record
+from shared.harness.records import RunRecord, write_record
 
 ONE_AFTER_THE_OTHER = """
 import contextlib, io, json, runpy, sys, traceback, warnings
@@ -53,7 +53,7 @@ def write(make_problem, tmp_path):
         X, Y, parameters = make_problem((3, 6, 4, 1), m=40)
         settings = {"lambd": 0.7 if "l2" in variant else 0.0, "keep_prob": 0.8 if "dropout" in variant else 1.0}
         problem = Problem(X, Y, 0.3, **settings)
-        port = limits.port_tensors(REFERENCE, problem, parameters)
+        port = port_tensors(REFERENCE, problem, parameters)
         changed = {name: np.asarray(change(port[name])) for name, change in faults.items() if change}
         port = {name: value for name, value in port.items() if name not in faults} | changed
         place = {"variant": variant, "implementation": implementation}

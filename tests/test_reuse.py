@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from shared import reuse
+from shared.commands.compare import reuse
+from shared.commands.compare.reuse import Store
 from shared.config import VARIANTS, Hyperparameters
-from shared.environment import describe
-from shared.reuse import Store
+from shared.harness.environment import describe
 from shared.synthetic import make_dataset
 
 ALONE = ("--implementations", "numpy", "--variants", "none", "--iterations", 50)

@@ -16,8 +16,8 @@ from shared.alignment.trajectory import repeat_in_segments
 from shared.contract import Segment
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
+from shared.harness.records import RunRecord, write_record
 from shared.parameters import initialize_parameters
-from shared.records import RunRecord, write_record
 
 PLACE = {"variant": "", "implementation": ""}
 KEEP_PROB = 0.8

@@ -12,8 +12,8 @@ from shared.alignment.replay import repeat
 from shared.alignment.segments import DOUBT_NUDGED, SEGMENT_NUDGED
 from shared.alignment.trajectory import repeat_in_segments
 from shared.contract import Segment
+from shared.harness.records import RunRecord, write_record
 from shared.parameters import PARAMETER_NAMES, initialize_parameters
-from shared.records import RunRecord, write_record
 
 PLACE = {"variant": "", "implementation": ""}
 LENGTHS = [150, 150]

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.commands.study.choose import interval, one_standard_error, simplicity
+from shared.commands.study.grid import MAX_RUNS, Grid, Setting, groups
+from shared.commands.study.runs import LAST, Source, split, train_together, version_of, work
+from shared.commands.study.study import effects
 from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
 from shared.errors import UsageError
 from shared.parameters import initialize_parameters
-from shared.study.choose import interval, one_standard_error, simplicity
-from shared.study.grid import MAX_RUNS, Grid, Setting, groups
-from shared.study.runs import LAST, Source, split, train_together, version_of, work
-from shared.study.study import effects
 from shared.synthetic import make_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,9 +68,9 @@ def test_one_seed_goes_beside_many_and_other_lengths_are_refused():
 )
 def test_of_seeds_that_are_not_given_there_are_as_many_as_of_the_others(given, init_seeds, seeds):
     import compare
-    from shared import flags
+    from shared.commands.study.options import grid_of
 
-    grid = flags.grid(compare.parse(["study", *given.split()]))
+    grid = grid_of(compare.parse(["study", *given.split()]))
     assert (list(grid.init_seeds), list(grid.seeds)) == (list(init_seeds), list(seeds))
 
 
@@ -128,7 +128,7 @@ def test_a_run_that_goes_wrong_is_told_and_nothing_is_made_up(monkeypatch):
     def broken(*_, **__):
         raise ValueError("no")
 
-    monkeypatch.setattr("shared.study.runs.train_together", broken)
+    monkeypatch.setattr("shared.commands.study.runs.train_together", broken)
     assert work(0, GRID.runs()[:2], Source(None, None)) == (0, [{"error": "ValueError: no"}] * 2)
 
 
@@ -152,8 +152,8 @@ def test_dev_parts_of_all_data_have_one_size_and_none_of_their_runs_is_lost():
 
 
 def test_a_dev_part_needs_two_of_each_class(tmp_path):
+    from shared.commands.study.study import study
     from shared.data import Dataset
-    from shared.study.study import study
 
     X, Y = np.arange(6.0).reshape(2, 3), np.array([[0.0, 0.0, 1.0]])
     few = Dataset(name="few", source="few", X_train=X, Y_train=Y, X_test=X, Y_test=Y, sha256="0")
@@ -177,7 +177,7 @@ def test_crossed_runs_that_share_data_or_weights_are_one_repetition(data, split,
 
 
 def test_many_masks_of_few_weights_are_not_many_runs():
-    from shared.study.study import across, luck
+    from shared.commands.study.study import across, luck
 
     grid = replace(GRID, implementations=["numpy", "torch"], variants=["dropout"], init_seeds=[1, 2, 3],
                    seeds=list(range(20)), crossed=True)  # fmt: skip
@@ -200,7 +200,7 @@ def test_many_masks_of_few_weights_are_not_many_runs():
 
 
 def test_a_run_that_diverged_is_counted_and_in_no_mean():
-    from shared.study.study import across, luck
+    from shared.commands.study.study import across, luck
 
     grid = replace(GRID, implementations=["numpy", "torch"], variants=["none"])
     names = ("training_cost", *(f"{part}_{what}" for part in ("train", "test") for what in ("cost", "accuracy")))
@@ -290,7 +290,7 @@ def test_the_interval_is_student_s():
 
 
 def test_the_test_part_has_no_say_in_the_choice():
-    from shared.study.study import choice
+    from shared.commands.study.study import choice
 
     runs = replace(GRID, variants=["l2"], lambds=[0.1, 0.7], dev_share=0.2).runs()
     lambd = {run: run.setting.lambd or 0.0 for run in runs}
@@ -322,7 +322,7 @@ def results_of_many():
     """A function that shows a study of which the last question has that verdict, after many that are equivalent."""
     from rich.console import Console
 
-    from shared.report.study import show_study
+    from shared.commands.study.table import show_study
 
     def shown(verdict, many, missing=1):
         entry = {"variant": "l2", "keep_prob": None, "learning_rate": 0.3, "hidden": [20, 3], "one": "numpy",

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
-import shared.study.study as module
+import shared.commands.study.study as module
+from shared.commands.study import schedule
+from shared.commands.study.choose import interval
+from shared.commands.study.grid import Grid
+from shared.commands.study.runs import work
+from shared.commands.study.table import over_seeds
 from shared.errors import SamenetError
-from shared.report.study import over_seeds
-from shared.study import schedule
-from shared.study.choose import interval
-from shared.study.grid import Grid
-from shared.study.runs import work
 
 ROOT = Path(__file__).resolve().parents[1]
 GRID = Grid(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.study.grid import Grid
-from shared.study.store import APPLICATION, SCHEMA, Store, StoreError, key_of
+from shared.commands.study.grid import Grid
+from shared.commands.study.store import APPLICATION, SCHEMA, Store, StoreError, key_of
 
 ROOT = Path(__file__).resolve().parents[1]
 GRID = Grid(
@@ -81,7 +81,7 @@ for i in range(20):
 
 
 def test_a_store_that_is_made_while_it_is_looked_at_is_found(tmp_path, monkeypatch):
-    import shared.study.store as module
+    import shared.commands.study.store as module
 
     path, connect, tried = tmp_path / "study.sqlite", sqlite3.connect, list[str]()
     columns = ", ".join(f"{name} {kind}" for name, kind in module.COLUMNS.items())
@@ -108,7 +108,7 @@ def test_a_store_that_is_made_while_it_is_looked_at_is_found(tmp_path, monkeypat
 
 
 def test_a_store_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
-    import shared.study.store as module
+    import shared.commands.study.store as module
 
     monkeypatch.setattr(module, "SCHEMA", "no number;")
     with pytest.raises(StoreError):

@@ -6,11 +6,11 @@ import pytest
 from numpy_impl.network import predict
 from shared import synthetic
 from shared.alignment.tensors import REFERENCE
+from shared.commands.study.typical import SEEDS, distances, mean_and_error, measure, nearest_seed, table
 from shared.config import DEFAULT_DATA_SEED, DEFAULT_VARIANTS, VARIANTS, Hyperparameters
 from shared.metrics import accuracy
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
-from shared.typical import SEEDS, distances, mean_and_error, measure, nearest_seed, table
 
 LESSON = 3.0
 """Percentage points of test accuracy that L2 gains at least, on average over the seeds."""
@@ -64,7 +64,7 @@ def test_the_table_says_means_errors_gains_and_the_nearest_seed():
 
 @pytest.fixture(scope="module")
 def accuracies():
-    """The default variants on the 20 seeds, 30,000 iterations: what `python -m shared.typical` prints."""
+    """The default variants on the 20 seeds, 30,000 iterations: what `python -m shared.commands.study.typical` prints."""
     return measure([make_dataset(seed) for seed in SEEDS], Hyperparameters())
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from shared.report.table import EXPENDABLE, HEADINGS, show
+from shared.commands.compare.table import EXPENDABLE, HEADINGS, show
 
 
 def shown(results, width):

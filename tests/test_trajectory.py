@@ -10,8 +10,8 @@ from shared.alignment.problem import Problem
 from shared.alignment.tensors import REFERENCE
 from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, repeat_in_segments
 from shared.contract import Segment
+from shared.harness.records import RunRecord, write_record
 from shared.parameters import PARAMETER_NAMES
-from shared.records import RunRecord, write_record
 
 LENGTHS = [20, 20, 20]
 SCOPES = ["updates 0 to 19", "updates 20 to 39", "updates 40 to 59"]

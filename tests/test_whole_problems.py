@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from shared.adapters.numpy import NumpyAdapter
-from shared.alignment import whole
-from shared.alignment.whole import KINDS, WholeProblem, random_whole_problem, verified, whole_alarms
+from shared.commands.limits import whole
+from shared.commands.limits.whole import KINDS, WholeProblem, random_whole_problem, verified, whole_alarms
 from shared.config import VARIANTS, Hyperparameters
 
 

@@ -16,8 +16,8 @@ from shared.alignment.floor import spread
 from shared.alignment.problem import Problem
 from shared.alignment.segments import DOUBT_NUDGED, repeat_segments
 from shared.alignment.trajectory import SegmentResult, repeat_check
+from shared.harness.records import RunRecord
 from shared.parameters import PARAMETER_NAMES
-from shared.records import RunRecord
 
 OWN = "its own `train` and a run of its `update` differ"
 """How the reason begins where they do."""

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from shared.adapters import Adapter
 from shared.alignment.masks import all_on, sample_length
+from shared.alignment.problem import Problem
 from shared.alignment.states import make_states
 from shared.config import Hyperparameters, Variant
 from shared.contract import Segment
+from shared.harness.records import RunRecord, save_arrays, write_record
 from shared.parameters import Parameters
-from shared.records import RunRecord, save_arrays, write_record
 
 FEW = 2
 """Updates by which `train` is compared where it cannot make the run itself."""
@@ -81,3 +82,9 @@ def single_step(port: Adapter, X: NDArray, Y: NDArray, start: Parameters, settin
         for layer, D in enumerate(segment.masks or (), start=1):
             tensors[f"D{layer} of update {update}"] = D[0]
     return tensors
+
+
+def port_tensors(port: Adapter, problem: Problem, parameters: Parameters, seed: int = 1) -> dict[str, NDArray]:
+    """What a port's `trace` and `first_updates` give: a step's tensors, parameters and masks after both updates."""
+    tensors = single_step(port, problem.X, problem.Y, parameters, problem.step | {"seed": seed})
+    return {name: np.asarray(value) for name, value in tensors.items()}

@@ -17,8 +17,8 @@ from numpy_impl.training import update_parameters
 from shared.adapters.numpy import Replayed
 from shared.alignment.floor import Nudge
 from shared.alignment.problem import Problem
+from shared.harness.records import RunRecord
 from shared.parameters import Parameters
-from shared.records import RunRecord
 
 LOGITS = 2**18
 """Numbers: logits (and weights, with L2) of past updates that are kept before their costs are computed together."""

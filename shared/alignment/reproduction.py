@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from shared.alignment.checks import Check, allowance
 from shared.alignment.problem import Problem
 from shared.alignment.tensors import EXACT, STAGE_OF, reference_tensors, with_decay
+from shared.harness.records import save_arrays
+from shared.harness.workers import ROOT
 from shared.parameters import PARAMETER_NAMES, Parameters
-from shared.records import save_arrays
-from shared.workers import ROOT
 
 Evidence = dict[str, NDArray]
 """port, reference and allowed of one tensor, and what it was computed from: X, Y, start_W1 ..., masks."""

@@ -12,7 +12,7 @@ from scipy import special
 
 from shared.alignment.checks import FACTOR, Check
 from shared.alignment.masks import FALSE_ALARM, LIMIT
-from shared.records import RunRecord
+from shared.harness.records import RunRecord
 
 RUN_TESTS = ("D1 of the run", "D2 of the run")
 

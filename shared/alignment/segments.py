@@ -12,8 +12,8 @@ from shared.alignment.floor import spread
 from shared.alignment.problem import Problem
 from shared.alignment.replay import Watch, mask_reader, repeat
 from shared.alignment.run_masks import Dropped, Layers
+from shared.harness.records import RunRecord
 from shared.parameters import PARAMETER_NAMES, Parameters
-from shared.records import RunRecord
 
 SEGMENT_NUDGED = 2
 DOUBT_NUDGED = (6, 56, 190)

@@ -18,8 +18,8 @@ from shared.alignment.problem import Problem
 from shared.alignment.replay import mask_reader, repeat
 from shared.alignment.run_masks import Layers
 from shared.alignment.segments import DOUBT_NUDGED, Repeated, repeat_all
+from shared.harness.records import RunRecord
 from shared.parameters import PARAMETER_NAMES, Parameters
-from shared.records import RunRecord
 
 FREE_NUDGED = 4
 """Nudged replicates beside the reference in the free run."""

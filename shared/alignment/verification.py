@@ -25,8 +25,8 @@ from shared.alignment.trajectory import (
 )
 from shared.config import Variant
 from shared.contract import recorded_iterations
+from shared.harness.records import RunRecord
 from shared.parameters import Parameters
-from shared.records import RunRecord
 
 
 def verify_run(

@@ -10,8 +10,8 @@ from shared.alignment.states import make_states
 from shared.config import Variant
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
+from shared.harness.records import RunRecord
 from shared.parameters import Parameters
-from shared.records import RunRecord
 
 
 def diagnose_run(

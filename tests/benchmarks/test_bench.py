@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from shared.alignment.tensors import REFERENCE
-from shared.bench import plain_loop
-from shared.bench.contestants import PLAIN, contestants
-from shared.bench.growth import FLOOR, POINTS, exponent, grow
-from shared.bench.measure import OTHERS, measure
-from shared.bench.race import race
+from shared.commands.bench import plain_loop
+from shared.commands.bench.contestants import PLAIN, contestants
+from shared.commands.bench.growth import FLOOR, POINTS, exponent, grow
+from shared.commands.bench.measure import OTHERS, measure
+from shared.commands.bench.race import race
 from shared.config import VARIANTS, Hyperparameters
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
@@ -83,7 +83,7 @@ def test_an_exponent_is_the_slope_of_the_logarithms():
 @pytest.mark.full
 @pytest.mark.parametrize("name", ["numpy", FLOOR])
 def test_growth_has_every_point(name, monkeypatch):
-    monkeypatch.setattr("shared.bench.growth.WORK", 1e6)
+    monkeypatch.setattr("shared.commands.bench.growth.WORK", 1e6)
     monkeypatch.setitem(POINTS, "examples", (50, 50_000))
     grown = grow(name, "examples")
     assert [point["value"] for point in grown["points"]] == [50, 50_000]

@@ -1,0 +1,1 @@
+"""One folder per command: its work, its tables and its pictures."""

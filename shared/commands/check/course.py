@@ -1,0 +1,236 @@
+"""Hold one of the course's functions against the reference, and say in the course's words what is wrong with it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numpy_impl import course
+from shared.adapters.numpy import Replayed
+from shared.alignment.checks import Check, judge
+from shared.alignment.floor import Nudge, Shaken, shaken
+from shared.alignment.masks import FALSE_ALARM, chance
+from shared.alignment.tensors import SHAKEN
+from shared.commands.check.calling import Called, call
+from shared.commands.check.functions import Case, Function, Outputs
+from shared.commands.check.words import alternatives
+
+
+@dataclass
+class Found:
+    """checks of one item; remarks; diagnoses, without variant and implementation."""
+
+    checks: list[Check] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    diagnoses: list[dict] = field(default_factory=list)
+
+
+def check_function(spec: Function, function: Callable, cases: list[Case], path: Path, implementation: str) -> Found:
+    """Call it on every case and compare every tensor that comes back."""
+    found = Found()
+    seen: list[tuple[tuple, Outputs]] = []
+    drawn: list[tuple[Case, Outputs]] = []
+    for case in cases:
+        place: dict[str, Any] = {
+            "variant": spec.variant,
+            "implementation": implementation,
+            "stage": spec.stage,
+            "iteration": 0,
+        }
+        place["scope"] = f"{spec.name}, {case.name}"
+        arguments = spec.arguments(case)
+        called = call(function, path, *arguments, quiet=spec.name != "predict")
+        found.remarks += _remarks(spec, called)
+        changed = sorted(set(called.changed) - spec.may_change)
+        if changed:
+            reason = f"{spec.name} changes what it is given: {', '.join(changed)}; work on a copy"
+            found.checks.append(Check(**place | {"stage": "data"}, tensor="arguments", status="failed", reason=reason))
+        outputs, problem = _outputs(spec, called)
+        reference, floors = _reference(spec, arguments, outputs)
+        if problem:
+            status = "skipped" if called.failure else "failed"
+            found.checks.append(Check(**place, tensor=spec.name, status=status, reason=problem))
+            continue
+        names = [name for name in reference if name in outputs]
+        outputs = {name: _alike(outputs[name], reference[name]) for name in names}
+        _hide_what_is_off(outputs, reference, arguments)
+        for name in names:
+            outcome = judge(outputs[name], reference[name], floors[name])
+            found.checks.append(Check(**place, tensor=name, **outcome))
+        seen.append((arguments, outputs))
+        drawn.append((case, outputs))
+    if spec.name == "forward_propagation_with_dropout" and drawn:
+        _check_masks(spec, drawn, implementation, found)
+    if seen and any(check.status == "failed" and check.tensor in seen[0][1] for check in found.checks):
+        found.diagnoses += _explain(spec, seen)
+    found.remarks = list(dict.fromkeys(found.remarks))
+    return found
+
+
+def _remarks(spec: Function, called: Called) -> list[str]:
+    seeded = "NumPy's global generator"
+    if spec.name == "forward_propagation_with_dropout" and any(seeded in remark for remark in called.remarks):
+        return [
+            f"{spec.name} seeds NumPy's global generator, as the course's does: its masks are the same at every call"
+            if "seeds" in remark and seeded in remark else remark for remark in called.remarks
+        ]  # fmt: skip
+    return called.remarks
+
+
+def _outputs(spec: Function, called: Called) -> tuple[Outputs, str]:
+    if called.failure:
+        return {}, called.failure
+    try:
+        return spec.unpack(called.value), ""
+    except ValueError as error:
+        return {}, f"{spec.name}: {error}"
+
+
+def _reference(spec: Function, arguments: tuple, outputs: Outputs) -> tuple[Outputs, dict[str, Any]]:
+    """The reference's tensors for the same arguments, and their floors; with dropout for the masks that came back."""
+    masks = None
+    if spec.name == "forward_propagation_with_dropout":
+        own = course.forward_propagation_with_dropout(*arguments)[1]
+        masks = tuple(_usable(outputs.get(f"D{i}"), own[place]) for i, place in ((1, 1), (2, 6)))
+
+    def compute(arguments: tuple) -> Outputs:
+        value = spec.reference(*arguments, rng=Replayed(*masks)) if masks else spec.reference(*arguments)
+        return {name: np.asarray(each) for name, each in spec.unpack(value).items()}
+
+    return with_floors(compute, arguments)
+
+
+def with_floors(compute: Callable[[tuple], Outputs], arguments: tuple) -> tuple[Outputs, dict[str, Any]]:
+    """What a function gives, and how far rounding inside it moves each element (Monte Carlo arithmetic)."""
+    nudge = Nudge()
+    with np.errstate(all="ignore"):
+        reference = compute(arguments)
+        floors: dict[str, Any] = {name: np.zeros(value.shape) for name, value in reference.items()}
+        for _ in range(SHAKEN):
+            for name, value in compute(_shaken(arguments, nudge)).items():
+                plain = np.asarray(value).view(np.ndarray)
+                floors[name] = np.maximum(floors[name], np.abs(plain.astype(float) - reference[name].astype(float)))
+    return reference, floors
+
+
+def _shaken(value: Any, nudge: Nudge) -> Any:
+    if isinstance(value, dict):
+        return {key: _shaken(item, nudge) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_shaken(item, nudge) for item in value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not isinstance(value, Shaken):
+        return shaken(value, nudge)
+    return value
+
+
+def _usable(D: Any, own: NDArray) -> NDArray:
+    right = isinstance(D, np.ndarray) and D.shape == own.shape and D.dtype.kind in "biuf" and np.isin(D, (0, 1)).all()
+    return D.astype(bool) if right else own
+
+
+def _alike(value: Any, reference: NDArray) -> Any:
+    """Python numbers as arrays of the reference's dtype; masks and classes of 0 and 1 in any numeric type; plain arrays."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biuf":
+            return f"an array of {value.dtype}"  # not compared: reported as what it is not
+        value = np.array(value, subok=False)
+    if reference.ndim == 0 and isinstance(value, int | float | np.generic) and not isinstance(value, bool):
+        value = np.asarray(value, reference.dtype if isinstance(value, int | float) else None)
+    counts = reference.dtype.kind in "biu"
+    if counts and isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and np.isin(value, (0, 1)).all():
+        return value.astype(reference.dtype)
+    return value
+
+
+def _hide_what_is_off(outputs: Outputs, reference: Outputs, arguments: tuple) -> None:
+    """dA of a unit that is off is multiplied by 0 afterwards: whatever it holds there is no mistake."""
+    if "dA1" not in reference:
+        return
+    cache = arguments[2]
+    places = {"dA1": 2, "dA2": 7} if len(cache) == 14 else {"dA1": 1, "dA2": 5}
+    for name, place in places.items():
+        value = outputs.get(name)
+        if isinstance(value, np.ndarray) and value.shape == reference[name].shape:
+            outputs[name] = np.where(cache[place] > 0, value, reference[name])
+
+
+def _check_masks(spec: Function, drawn: list, implementation: str, found: Found) -> None:
+    """The masks: the course's, or at least with the right share of units kept."""
+    for i in (1, 2):
+        kept = of = 0
+        share, same = 0.0, True
+        for case, outputs in drawn:
+            D = outputs.get(f"D{i}")
+            own = course.forward_propagation_with_dropout(*spec.arguments(case))[1][1 if i == 1 else 6]
+            if not (isinstance(D, np.ndarray) and D.shape == own.shape):
+                break
+            same = same and bool(np.array_equal(D.astype(bool), own))
+            if case is drawn[0][0]:
+                kept, of, share = int(D.astype(bool).sum()), D.size, case.problem.keep_prob
+        else:
+            passed = same or chance(kept, of, share) >= FALSE_ALARM
+            reason = "" if passed else f"D{i} keeps {kept / of:.1%} of the units; keep_prob is {share:g}"
+            if passed and not same:
+                found.remarks.append(f"D{i} is not the course's mask (np.random.seed(1), D1 drawn first)")
+            found.checks.append(
+                Check(spec.variant, implementation, spec.stage, f"{spec.name}, masks", f"D{i}", 0,
+                      status="passed" if passed else "failed", reason=reason)
+            )  # fmt: skip
+            if not passed and chance(kept, of, 1 - share) >= FALSE_ALARM:
+                said = f"D{i} keeps the share that should be dropped: it should be rand(...) < keep_prob"
+                found.diagnoses.append({"mistake": "mask-turned", "explanation": said, "fit": None, "remedy": None})
+
+
+def _explain(spec: Function, seen: list[tuple[tuple, Outputs]]) -> Iterator[dict]:
+    """Every other way of writing it that gives what came back in every case, to within rounding."""
+    named: dict[str, dict] = {}
+    for mistake, words, compute in alternatives(spec.name):
+        used = _fit(compute, spec, seen)
+        if used is not None:
+            named.setdefault(words, {"mistake": mistake, "explanation": words, "fit": used, "remedy": None})
+    if not named:
+        said = f"no known way of getting {spec.name} wrong gives this"
+        yield {"mistake": None, "explanation": said, "fit": None, "remedy": None}
+    yield from named.values()
+
+
+def _fit(compute: Callable, spec: Function, seen: list[tuple[tuple, Outputs]]) -> float | None:
+    used = 0.0
+    for arguments, outputs in seen:
+        if spec.name == "forward_propagation_with_dropout":
+            own = course.forward_propagation_with_dropout(*arguments)[1]
+            arguments = (*arguments, tuple(_usable(outputs.get(f"D{i}"), own[p]) for i, p in ((1, 1), (2, 6))))
+
+        def run(given: tuple, outputs: Outputs = outputs) -> Outputs:
+            return {name: np.asarray(value) for name, value in compute(*given).items() if name in outputs}
+
+        try:
+            with np.errstate(all="ignore"):
+                plain = run(arguments)
+            outputs = dict(outputs)
+            _hide_what_is_off(outputs, plain, arguments)
+            if not all(_near(outputs[name], value) for name, value in plain.items()):
+                return None
+            values, floors = with_floors(run, arguments)
+        except (ValueError, TypeError):
+            return None
+        for name, value in values.items():
+            outcome = judge(outputs[name], value, floors[name])
+            if outcome["status"] == "failed":
+                return None
+            if outcome["allowed"]:
+                used = max(used, outcome["difference"] / outcome["allowed"])
+    return used
+
+
+def _near(value: Any, other: NDArray) -> bool:
+    """Worth judging: of the same shape, and not further apart than rounding could ever move it."""
+    if not isinstance(value, np.ndarray) or value.shape != other.shape:
+        return False
+    if value.dtype.kind != "f":
+        return bool(np.mean(value != other) < 1e-2)
+    size = np.abs(other).max(initial=0)
+    return bool(np.median(np.abs(value - other)) <= 1e-3 * size) if np.isfinite(size) else False

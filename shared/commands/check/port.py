@@ -1,0 +1,249 @@
+"""Hold `trace`, `train` and `predict` of someone's port against the reference."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numpy_impl.training import train as reference_train
+from shared.alignment.checks import Check
+from shared.alignment.masks import all_on, mask_checks
+from shared.alignment.problem import Problem
+from shared.alignment.stages import prediction_check, single_step_checks
+from shared.alignment.states import make_states
+from shared.alignment.trajectory import free_run, free_run_checks, free_run_difference, horizon, repeat_in_segments
+from shared.commands.check.calling import Called, NoAnswer, call
+from shared.commands.check.contract import unpack_predict, unpack_trace, unpack_train
+from shared.commands.check.course import Found
+from shared.config import Hyperparameters, Variant
+from shared.contract import Segment, recorded_iterations, segment_lengths
+from shared.diagnosis.diagnose import diagnose
+from shared.diagnosis.hypothesis import Evidence
+from shared.harness.records import RunRecord, write_record
+from shared.metrics import accuracy
+from shared.parameters import PARAMETER_NAMES, Parameters
+
+WARM_UP = 500
+"""Updates of the reference after which the state `late` is taken, and with whose parameters predictions are compared."""
+
+MASK_BITS = 200_000
+"""Mask bits drawn through `trace`, about, with one call per seed."""
+
+
+@dataclass
+class Session:
+    """What is checked: the port's functions, the problem of one variant, and what the child says while it works."""
+
+    functions: dict[str, Callable]
+    path: Path
+    implementation: str
+    variant: Variant
+    hyper: Hyperparameters
+    problem: Problem
+    parameters: Parameters
+    begin: Callable[[str, str], None]
+    """begin(function, what): before each call, so that one that hangs is known."""
+
+    @property
+    def place(self) -> dict:
+        return {"variant": self.variant.name, "implementation": self.implementation}
+
+    def call(self, name: str, found: Found, what: str, *arguments: Any, **keywords: Any) -> Called:
+        """Call one of the port's functions; changed arguments are a failed check."""
+        self.begin(name, f"{name}, {self.variant.name}, {what}")
+        called = call(self.functions[name], self.path, *arguments, **keywords)
+        found.remarks += [remark for remark in called.remarks if remark not in found.remarks]
+        if called.changed and not any(c.tensor == f"arguments of {name}" for c in found.checks):
+            reason = f"{name} changes what it is given: {', '.join(called.changed)}; copy on the way in"
+            found.checks.append(
+                Check(**self.place, stage="data", scope=what, tensor=f"arguments of {name}", iteration=0,
+                      status="failed", reason=reason)
+            )  # fmt: skip
+        return called
+
+
+def check_step(session: Session) -> Found:
+    """One step and two updates from every state, by `trace` and (without dropout) `train`; and the masks of `trace`."""
+    found = Found()
+    problem, place = session.problem, session.place
+    late, _ = reference_train(problem.X, problem.Y, session.parameters, num_iterations=WARM_UP, **problem.step)
+    states = make_states(problem.X, session.parameters, late)
+    evidence = {}
+    wanted: set[str] = set()
+    for state, start in states.items():
+        port = _step(session, found, start, state)
+        if state == "initial":
+            wanted = set(port)
+        if not wanted:
+            break
+        again = _step(session, found, start, state)
+        found.checks += single_step_checks(problem, state, start, port, again, place, wanted | _projections(wanted))
+        evidence[state] = start, port
+    masks = _masks(session, found) if problem.keep_prob < 1 and {"D1", "D2"} <= wanted else None
+    compared = frozenset(wanted | _projections(wanted))
+    checks = [check.as_dict() for check in found.checks]
+    failed = {check["tensor"] for check in checks if check["status"] == "failed"}
+    if failed and evidence:
+        of_train = frozenset(name for name in compared if " after update " in name or name.startswith("decay of"))
+        if failed <= of_train:  # `trace` is right, so its tensors say nothing of what `train` does
+            compared = of_train
+        found.diagnoses = diagnose(
+            Evidence(problem, evidence, masks, None, compared, session.variant.frozen), checks, session.implementation
+        )
+    return found
+
+
+def _projections(wanted: set[str]) -> set[str]:
+    updated = all(f"{name} after update 1" in wanted for name in PARAMETER_NAMES)
+    return {"decay of W", "decay of b"} if updated else set()
+
+
+def _step(session: Session, found: Found, start: Parameters, state: str) -> dict[str, NDArray]:
+    """The port's tensors from `start`: its trace, and the parameters after one and after two updates of its training."""
+    problem, seed = session.problem, session.hyper.seed
+    tensors: dict[str, NDArray] = {}
+    if "trace" in session.functions:
+        called = session.call("trace", found, state, problem.X, problem.Y, start, seed=seed, **problem.regularization)
+        try:
+            tensors, unknown = unpack_trace(called.result(), problem.X.dtype)
+            if unknown:
+                _once(found.remarks, f"trace: not known, and not compared: {', '.join(unknown)}")
+            if problem.keep_prob < 1 and not {"D1", "D2"} <= set(tensors):
+                _once(
+                    found.remarks,
+                    "trace returns no D1 and D2 with dropout: its masks cannot be replayed, nothing is compared",
+                )
+                tensors = {}
+        except ValueError as error:
+            fail(session, found, "trace", state, error)
+    if "train" in session.functions and problem.keep_prob == 1:  # with dropout: see shared/commands/check/dropout.py
+        for updates in (1, 2):
+            settings = problem.step | {"num_iterations": updates, "seed": seed}
+            called = session.call("train", found, f"{state}, {updates} updates", problem.X, problem.Y, start, **settings)
+            try:
+                ends, costs = unpack_train(called.result(), start, updates)
+            except ValueError as error:
+                fail(session, found, "train", state, error)
+                break
+            tensors |= {f"{name} after update {updates}": value for name, value in ends.items()}
+            if "trace" not in session.functions:
+                tensors["cost"] = np.asarray(costs[0])
+    return tensors
+
+
+def _masks(session: Session, found: Found) -> tuple[NDArray, NDArray] | None:
+    """The masks of many seeds, tested as random numbers."""
+    problem = session.problem
+    start = all_on(session.parameters)
+    units = len(start["b1"]) + len(start["b2"])
+    drawn: list[tuple] = []
+    for seed in range(1, max(2, MASK_BITS // (units * problem.X.shape[-1])) + 1):
+        called = session.call("trace", found, "masks", problem.X, problem.Y, start, seed=seed, **problem.regularization)
+        try:
+            tensors, _ = unpack_trace(called.result(), problem.X.dtype)
+            D1, D2 = tensors["D1"], tensors["D2"]
+            if [np.shape(D) for D in (D1, D2)] != [(len(start[b]), problem.X.shape[-1]) for b in ("b1", "b2")]:
+                return None  # reported where the step is compared
+            drawn.append((D1, D2))
+        except (ValueError, KeyError):
+            return None
+    D1s, D2s = (np.stack(Ds).astype(bool) for Ds in zip(*drawn, strict=True))
+    found.checks += mask_checks(D1s, D2s, problem.keep_prob, False, session.place)
+    return D1s, D2s
+
+
+def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[int], None]) -> tuple[Found, dict]:
+    """A whole run: its costs and parameters against the reference's, left alone and in segments; what results.json shows."""
+    found = Found()
+    problem, place, N = session.problem, session.place, session.hyper.num_iterations
+    run: dict = {"implementation": session.implementation, "variant": session.variant.name, "status": "crashed"}
+    settings = problem.step | {"seed": session.hyper.seed}
+
+    def train(start: Parameters, updates: int, what: str):
+        called = session.call("train", found, what, problem.X, problem.Y, start, num_iterations=updates, **settings)
+        return unpack_train(called.result(), start, updates)
+
+    try:
+        ends, costs = train(session.parameters, N, "whole run")
+    except ValueError as error:
+        fail(session, found, "train", "whole run", error)
+        run["reason"] = str(error)
+        return found, run
+    run |= {
+        "status": "completed" if np.isfinite(costs).all() else "diverged",
+        "costs": [[i, float(costs[i])] for i in recorded_iterations(N)],
+        **{f"{part}_accuracy": accuracy(_classes(inputs[f"X_{part}"], ends), labels[part]) for part in ("train", "test")},
+    }
+    if problem.keep_prob < 1:
+        if not np.isfinite(costs).all():
+            fail(session, found, "train", "whole run", ValueError("the costs are not finite"))
+        return found, run
+    with tempfile.TemporaryDirectory(prefix="samenet-") as name:
+        whole = Path(name) / "whole"
+        write_record(whole, session.parameters, [N], [Segment(costs, ends, None)])
+        reference, last = free_run(problem, session.parameters, N, None, report)
+        found.checks += free_run_checks(reference, last, RunRecord(whole), place)
+        run |= {"free_run_difference": float(free_run_difference(reference, costs).max()), "horizon": horizon(reference)}
+        lengths = segment_lengths(N)
+        try:
+            write_record(Path(name) / "segments", session.parameters, lengths, _segments(session.parameters, lengths, train))
+        except ValueError as error:
+            fail(session, found, "train", "segments", error)
+            return found, run
+        segments = repeat_in_segments(problem, RunRecord(Path(name) / "segments"), place, report)
+        found.checks += segments.checks
+        run["segment_difference"] = float(segments.differences.max())
+    return found, run
+
+
+def _segments(start: Parameters, lengths: list[int], train: Callable) -> Iterator[Segment]:
+    """The run once more, each stretch started where the one before has ended."""
+    for length in lengths:
+        start, costs = train(start, length, "segments")
+        yield Segment(costs, start, None)
+
+
+def check_predictions(session: Session, inputs: dict) -> Found:
+    """The classes of the training and test examples and of a grid, by the parameters of a short run of the reference."""
+    found = Found()
+    problem = session.problem
+    parameters, _ = reference_train(problem.X, problem.Y, session.parameters, num_iterations=WARM_UP, **problem.step)
+    seen = {}
+    for part, X in inputs.items():
+        called = session.call("predict", found, part, X, parameters)
+        try:
+            classes = unpack_predict(called.result(), X.shape[1])
+        except ValueError as error:
+            fail(session, found, "predict", part, error)
+            continue
+        seen[part] = X, parameters, classes
+        found.checks.append(prediction_check(X, parameters, classes, part.removeprefix("X_"), WARM_UP, session.place))
+    checks = [check.as_dict() for check in found.checks]
+    if seen and any(check["status"] == "failed" for check in checks):
+        found.diagnoses = diagnose(Evidence(problem, {}, None, seen), checks, session.implementation)
+    return found
+
+
+def _classes(X: NDArray, parameters: Parameters) -> NDArray:
+    from numpy_impl.network import predict
+
+    with np.errstate(all="ignore"):
+        return predict(X, parameters)
+
+
+def fail(session: Session, found: Found, function: str, scope: str, error: ValueError) -> None:
+    """What could not be compared: skipped where the function gave no answer, failed where the answer has another form."""
+    stage = {"trace": "forward", "train": "trajectory" if scope in ("whole run", "segments") else "update"}
+    check = Check(**session.place, stage=stage.get(function, "predictions"), scope=f"{function}, {scope}", tensor=function,
+                  iteration=0, status="skipped" if isinstance(error, NoAnswer) else "failed", reason=str(error))  # fmt: skip
+    if not any((c.scope, c.tensor) == (check.scope, check.tensor) for c in found.checks):
+        found.checks.append(check)
+
+
+def _once(remarks: list[str], remark: str) -> None:
+    if remark not in remarks:
+        remarks.append(remark)

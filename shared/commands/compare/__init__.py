@@ -1,0 +1,1 @@
+"""The comparison itself: `compare.py` without a command's name."""

@@ -1,0 +1,141 @@
+"""The pictures, made from the content of results.json; headless."""
+
+import io
+import math
+from typing import Any
+
+from shared.harness.figures import COLOURS, STYLES
+
+CLASSES = ("#0072b2", "#d55e00")
+
+
+SHOWN = 500
+"""Examples in a picture, about: more would hide each other, and make the page heavy."""
+
+
+def pictures(results: dict) -> dict[str, bytes]:
+    """The pictures as PNG, by file name; decision_boundary.png for two features only."""
+    images = {}
+    for name, draw in PICTURES.items():
+        figure = draw(results)
+        if figure is not None:
+            image = io.BytesIO()
+            figure.savefig(image, format="png", dpi=120)
+            images[name] = image.getvalue()
+    return images
+
+
+def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure  # imports slowly, and only here
+
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def cost_curves(results: dict) -> Any:
+    """The training cost of every run."""
+    variants = results["hyperparameters"]["variants"]
+    figure, axes = _grid(1, len(variants), 3.2, 3)
+    for ax, variant in zip(axes[0], variants, strict=True):
+        for run in _finished(results, variant):
+            iterations, costs = zip(*run["costs"], strict=True)
+            name = run["implementation"]
+            ax.plot(iterations, costs, STYLES.get(name, "-."), color=COLOURS.get(name), label=name, linewidth=1.8,
+                    marker=_marker(iterations))  # fmt: skip
+        ax.set_title(variant)
+        ax.set_xlabel("iteration")
+        ax.grid(alpha=0.3)
+    axes[0][0].set_ylabel("training cost")
+    if axes[0][0].lines:
+        axes[0][0].legend()
+    return figure
+
+
+def decision_boundaries(results: dict) -> Any:
+    """The decision of every run over the plane, and the examples that the implementations dispute; two features only."""
+    from matplotlib import rcParams
+
+    grid_axes = results["data"]["grid_axes"]
+    if grid_axes is None:
+        return None
+    variants = results["hyperparameters"]["variants"]
+    implementations = list(dict.fromkeys(run["implementation"] for run in results["runs"]))
+    figure, axes = _grid(len(implementations), len(variants), 2.6, 2.6)
+    points = _thinned(results["data"]["train"])
+    for row, implementation in zip(axes, implementations, strict=True):
+        for ax, variant in zip(row, variants, strict=True):
+            run = next((r for r in _finished(results, variant) if r["implementation"] == implementation), None)
+            if run is None:
+                ax.text(0.5, 0.5, "not finished", ha="center", transform=ax.transAxes)
+            elif run["grid"] is None:
+                ax.text(0.5, 0.5, "no decision of its form", ha="center", transform=ax.transAxes)
+            else:
+                decision = [[int(cell) for cell in line] for line in run["grid"]]
+                ax.contourf(*grid_axes, decision, levels=[-0.5, 0.5, 1.5], colors=CLASSES, alpha=0.25)
+                ax.set_title(f"{implementation}, {variant}\ntrain {run['train_accuracy']:.1%}, "
+                             f"test {run['test_accuracy']:.1%}", fontsize=8)  # fmt: skip
+            for label, marker in ((0, "o"), (1, "^")):
+                chosen = [point for point in points if point[-1] == label]
+                if chosen:
+                    ax.scatter(*list(zip(*chosen, strict=True))[:2], s=11, marker=marker, color=CLASSES[label],
+                               edgecolors=rcParams["text.color"], linewidths=0.4)  # fmt: skip
+            disputed = _thinned(_disputed(results, variant))
+            if disputed:
+                places = list(zip(*disputed, strict=True))[:2]
+                ax.scatter(*places, s=26, marker="x", color=rcParams["text.color"], linewidths=0.9)
+            ax.set_xticks([])
+            ax.set_yticks([])
+    return figure
+
+
+def noise_floors(results: dict) -> Any:
+    """How far every run's cost is from the reference, and how far rounding alone moves it."""
+    variants = results["hyperparameters"]["variants"]
+    figure, axes = _grid(2, len(variants), 3.2, 2.6)
+    for row, curve, what in ((axes[0], "segments", "in segments"), (axes[1], "free_run", "free run")):
+        for ax, variant in zip(row, variants, strict=True):
+            for run in _finished(results, variant):
+                if curve not in run:
+                    continue
+                iterations, differences, floors = zip(*run[curve], strict=True)
+                name = run["implementation"]
+                style = {"color": COLOURS.get(name), "marker": _marker(iterations)}
+                ax.plot(iterations, floors, alpha=0.5, linewidth=3, **style)
+                ax.plot(iterations, differences, STYLES.get(name, "-."), label=name, linewidth=1.4, **style)
+                if curve == "free_run" and run["horizon"] < results["hyperparameters"]["num_iterations"]:
+                    ax.axvline(run["horizon"], color=COLOURS.get(name), alpha=0.5, linewidth=0.8)
+            ax.set_yscale("symlog", linthresh=1e-17, linscale=0.3)
+            ax.set_ylim(0, 10)
+            ax.set_yticks([0, 1e-16, 1e-12, 1e-8, 1e-4, 1])
+            ax.set_title(f"{variant}, {what}", fontsize=9)
+            ax.grid(alpha=0.3)
+        row[0].set_ylabel("cost: difference (thin),\nnoise floor (broad)", fontsize=8)
+    if axes[0][0].lines:
+        axes[0][0].legend(fontsize=8)
+    return figure
+
+
+def _disputed(results: dict, variant: str) -> list[list[float]]:
+    """The training examples that the implementations classify differently."""
+    predictions = [run["predictions"]["train"] for run in _finished(results, variant) if run["predictions"]]
+    return [point for point, *classes in zip(results["data"]["train"], *predictions, strict=True) if len(set(classes)) > 1]
+
+
+def _thinned(points: list[list[float]]) -> list[list[float]]:
+    return points[:: math.ceil(len(points) / SHOWN) or 1]
+
+
+def _marker(iterations: tuple[int, ...]) -> str:
+    """Points where there are few: the line between them is nobody's."""
+    return "." if len(iterations) < 20 else ""
+
+
+def _finished(results: dict, variant: str) -> list[dict]:
+    return [run for run in results["runs"] if run["variant"] == variant and run["status"] == "completed"]
+
+
+PICTURES = {
+    "cost_curves.png": cost_curves,
+    "decision_boundary.png": decision_boundaries,
+    "noise_floor.png": noise_floors,
+}

@@ -1,0 +1,103 @@
+"""Runs that were proved before: kept beside the results, and reused while nothing that they depend on has changed."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from shared.adapters import IMPLEMENTATIONS
+from shared.config import Hyperparameters, Variant
+from shared.data import Dataset
+from shared.harness.output import write_whole
+from shared.harness.workers import ROOT
+
+
+class Store:
+    """The runs kept in a folder: one file per variant and implementation, each with the key of what it depends on.
+
+    A convenience: where it cannot be used, nothing is reused, and `problem` says why.
+    """
+
+    def __init__(
+        self, folder: Path, dataset: Dataset, hyper: Hyperparameters, environment: dict, implementations: list[str]
+    ):
+        self.folder = folder
+        self.dataset = dataset
+        self.hyper = hyper
+        self.environment = environment
+        self.problem: str | None = None
+        # Read before anything runs: what is edited meanwhile is not what ran.
+        self._sources = {name: _digest_of_sources(name) for name in implementations}
+
+    def load(self, variant: Variant, implementation: str, planned: set) -> tuple[dict, list[dict]] | None:
+        """The entry `run` and the checks of a run that still holds; None where there is none.
+
+        planned: (stage, scope, tensor) of its comparisons. Only what passed in all of them is ever reused.
+        """
+        path = self._path(variant, implementation)
+        try:
+            if not path.is_file():  # a pipe would be waited for
+                return None
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            run, checks = kept["run"], kept["checks"]
+            compared = {(check["stage"], check["scope"], check["tensor"]) for check in checks}
+            holds = (
+                kept["key"] == self._key(variant, implementation)
+                and kept["digest"] == _digest_of_content(run, checks)
+                and (run["variant"], run["implementation"], run["status"]) == (variant.name, implementation, "completed")
+                and all(check["status"] == "passed" for check in checks)
+                and all((c["variant"], c["implementation"]) == (variant.name, implementation) for c in checks)
+                and compared == planned
+                and len(checks) == len(planned)
+            )
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return (run, checks) if holds else None
+
+    def save(self, variant: Variant, implementation: str, run: dict, checks: list[dict]) -> None:
+        """Keep a run if everything in it passed, and forget it otherwise. Not if what it depends on changed meanwhile."""
+        path = self._path(variant, implementation)
+        passed = run["status"] == "completed" and all(check["status"] == "passed" for check in checks)
+        try:
+            if not passed or not checks:
+                path.unlink(missing_ok=True)
+            elif _digest_of_sources(implementation) == self._sources[implementation]:
+                path.parent.mkdir(exist_ok=True)
+                kept = {"key": self._key(variant, implementation), "digest": _digest_of_content(run, checks),
+                        "run": run, "checks": checks}  # fmt: skip
+                write_whole(path, json.dumps(kept).encode())
+        except OSError as error:
+            self.problem = f"{path}: {error.strerror or error}"
+
+    def _path(self, variant: Variant, implementation: str) -> Path:
+        return self.folder / f"{implementation}-{variant.name}.json"
+
+    def _key(self, variant: Variant, implementation: str) -> str:
+        """A digest of everything that the run and its comparison depend on."""
+        packages = ("python", "numpy", "scipy", *IMPLEMENTATIONS[implementation].requires, "platform", "cpu", "threads")
+        depends = {
+            "variant": asdict(variant),
+            "hyperparameters": asdict(self.hyper),
+            "environment": {name: self.environment[name] for name in packages},
+            "sources": self._sources[implementation],
+        }
+        digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
+        for array in (self.dataset.X_train, self.dataset.Y_train, self.dataset.X_test, self.dataset.Y_test):
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+
+def _digest_of_content(run: dict, checks: list[dict]) -> str:
+    return hashlib.sha256(json.dumps([run, checks], sort_keys=True).encode()).hexdigest()
+
+
+def _digest_of_sources(implementation: str) -> str:
+    """Of the implementation's own lines, the reference's and the comparison's."""
+    digest = hashlib.sha256()
+    for package in sorted({IMPLEMENTATIONS[implementation].package, IMPLEMENTATIONS["numpy"].package, "shared"}):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if path.is_file():  # and not the lock that an editor leaves beside it
+                digest.update(path.relative_to(ROOT).as_posix().encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""`compare.py limits`: what the comparison can see, measured."""

@@ -1,0 +1,46 @@
+"""False alarms of correct implementations, counted on random problems of all sizes."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shared.adapters import IMPLEMENTATIONS
+from shared.alignment.checks import Check
+from shared.alignment.problem import random_problem
+from shared.alignment.recording import port_tensors
+from shared.alignment.stages import single_step_checks
+from shared.alignment.trajectory import repeat_in_segments
+from shared.harness.records import RunRecord, write_record
+
+TRAINED_EVERY = 10
+"""Of the random problems, every tenth is also trained for 50 updates and verified in segments."""
+
+PLACE: dict[str, Any] = {"variant": "", "implementation": ""}
+
+
+def false_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> dict:
+    """Hold a correct implementation against the reference on random problems.
+
+    Returns the number of tensors compared, the alarms in words, and the largest share of the allowed difference used.
+    """
+    adapter = IMPLEMENTATIONS[implementation].adapter()
+    rng = np.random.default_rng([seed, int(dtype == "float32")])
+    checks: list[Check] = []
+    for number in range(problems):
+        problem, parameters = random_problem(rng, dtype)
+        port = port_tensors(adapter, problem, parameters)
+        checks += single_step_checks(problem, "", parameters, port, port, PLACE)
+        if number % TRAINED_EVERY == 0:
+            with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
+                run = adapter.train_segments(problem.X, problem.Y, parameters, lengths=[25, 25], **problem.step)
+                write_record(Path(folder) / "run", parameters, [25, 25], run)
+                checks += repeat_in_segments(problem, RunRecord(Path(folder) / "run"), PLACE).checks
+        report()
+    return {
+        "compared": len(checks),
+        "alarms": [f"{check.stage}, {check.tensor}: {check.reason}" for check in checks if check.status != "passed"],
+        "budget_used": max(check.budget_used or 0 for check in checks if check.status == "passed"),
+    }

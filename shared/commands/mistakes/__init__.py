@@ -1,0 +1,1 @@
+"""`compare.py mistakes`: every known mistake is planted, and must be found and named."""

@@ -1,0 +1,116 @@
+"""The table of `compare.py mistakes`, made from the content of mistakes.json."""
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from shared.harness.workers import Message, Task
+
+WIDE = 100
+"""Columns of a terminal from which on the tensor is shown beside the stage."""
+
+SHORT = {"numpy": "NumPy", "torch": "torch", "tensorflow": "Keras"}
+
+
+class MistakesProgress:
+    """Progress of `compare.py mistakes`: a line for all plantings. Silent when piped."""
+
+    def __init__(self, total: int, console: Console):
+        columns = (TextColumn("planting"), BarColumn(bar_width=40), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self._row = self._progress.add_task("", total=total)
+
+    def __enter__(self) -> "MistakesProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._progress.stop()
+
+    def __call__(self, task: Task, message: Message) -> None:
+        """A message of a task."""
+        if message["event"] == "tried":
+            self._progress.advance(self._row)
+
+
+def show_mistakes(results: dict, console: Console) -> None:
+    """Every mistake: where it was found, how it was named, how large it grew; and what is none."""
+    tried = [entry for entry in results["mistakes"] if "reason" not in entry]
+    console.print(_table([entry for entry in tried if not entry["legal"]], wide=console.width >= WIDE))
+    legal = [entry for entry in tried if entry["legal"]]
+    if legal:
+        table = Table("not a mistake", "in", "", box=None, padding=(0, 1, 0, 0), header_style="bold")
+        for entry in legal:
+            flagged = "not flagged" if entry["right"] else f"FLAGGED at {_where(entry)}"
+            table.add_row(entry["title"], _in(entry), Text(flagged, "green" if entry["right"] else "red"))
+        console.print(table)
+    for entry in results["mistakes"]:
+        if "reason" in entry:
+            console.print(Text(f"not tried: {entry['name']} in {_in(entry)}: {entry['reason']}", "yellow"))
+        elif not entry["right"] and not entry["legal"]:
+            console.print(Text(f"{entry['name']} in {_in(entry)}: {_missing(entry)}", "red"))
+    _show_ties(tried, console)
+    mistakes = [entry for entry in results["mistakes"] if not entry["legal"]]
+    named = sum(entry.get("right", False) for entry in mistakes)
+    kinds = len({entry["name"] for entry in mistakes})
+    clear = sum(entry.get("right", False) for entry in results["mistakes"] if entry["legal"])
+    console.print(
+        f"{kinds} mistakes in {len(mistakes)} plantings: {named} found and named; "
+        f"{clear} of {len(results['mistakes']) - len(mistakes)} that are none not flagged",
+        highlight=False,
+    )
+
+
+def _table(entries: list[dict], wide: bool) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for heading in ("mistake", "in", "found at"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("d1", "d10", "d1000", "end", "test"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for entry in entries:
+        where = _where(entry) if wide else entry["found"]["stage"] if entry["found"] else "nowhere"
+        style = "green" if entry["right"] else "red"
+        table.add_row(entry["name"], _in(entry), Text(where, style), *_sizes(entry["sizes"]))
+    return table
+
+
+def _in(entry: dict) -> str:
+    return f"{SHORT[entry['implementation']]} {entry['variant']}"
+
+
+def _where(entry: dict) -> str:
+    found = entry["found"]
+    return f"{found['stage']}, {found['tensor']}" if found else "nowhere"
+
+
+def _sizes(sizes: dict | None) -> list[str]:
+    """The largest difference after 1, 10, 1000 and all updates, and the points of test accuracy that it costs."""
+    if sizes is None:
+        return ["-"] * 5
+    differences = {int(done): size for done, size in sizes["differences"].items()}
+    cells = [_size(differences.get(done)) for done in (1, 10, 1000)]
+    end = _size(differences.get(sizes["updates"]))
+    gained = -100 * sizes["accuracy_lost"]
+    return [*cells, end, f"{gained:+.1f}" if abs(gained) >= 0.05 else "0"]
+
+
+def _size(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "0" if value == 0 else f"{value:.0e}"
+
+
+def _missing(entry: dict) -> str:
+    if entry["found"] is None:
+        return "not found"
+    named = ", ".join(str(d["mistake"]) for d in entry["diagnoses"]) or "nothing"
+    return f"found at {_where(entry)} ({entry['found']['scope']}), explained by {named}"
+
+
+def _show_ties(entries: list[dict], console: Console) -> None:
+    """Mistakes that give the same numbers are all named."""
+    for entry in entries:
+        others = sorted({str(d["mistake"]) for d in entry["diagnoses"]} - {entry["name"]})
+        if entry["right"] and others:
+            console.print(Text(f"{entry['name']} in {_in(entry)} is equally well explained by {', '.join(others)}", "dim"))

@@ -1,0 +1,148 @@
+"""Plant a mistake and see whether it is found, where, how it is named, and how large it grows."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shared.adapters import Adapter
+from shared.alignment.checks import rank
+from shared.alignment.problem import Problem
+from shared.alignment.recording import record_run
+from shared.alignment.trajectory import free_run
+from shared.alignment.verification import verify_run
+from shared.commands.mistakes.planting import planted
+from shared.config import VARIANTS, Hyperparameters
+from shared.diagnosis.catalogue import CATALOGUE
+from shared.diagnosis.legal import NOT_MISTAKES
+from shared.diagnosis.mistake import Plant
+from shared.diagnosis.run import diagnose_run
+from shared.harness.records import save_arrays
+from shared.metrics import accuracy
+from shared.parameters import Parameters
+
+PROBED = 100
+"""Updates of the run that is held against the reference."""
+
+SIZES = (1, 10, 1000)
+"""Updates after which the size of a mistake is measured; and at the end."""
+
+SMALL_LOGITS = ("initial", "biases")
+"""States in which no logit comes near 16."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One planting. name, stage: of the mistake, and where it must show first; or of what is none, and must not show."""
+
+    name: str
+    title: str
+    plant: Plant
+    stage: str | None
+    small_logits: bool = False
+
+    @property
+    def legal(self) -> bool:
+        return self.stage is None
+
+
+TRIALS = (
+    *(Trial(mistake.name, mistake.title, plant, mistake.stage) for mistake in CATALOGUE for plant in mistake.plants),
+    *(Trial(legal.name, legal.title, legal.plant, None, legal.small_logits) for legal in NOT_MISTAKES),
+)
+"""Every planting, mistakes first."""
+
+
+Sizes = dict[int, tuple[Parameters, float]]
+"""Number of updates -> the parameters after them, and the accuracy on the test set."""
+
+
+def try_out(trial: Trial, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Sizes | None) -> dict:
+    """Plant it, hold it against the reference, diagnose it; measure it against the correct run of the same implementation.
+
+    data: X_train, Y_train, X_test, Y_test, grid. correct: see `correct_run`; None: sizes are not measured.
+    Returns found ({stage, scope, tensor} or None), named, right (as it must be), diagnoses, and sizes.
+    """
+    with tempfile.TemporaryDirectory(prefix="samenet-") as name, planted(trial.plant, Path(name) / "source") as port:
+        found, diagnoses = _verdict(trial, port, hyper, data, parameters, Path(name))
+        sizes = None
+        if correct is not None and not trial.legal:
+            sizes = _sizes(port, trial.plant, hyper, data, parameters, correct)
+    named = any(trial.name in str(entry["mistake"]).split(" + ") for entry in diagnoses)
+    found = found and {key: found[key] for key in ("stage", "scope", "tensor")}
+    return {
+        "name": trial.name,
+        "title": trial.title,
+        "legal": trial.legal,
+        "implementation": trial.plant.implementation,
+        "variant": trial.plant.variant,
+        "found": found,
+        "named": named,
+        "right": found is None if trial.legal else bool(found) and found["stage"] == trial.stage and named,
+        "diagnoses": diagnoses,
+        "sizes": sizes,
+    }
+
+
+def _verdict(trial: Trial, port: Adapter, hyper: Hyperparameters, data: dict, parameters: Parameters, folder: Path):
+    variant = VARIANTS[trial.plant.variant]
+    inputs = {part: data[part] for part in ("X_train", "X_test", "grid")}
+    X, Y = data["X_train"], data["Y_train"]
+    problem = Problem(X, Y, **hyper.of(variant))
+    run, reference = folder / "run", folder / "reference.npz"
+    lengths = [PROBED // 2] * 2
+    record_run(port, X, Y, parameters, hyper, variant, lengths, inputs, run, lambda done, cost: None)
+    if not variant.dropout:
+        costs, ends = free_run(problem, parameters, PROBED, None, lambda n: None)
+        save_arrays(reference, {"costs": costs, **ends})
+    implementation = trial.plant.implementation
+    verified = verify_run(
+        problem, parameters, inputs, run, reference, variant, implementation, hyper.seed, lambda n: None
+    )  # fmt: skip
+    checks = verified["checks"]
+    if trial.small_logits:
+        checks = [check for check in checks if check["scope"] in SMALL_LOGITS]
+    failed = [check for check in checks if check["status"] == "failed"]
+    first = min(failed, key=lambda check: rank(check["stage"], check["iteration"]), default=None)
+    return first, diagnose_run(problem, parameters, inputs, run, variant, implementation, checks)
+
+
+def correct_run(port: Adapter, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters) -> Sizes:
+    """The run of an implementation in which nothing is changed, where sizes are measured."""
+    return dict(_snapshots(port, variant, hyper, data, parameters, hyper.num_iterations))
+
+
+def _sizes(port: Adapter, plant: Plant, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Sizes) -> dict:
+    """Largest difference of any parameter from the correct run, and the accuracy lost, after so many updates."""
+    last = min(hyper.num_iterations, plant.iterations or hyper.num_iterations)
+    sizes: dict = {"differences": {}, "updates": last}
+    for done, (ends, score) in _snapshots(port, plant.variant, hyper, data, parameters, last):
+        if done in correct:
+            right, right_score = correct[done]
+            with np.errstate(all="ignore"):
+                apart = max(float(np.abs(ends[name].astype(float) - right[name]).max()) for name in right)
+            sizes["differences"][done] = apart
+            sizes["accuracy_lost"] = right_score - score
+            sizes["finite"] = all(bool(np.isfinite(value).all()) for value in ends.values())
+    return sizes
+
+
+def _snapshots(
+    port: Adapter, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters, last: int
+) -> Iterator[tuple[int, tuple[Parameters, float]]]:
+    """The parameters after 1, 10, 1000, 2000, ... and `last` updates, and the accuracy on the test set."""
+    marks = sorted({mark for mark in (*SIZES, *range(2000, last, 1000), last) if mark <= last})
+    # Few different lengths: a compiling framework compiles each of them.
+    lengths = [1] * min(10, last) + np.diff([10, *(mark for mark in marks if mark > 10)]).tolist()
+    settings = hyper.of(VARIANTS[variant])
+    done = 0
+    for segment in port.train_segments(
+        data["X_train"], data["Y_train"], {name: value.copy() for name, value in parameters.items()},
+        lengths=lengths, seed=hyper.seed, **settings,
+    ):  # fmt: skip
+        done += len(segment.costs)
+        if done in marks:
+            ends = {name: value.copy() for name, value in segment.parameters.items()}
+            yield done, (ends, accuracy(port.predict(data["X_test"], ends), data["Y_test"]))

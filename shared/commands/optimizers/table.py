@@ -1,0 +1,112 @@
+"""The table of `compare.py optimizers`, made from the content of optimizers.json."""
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from shared.commands.optimizers.rows import settings_of
+from shared.harness.workers import Message, Task
+
+HEADINGS = {
+    "use": "np.float64 throughout; + what makes them equal",
+    "float": "one Python float in Keras, where PyTorch takes it exactly",
+}
+ABOUT = (
+    "PyTorch against Keras: the largest difference of any parameter after update 1, 2 and 1,000. Built-in data, float64, "
+    "lambd {lambd:g}, learning rate {learning_rate:g}, of Adam and AdamW {adam_learning_rate:g}. Equal: within {factor:g} "
+    "times what rounding alone does."
+)
+WIDTH = 57
+"""Of the first column: the whole table fits 100."""
+
+
+class OptimizersProgress:
+    """Progress of `compare.py optimizers`: a line for all runs. Silent when piped."""
+
+    def __init__(self, console: Console):
+        columns = (TextColumn("training"), BarColumn(bar_width=40), TimeRemainingColumn(compact=True))
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        # Every run is also repeated by hand.
+        runs = sum(len(settings_of(framework)) for framework in ("torch", "tensorflow"))
+        self._row = self._progress.add_task("", total=2 * runs)
+
+    def __enter__(self) -> "OptimizersProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._progress.stop()
+
+    def __call__(self, task: Task, message: Message) -> None:
+        """A message of a task."""
+        if message["event"] == "progress":
+            self._progress.advance(self._row)
+
+
+def show_optimizers(results: dict, console: Console) -> None:
+    """Where PyTorch and Keras are equal and where not, how to write the remedies, and what could not be measured."""
+    if results["rows"]:
+        console.print(ABOUT.format(**results["hyperparameters"], factor=results["factor"]))
+        console.print()
+    for kind, heading in HEADINGS.items():
+        rows = [row for row in results["rows"] if (row["kind"] == "float") == (kind == "float")]
+        if rows:
+            console.print(_table(heading, rows))
+            console.print()
+    if results["rows"]:
+        table = Table("write", "", box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for remedy, code in {name: code for row in results["rows"] for name, code in row["write"].items()}.items():
+            table.add_row(Text(remedy), Text(code))
+        console.print(table)
+    for row in results["rows"]:
+        if not row["holds"]:
+            console.print(Text(f"not as claimed: {row['title']}: {_wrong(row)}", "red"))
+    for entry in results["incomplete"]:
+        console.print(Text(f"not measured: {entry['implementation']}: {entry['reason']}", "yellow"))
+
+
+def _table(heading: str, rows: list[dict]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(heading, max_width=WIDTH)
+    for measured in rows[0]["measured"]:
+        table.add_column(f"{measured['update']:,}", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for i, row in enumerate(rows):
+        if i and row["kind"] == "use":
+            table.add_row()
+        what = Text(f"+ {row['title']}") if row["kind"] == "remedy" else Text(row["title"], "bold")
+        if row["says"]:
+            what.append(f"\n{row['says']}", "not bold")
+        if row["kind"] == "float" and row["remedies"]:
+            what.append(f"\n+ {', '.join(row['remedies'])}", "not bold")
+        table.add_row(what, *(_size(one) for one in row["measured"]), _verdict(row))
+    return table
+
+
+def _size(measured: dict) -> str:
+    return "?" if measured["difference"] is None else f"{measured['difference']:.0e}"
+
+
+def _verdict(row: dict) -> Text:
+    verdicts = [one["verdict"] for one in row["measured"]]
+    if len(set(verdicts)) == 1:
+        text = verdicts[0]
+    elif "differs" in verdicts and verdicts[0] == "equal":
+        text = f"differs from {row['measured'][verdicts.index('differs')]['update']}"
+    else:
+        text = ", ".join(verdicts)
+    return Text(text, "" if row["holds"] else "red")
+
+
+def _wrong(row: dict) -> str:
+    """Why a row does not hold."""
+    for one, claimed in zip(row["measured"], row["claim"], strict=True):
+        if one["verdict"] != claimed:
+            reason = f" ({one['reason']})" if one["reason"] else ""
+            return f"{one['verdict']} after update {one['update']}{reason}, claimed: {claimed}"
+    for implementation, comparisons in row["by_hand"].items():
+        for one in comparisons:
+            if one["verdict"] != "equal":
+                return f"{implementation} is not what NumPy makes of its rule by hand, after update {one['update']}"
+    return ""

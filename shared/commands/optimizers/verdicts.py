@@ -1,0 +1,69 @@
+"""What a row's runs say: equal, differs, or neither. Nothing here is chosen: rounding is measured (shared/alignment)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.alignment.checks import judge
+from shared.alignment.costs import BLIND
+from shared.commands.optimizers.rows import DIFFERS, EQUAL, REMEDIES, Row
+from shared.commands.optimizers.settings import UPDATES
+from shared.parameters import PARAMETER_NAMES
+
+Run = Mapping[str, NDArray]
+"""Of one setting: "W1 after 2", ...; of one by hand also "floor of W1 after 2", ..."""
+
+UNKNOWN = "cannot say"
+
+
+def judge_row(row: Row, torch: Run, keras: Run, torch_by_hand: Run, keras_by_hand: Run) -> dict:
+    """The row for optimizers.json.
+
+    holds: what was measured is what is claimed, and each run is what NumPy makes of its rule by hand, so that nothing
+    but the rules is in the difference.
+    """
+    measured = [compare(keras, torch, torch_by_hand, t) for t in UPDATES]
+    by_hand = {
+        "torch": [compare(torch, torch_by_hand, torch_by_hand, t) for t in UPDATES],
+        "tensorflow": [compare(keras, keras_by_hand, keras_by_hand, t) for t in UPDATES],
+    }
+    reproduced = all(one["verdict"] == EQUAL for comparisons in by_hand.values() for one in comparisons)
+    return asdict(row) | {
+        "write": {remedy: REMEDIES[remedy] for remedy in row.remedies},
+        "measured": measured,
+        "by_hand": by_hand,
+        "reproduced": reproduced,
+        "holds": reproduced and tuple(one["verdict"] for one in measured) == row.claim,
+    }
+
+
+def compare(run: Run, reference: Run, floors: Run, update: int) -> dict:
+    """Two runs after an update: the largest difference of any parameter, and the largest share of what is allowed.
+
+    floors: a run by hand; FACTOR times its noise floor is allowed. What is missing, not finite or of another shape is
+    neither equal nor different, and so is what agrees where rounding would hide anything.
+    """
+    differences, used, verdict, reason = [], [], EQUAL, ""
+    for name in PARAMETER_NAMES:
+        key = f"{name} after {update}"
+        expected, floor = reference.get(key), floors.get(f"floor of {key}")
+        if expected is None or floor is None:
+            return _unknown(update, f"{name}: nothing to compare with")
+        outcome = judge(run.get(key), expected, floor)
+        if "difference" not in outcome:
+            return _unknown(update, f"{name}: {outcome['reason']}")
+        differences.append(float(np.abs(run[key] - expected).max()))
+        used.append(outcome["difference"] / outcome["allowed"])
+        if outcome["status"] == "failed":
+            verdict = DIFFERS
+        elif not floor <= BLIND * np.abs(expected).max():
+            reason = reason or f"{name}: rounding alone moves it by {float(floor):.1g}"
+    if verdict == EQUAL and reason:
+        return _unknown(update, reason)
+    return {"update": update, "verdict": verdict, "difference": max(differences), "budget_used": max(used), "reason": ""}
+
+
+def _unknown(update: int, reason: str) -> dict:
+    return {"update": update, "verdict": UNKNOWN, "difference": None, "budget_used": None, "reason": reason}

@@ -1,0 +1,71 @@
+"""The data of a command on its way to its processes: laid out in a folder, read there, and described in the results."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.config import Hyperparameters
+from shared.data import Dataset
+from shared.errors import DataError
+from shared.parameters import Parameters, initialize_parameters
+
+GRID = 100
+"""Points per side of the grid on which the decision of a network of two features is drawn."""
+MAX_POINTS = 2000
+"""Examples of each set that are kept for the pictures."""
+
+
+def write_arrays(folder: Path, dataset: Dataset, dtype: str) -> list[list[float]] | None:
+    """Lay out what the processes read; returns the grid's axes where the network has two features."""
+    for name in ("X_train", "X_test"):
+        if np.abs(getattr(dataset, name)).max() > np.finfo(dtype).max:
+            raise DataError(f"--data: expected values within the range of {dtype}, got larger ones: scale them")
+    for name in ("X_train", "Y_train", "X_test"):
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(getattr(dataset, name), dtype=dtype))
+    if dataset.X_train.shape[0] != 2:
+        np.save(folder / "grid.npy", np.ascontiguousarray(dataset.X_test[:, :1], dtype=dtype))
+        return None
+    both = np.concatenate([dataset.X_train, dataset.X_test], axis=1)
+    low, high = both.min(axis=1), both.max(axis=1)
+    margin = 0.05 * (high - low)
+    axes = [np.linspace(low[i] - margin[i], high[i] + margin[i], GRID) for i in range(2)]
+    x1, x2 = np.meshgrid(*axes)
+    np.save(folder / "grid.npy", np.stack([x1.ravel(), x2.ravel()]).astype(dtype))
+    return [axis.tolist() for axis in axes]
+
+
+def read_problem(task: dict) -> tuple[NDArray, NDArray, Parameters, Hyperparameters]:
+    """X (n_x, m), Y (1, m), the initial parameters and the hyperparameters of a task."""
+    settings = task["hyperparameters"]
+    hyper = Hyperparameters(**settings | {"hidden": tuple(settings["hidden"])})
+    X, Y = read_array(task, "X_train"), read_array(task, "Y_train")
+    return X, Y, initialize_parameters(hyper.layers_dims(X.shape[0]), hyper.init_seed, hyper.dtype), hyper
+
+
+def read_inputs(task: dict) -> dict[str, NDArray]:
+    """The inputs whose classes are predicted: those of both sets, and the grid of the pictures."""
+    return {part: read_array(task, part) for part in ("X_train", "X_test", "grid")}
+
+
+def read_array(task: dict, name: str) -> NDArray:
+    """One of the arrays that `write_arrays` and the command have laid out for the task."""
+    return np.load(Path(task["folder"]) / f"{name}.npy")
+
+
+def describe_data(dataset: Dataset) -> dict:
+    """The entry `data` of results.json."""
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "train_examples": dataset.X_train.shape[1],
+        "test_examples": dataset.X_test.shape[1],
+        "features": dataset.X_train.shape[0],
+        "sha256": dataset.sha256,
+        "train": _points(dataset.X_train, dataset.Y_train),
+        "test": _points(dataset.X_test, dataset.Y_test),
+    }
+
+
+def _points(X, Y) -> list[list[float]]:
+    return np.concatenate([X, Y])[:, :MAX_POINTS].T.tolist()
