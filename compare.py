@@ -284,7 +284,8 @@ def run_mistakes(options: argparse.Namespace) -> int:
     data_seed = flags.data_seed(options)
 
     from shared.commands.mistakes.mistakes import try_all
-    from shared.commands.mistakes.table import MistakesProgress, show_mistakes
+    from shared.commands.mistakes.progress import MistakesProgress
+    from shared.commands.mistakes.table import show_mistakes
     from shared.commands.mistakes.trial import TRIALS
     from shared.harness.console import Console
     from shared.harness.output import prepare, write_json
@@ -333,7 +334,8 @@ def run_optimizers(options: argparse.Namespace) -> int:
     jobs = flags.jobs(options)
 
     from shared.commands.optimizers.measure import measure
-    from shared.commands.optimizers.table import OptimizersProgress, show_optimizers
+    from shared.commands.optimizers.progress import OptimizersProgress
+    from shared.commands.optimizers.table import show_optimizers
     from shared.harness.console import Console
     from shared.harness.output import prepare, write_json
 
@@ -357,7 +359,9 @@ def run_bench(options: argparse.Namespace) -> int:
             raise UsageError(f"--{flag}: expected a number from {low} to 10,000,000, got {value}")
 
     from shared.commands.bench.measure import measure
-    from shared.commands.bench.table import BenchProgress, draw_bench, show_bench
+    from shared.commands.bench.pictures import draw_bench
+    from shared.commands.bench.progress import BenchProgress
+    from shared.commands.bench.table import show_bench
     from shared.harness.console import Console
     from shared.harness.output import prepare, write_json
 
@@ -387,8 +391,10 @@ def run_study(options: argparse.Namespace) -> int:
         if not 0 < margin < float("inf"):
             raise UsageError(f"--margin-{metric.split('_')[1]}: expected a number > 0, got {margin}")
 
+    from shared.commands.study.progress import StudyProgress
+    from shared.commands.study.results import WRITTEN, write_study
     from shared.commands.study.study import study
-    from shared.commands.study.table import WRITTEN, StudyProgress, show_study, write_study
+    from shared.commands.study.table import show_study
     from shared.harness.console import Console
     from shared.harness.output import prepare
 

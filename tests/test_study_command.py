@@ -20,8 +20,8 @@ import shared.commands.study.study as module
 from shared.commands.study import schedule
 from shared.commands.study.choose import interval
 from shared.commands.study.grid import Grid
+from shared.commands.study.pictures import over_seeds
 from shared.commands.study.runs import work
-from shared.commands.study.table import over_seeds
 from shared.errors import SamenetError
 
 ROOT = Path(__file__).resolve().parents[1]

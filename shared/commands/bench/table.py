@@ -1,38 +1,8 @@
 """The tables and the plot of `compare.py bench`, made from the content of bench.json."""
 
-import io
-from pathlib import Path
-from typing import Any
-
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
-
-from shared.harness.figures import COLOURS
-from shared.harness.output import write_whole
-from shared.harness.workers import Message, Task
-
-
-class BenchProgress:
-    """Progress of `compare.py bench`: what is being measured. Silent when piped."""
-
-    def __init__(self, console: Console):
-        columns = (TextColumn("{task.fields[doing]:<40}"), BarColumn(bar_width=20), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-        self._row = self._progress.add_task("", total=None, doing="starting")
-
-    def __enter__(self) -> "BenchProgress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._progress.stop()
-
-    def __call__(self, task: Task, message: Message) -> None:
-        """A message of a task."""
-        doing = {"race": "racing", "whole": "the whole command"}.get(task["task"]) or f"{task['name']}: {task['grows']}"
-        self._progress.update(self._row, doing=doing)
 
 
 def show_bench(results: dict, console: Console) -> None:
@@ -112,43 +82,3 @@ def _show_whole(whole: dict, console: Console) -> None:
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None else f"{value:{form}}"
-
-
-def draw_bench(results: dict, path: Path) -> None:
-    """Write the plot: ratios to the plain loop, and growth on logarithmic axes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 7), layout="constrained")
-    axes = figure.subplots(2, 3)
-    _draw_ratios(figure, axes[0], results["speed"])
-    for ax, what in zip(axes[1], ("examples", "hidden", "iterations"), strict=True):
-        for row in results["growth"]:
-            if row["grows"] == what:
-                values = [point["value"] for point in row["points"]]
-                times = [1e6 * point["seconds_per_update"] for point in row["points"]]
-                colour = COLOURS.get(row["implementation"], "#555555")
-                ax.loglog(values, times, "o-", color=colour, label=row["implementation"])
-        ax.set_xlabel({"examples": "examples m", "hidden": "units of the first hidden layer"}.get(what, what))
-        ax.set_ylabel("microseconds per update")
-        if ax.lines:
-            ax.legend()
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=110)
-    write_whole(path, image.getvalue())
-
-
-def _draw_ratios(figure: Any, axes: Any, rows: list[dict]) -> None:
-    for ax in axes[1:]:
-        ax.remove()
-    ax = axes[0]
-    ax.remove()
-    ax = figure.add_subplot(2, 1, 1)
-    shown = [row for row in rows if row["contestant"] != "Keras fit"]  # beside which everything else would vanish
-    for i, row in enumerate(shown):
-        ratio = row["ratio"]
-        colour = COLOURS.get(row["contestant"], "#999999")
-        error = [[ratio["median"] - ratio["low"]], [ratio["high"] - ratio["median"]]]
-        ax.bar(i, ratio["median"], color=colour, yerr=error, capsize=2)
-    ax.axhline(1, color="black", linewidth=0.8)
-    ax.set_xticks(range(len(shown)), [f"{row['contestant']}\n{row['variant']}" for row in shown], rotation=60, fontsize=7)
-    ax.set_ylabel("time, of the plain loop's")

@@ -1,12 +1,8 @@
 """The table of `compare.py optimizers`, made from the content of optimizers.json."""
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
-
-from shared.commands.optimizers.rows import settings_of
-from shared.harness.workers import Message, Task
 
 HEADINGS = {
     "use": "np.float64 throughout; + what makes them equal",
@@ -19,29 +15,6 @@ ABOUT = (
 )
 WIDTH = 57
 """Of the first column: the whole table fits 100."""
-
-
-class OptimizersProgress:
-    """Progress of `compare.py optimizers`: a line for all runs. Silent when piped."""
-
-    def __init__(self, console: Console):
-        columns = (TextColumn("training"), BarColumn(bar_width=40), TimeRemainingColumn(compact=True))
-        self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-        # Every run is also repeated by hand.
-        runs = sum(len(settings_of(framework)) for framework in ("torch", "tensorflow"))
-        self._row = self._progress.add_task("", total=2 * runs)
-
-    def __enter__(self) -> "OptimizersProgress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._progress.stop()
-
-    def __call__(self, task: Task, message: Message) -> None:
-        """A message of a task."""
-        if message["event"] == "progress":
-            self._progress.advance(self._row)
 
 
 def show_optimizers(results: dict, console: Console) -> None:

@@ -1,63 +1,19 @@
-"""The tables and the pictures of `compare.py study`, made from the content of study.json."""
+"""The tables of `compare.py study`, made from the content of study.json."""
 
-import io
 import itertools
 import math
-import statistics
-import textwrap
-import time
-from collections import Counter
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from shared.commands.study.equivalence import MOST
-from shared.errors import UsageError
-from shared.harness.figures import COLOURS
-from shared.harness.output import write_json, write_whole
 from shared.harness.tables import fitting
 
-AXES = {"lambd": "study_lambd.png", "keep_prob": "study_keep_prob.png"}
-WRITTEN = ("study.csv", "study.json", "study_seeds.png", *AXES.values())
 STYLES = {"equivalent": "green", "different": "bold red", "not enough runs": "yellow"}
 SHOWN = 24
 """Rows of equivalence on the terminal; all are in study.json."""
-
-
-class StudyProgress:
-    """Progress of `compare.py study`: runs done, and the time left. Silent when piped."""
-
-    def __init__(self, console: Console):
-        columns = (TextColumn("training"), BarColumn(bar_width=30), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
-        self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-        self._row = self._progress.add_task("", total=None, left="")
-        self._kept: int | None = None
-        self._started = time.monotonic()
-
-    def __enter__(self) -> "StudyProgress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._progress.stop()
-
-    def __call__(self, done: int, total: int, seconds: float | None) -> None:
-        """So many runs are done, of so many."""
-        if self._kept is None:  # what was kept before says nothing of the time left
-            self._kept = done
-            self._started = time.monotonic()
-            self._progress.reset(self._row, total=total, completed=done)
-        elif done > self._kept:
-            # Over all that was done: runs finish in waves, from which the moment's speed says little.
-            seconds_left = (time.monotonic() - self._started) * (total - done) / (done - self._kept)
-            left = f"{timedelta(seconds=round(seconds_left))} left"
-            self._progress.update(self._row, completed=done, left=left)
 
 
 def show_study(results: dict, console: Console) -> None:
@@ -116,7 +72,7 @@ def _verdict(results: dict) -> Text:
     return Text(word, style) + Text(f": {found}")
 
 
-def _name(entry: dict, results: dict) -> str:
+def name_of(entry: dict, results: dict) -> str:
     """The setting, without what is the same in the whole grid."""
     grid = results["grid"]
     parts = [entry["variant"]]
@@ -162,7 +118,7 @@ def _show_luck(results: dict, console: Console) -> None:
             cells = [f"{train['mean']:.1%}", f"{measure['mean']:.1%}"]
             cells.append("-" if low is None else f"{100 * max(0, low):.1f} to {100 * min(1, high):.1f}")
             cells.append(f"{100 * measure['lowest']:.1f} to {100 * measure['highest']:.1f}")
-        rows.append((_name(entry, results), [entry["implementation"], str(entry["runs"]), *cells]))
+        rows.append((name_of(entry, results), [entry["implementation"], str(entry["runs"]), *cells]))
     _show(
         ("", " runs", " train", f" {part}", " 95 % interval", " range"), rows, (" train", " 95 % interval", " runs"), console
     )
@@ -187,7 +143,7 @@ def _show_choice(results: dict, console: Console) -> None:
             low, high = test["interval"]
             span = "-" if low is None else f"{100 * max(0, low):.1f} to {100 * min(1, high):.1f}"
             cells = [f"{cost['mean']:.4f}", f"{entry['limit']:.4f}", f"{test['mean']:.1%}", span]
-        rows.append((_name(entry["chosen"], results), [entry["implementation"], *cells]))
+        rows.append((name_of(entry["chosen"], results), [entry["implementation"], *cells]))
     _show(("chosen", " dev cost", " limit", " test", " 95 % interval"), rows, (" 95 % interval", " limit"), console)
     for entry in results["choice"]:
         for key in ("lambd", "keep_prob"):
@@ -219,7 +175,7 @@ def _show_equivalence(results: dict, console: Console) -> None:
             "-" if entry["p_kolmogorov_smirnov"] is None else f"{entry['p_kolmogorov_smirnov']:.2f}",
             entry["verdict"],
         ]
-        rows.append((f"{_name(entry, results)}, {entry['n']} runs", cells))
+        rows.append((f"{name_of(entry, results)}, {entry['n']} runs", cells))
     headings = ("", "of", " difference", " power", " needed", " KS", "verdict")
     _show(headings, rows, (" KS", " needed", " power", " difference"), console)
     if len(results["equivalence"]) > SHOWN:
@@ -232,119 +188,3 @@ def _show_equivalence(results: dict, console: Console) -> None:
         style="dim",
         highlight=False,
     )
-
-
-def write_study(results: dict, table: bytes, folder: Path) -> list[Path]:
-    """Write study.json, study.csv and the pictures; the paths, the store first. UsageError where nothing can be written.
-
-    The pictures: test accuracy over the seeds, and where there are several, curves over lambd and keep_prob. Those of an
-    earlier study go first.
-    """
-    paths = [folder / "study.sqlite", folder / "study.csv", folder / "study.json"]
-    try:
-        for name in WRITTEN[2:]:
-            (folder / name).unlink(missing_ok=True)
-        write_whole(paths[1], table)
-        write_json(results, paths[2])
-        figures = {"study_seeds.png": over_seeds(results)} | {name: _over(results, axis) for axis, name in AXES.items()}
-        for name, figure in figures.items():
-            if figure is not None:
-                image = io.BytesIO()
-                figure.savefig(image, format="png", dpi=120)
-                write_whole(folder / name, image.getvalue())
-                paths.append(folder / name)
-    except OSError as error:
-        said = f"--out: cannot write into {str(folder)!r}: {error.strerror}"
-        raise UsageError(f"{said}; every run is kept in study.sqlite: mend that and give the same command again") from error
-    return paths
-
-
-def _figure(columns: int, rows: int, width: float, height: float, sharey: bool = False) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey)
-
-
-def over_seeds(results: dict) -> Any:
-    """Test accuracy of every run, in the setting that was chosen, or the only one: a dot each, mean and 95 % interval."""
-    chosen = {(c["variant"], c["implementation"]): c["chosen"] for c in results["choice"]}
-    shown = [
-        entry
-        for entry in results["luck"]
-        if "test_accuracy" in entry
-        and all(entry[key] == value for key, value in chosen.get((entry["variant"], entry["implementation"]), {}).items())
-    ]
-    if not shown:
-        return None
-    everything = [value for entry in shown for value in entry["test_accuracy"]["values"]]
-    low, high = np.percentile(everything, (25, 75))
-    floor = low - 6 * (high - low)  # a network that learned nothing must not flatten all others
-    names = list(dict.fromkeys(_name(entry, results) for entry in shown))
-    figure, axes = _figure(len(names), 1, max(2.6, 8 / len(names)), 3.2, sharey=True)
-    for ax, name in zip(axes[0], names, strict=True):
-        own = [entry for entry in shown if _name(entry, results) == name]
-        for place, entry in enumerate(own):
-            measure = entry["test_accuracy"]
-            colour = COLOURS.get(entry["implementation"])
-            for value, count in Counter(measure["values"]).items():  # equal ones side by side
-                spread = [place + 0.8 * (i - (count - 1) / 2) / max(20, count) for i in range(count)]
-                if value >= floor:
-                    ax.scatter(spread, [100 * value] * count, s=8, color=colour, alpha=0.6, linewidths=0)
-                else:
-                    ax.scatter(spread, [100 * floor] * count, s=16, color=colour, marker="v", linewidths=0, clip_on=False)
-                    ax.annotate(f"{100 * value:.1f}", (place, 100 * floor), (0, 6), textcoords="offset points",
-                                ha="center", fontsize=7)  # fmt: skip
-            low, high = measure["interval"]
-            if low is not None:
-                ends = [[100 * (measure["mean"] - low)], [100 * (high - measure["mean"])]]
-                ax.errorbar(place, 100 * measure["mean"], ends, color="black", capsize=4, marker="_", markersize=12)
-        ax.set_xlim(-0.6, len(own) - 0.4)
-        ax.set_xticks(range(len(own)), [entry["implementation"] for entry in own], fontsize=8)
-        ax.set_title(f"{textwrap.fill(name, 24)}\n{own[0]['runs']} runs", fontsize=9)
-        ax.grid(alpha=0.3, axis="y")
-        ax.tick_params(labelleft=True)
-    if min(everything) < floor:
-        axes[0][0].set_ylim(bottom=100 * floor)
-    axes[0][0].set_ylabel("test accuracy, %")
-    return figure
-
-
-def _over(results: dict, axis: str) -> Any:
-    """Accuracy and cost on train and dev over lambd or keep_prob, all implementations together; bias and variance named."""
-    chosen = {(entry["variant"], entry["implementation"]): entry["chosen"] for entry in results["choice"]}
-    others = [key for key in ("lambd", "keep_prob", "learning_rate", "hidden") if key != axis]
-    curves: dict[str, dict[float, list[dict]]] = {}
-    for entry in results["luck"]:
-        setting = chosen.get((entry["variant"], entry["implementation"]))
-        if setting and entry[axis] is not None and "dev_cost" in entry and all(entry[key] == setting[key] for key in others):
-            curves.setdefault(entry["variant"], {}).setdefault(entry[axis], []).append(entry)
-    curves = {variant: points for variant, points in curves.items() if len(points) > 1}
-    if not curves:
-        return None
-    figure, axes = _figure(2, len(curves), 4.2, 3.2)
-    for row, (variant, points) in zip(axes, curves.items(), strict=True):
-        values = sorted(points)
-        places = range(len(values))  # evenly, whatever the values
-        for ax, what in zip(row, ("accuracy, %", "cost"), strict=True):
-            for part, colour in (("train", COLOURS["numpy"]), ("dev", COLOURS["torch"])):
-                metric = f"{part}_{what.split(',')[0]}"
-                samples = [[v for entry in points[value] for v in entry[metric]["values"]] for value in values]
-                scale = 100 if "%" in what else 1
-                bands = [[scale * p for p in np.percentile(each, (10, 90))] for each in samples]
-                means = [scale * statistics.fmean(each) for each in samples]
-                ax.plot(places, means, "--" if part == "dev" else "-", color=colour, label=part, marker="o", markersize=3)
-                ax.fill_between(places, *zip(*bands, strict=True), color=colour, alpha=0.15, linewidth=0)
-            for value in {setting[axis] for (name, _), setting in chosen.items() if name == variant}:
-                ax.axvline(values.index(value), color="black", linewidth=0.8, linestyle=":")
-            ax.set_xticks(places, [f"{value:g}" for value in values], fontsize=8)
-            ax.set_xlabel(f"{axis} (dotted: chosen)", fontsize=8)
-            ax.set_ylabel(what)
-            ax.set_title(variant, fontsize=9)
-            ax.grid(alpha=0.3)
-        # Weak regularization, a small lambd or a large keep_prob, shows as a gap between the two; strong, as a low accuracy.
-        ends = ("variance: dev apart from train", "bias: both fall")
-        for place, side, text in zip((0.02, 0.98), ("left", "right"), ends if axis == "lambd" else ends[::-1], strict=True):
-            row[0].text(place, 0.03, text, ha=side, transform=row[0].transAxes, fontsize=7)
-    axes[0][1].legend(fontsize=8, title="mean, and 10 % to 90 %\nof the runs", title_fontsize=7)
-    return figure

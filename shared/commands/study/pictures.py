@@ -1,0 +1,102 @@
+"""The pictures of `compare.py study`, made from the content of study.json."""
+
+import statistics
+import textwrap
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from shared.commands.study.table import name_of
+from shared.harness.figures import COLOURS
+
+
+def _figure(columns: int, rows: int, width: float, height: float, sharey: bool = False) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey)
+
+
+def over_seeds(results: dict) -> Any:
+    """Test accuracy of every run, in the setting that was chosen, or the only one: a dot each, mean and 95 % interval."""
+    chosen = {(c["variant"], c["implementation"]): c["chosen"] for c in results["choice"]}
+    shown = [
+        entry
+        for entry in results["luck"]
+        if "test_accuracy" in entry
+        and all(entry[key] == value for key, value in chosen.get((entry["variant"], entry["implementation"]), {}).items())
+    ]
+    if not shown:
+        return None
+    everything = [value for entry in shown for value in entry["test_accuracy"]["values"]]
+    low, high = np.percentile(everything, (25, 75))
+    floor = low - 6 * (high - low)  # a network that learned nothing must not flatten all others
+    names = list(dict.fromkeys(name_of(entry, results) for entry in shown))
+    figure, axes = _figure(len(names), 1, max(2.6, 8 / len(names)), 3.2, sharey=True)
+    for ax, name in zip(axes[0], names, strict=True):
+        own = [entry for entry in shown if name_of(entry, results) == name]
+        for place, entry in enumerate(own):
+            measure = entry["test_accuracy"]
+            colour = COLOURS.get(entry["implementation"])
+            for value, count in Counter(measure["values"]).items():  # equal ones side by side
+                spread = [place + 0.8 * (i - (count - 1) / 2) / max(20, count) for i in range(count)]
+                if value >= floor:
+                    ax.scatter(spread, [100 * value] * count, s=8, color=colour, alpha=0.6, linewidths=0)
+                else:
+                    ax.scatter(spread, [100 * floor] * count, s=16, color=colour, marker="v", linewidths=0, clip_on=False)
+                    ax.annotate(f"{100 * value:.1f}", (place, 100 * floor), (0, 6), textcoords="offset points",
+                                ha="center", fontsize=7)  # fmt: skip
+            low, high = measure["interval"]
+            if low is not None:
+                ends = [[100 * (measure["mean"] - low)], [100 * (high - measure["mean"])]]
+                ax.errorbar(place, 100 * measure["mean"], ends, color="black", capsize=4, marker="_", markersize=12)
+        ax.set_xlim(-0.6, len(own) - 0.4)
+        ax.set_xticks(range(len(own)), [entry["implementation"] for entry in own], fontsize=8)
+        ax.set_title(f"{textwrap.fill(name, 24)}\n{own[0]['runs']} runs", fontsize=9)
+        ax.grid(alpha=0.3, axis="y")
+        ax.tick_params(labelleft=True)
+    if min(everything) < floor:
+        axes[0][0].set_ylim(bottom=100 * floor)
+    axes[0][0].set_ylabel("test accuracy, %")
+    return figure
+
+
+def over_values(results: dict, axis: str) -> Any:
+    """Accuracy and cost on train and dev over lambd or keep_prob, all implementations together; bias and variance named."""
+    chosen = {(entry["variant"], entry["implementation"]): entry["chosen"] for entry in results["choice"]}
+    others = [key for key in ("lambd", "keep_prob", "learning_rate", "hidden") if key != axis]
+    curves: dict[str, dict[float, list[dict]]] = {}
+    for entry in results["luck"]:
+        setting = chosen.get((entry["variant"], entry["implementation"]))
+        if setting and entry[axis] is not None and "dev_cost" in entry and all(entry[key] == setting[key] for key in others):
+            curves.setdefault(entry["variant"], {}).setdefault(entry[axis], []).append(entry)
+    curves = {variant: points for variant, points in curves.items() if len(points) > 1}
+    if not curves:
+        return None
+    figure, axes = _figure(2, len(curves), 4.2, 3.2)
+    for row, (variant, points) in zip(axes, curves.items(), strict=True):
+        values = sorted(points)
+        places = range(len(values))  # evenly, whatever the values
+        for ax, what in zip(row, ("accuracy, %", "cost"), strict=True):
+            for part, colour in (("train", COLOURS["numpy"]), ("dev", COLOURS["torch"])):
+                metric = f"{part}_{what.split(',')[0]}"
+                samples = [[v for entry in points[value] for v in entry[metric]["values"]] for value in values]
+                scale = 100 if "%" in what else 1
+                bands = [[scale * p for p in np.percentile(each, (10, 90))] for each in samples]
+                means = [scale * statistics.fmean(each) for each in samples]
+                ax.plot(places, means, "--" if part == "dev" else "-", color=colour, label=part, marker="o", markersize=3)
+                ax.fill_between(places, *zip(*bands, strict=True), color=colour, alpha=0.15, linewidth=0)
+            for value in {setting[axis] for (name, _), setting in chosen.items() if name == variant}:
+                ax.axvline(values.index(value), color="black", linewidth=0.8, linestyle=":")
+            ax.set_xticks(places, [f"{value:g}" for value in values], fontsize=8)
+            ax.set_xlabel(f"{axis} (dotted: chosen)", fontsize=8)
+            ax.set_ylabel(what)
+            ax.set_title(variant, fontsize=9)
+            ax.grid(alpha=0.3)
+        # Weak regularization, a small lambd or a large keep_prob, shows as a gap between the two; strong, as a low accuracy.
+        ends = ("variance: dev apart from train", "bias: both fall")
+        for place, side, text in zip((0.02, 0.98), ("left", "right"), ends if axis == "lambd" else ends[::-1], strict=True):
+            row[0].text(place, 0.03, text, ha=side, transform=row[0].transAxes, fontsize=7)
+    axes[0][1].legend(fontsize=8, title="mean, and 10 % to 90 %\nof the runs", title_fontsize=7)
+    return figure
