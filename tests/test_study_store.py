@@ -62,7 +62,7 @@ def test_a_store_of_another_version_or_kind_is_left_as_it_is(tmp_path):
 def test_processes_that_make_one_store_at_once_all_find_it(tmp_path):
     code = """
 import pathlib, sys, time
-from shared.study.store import Store
+from shared.commands.study.store import Store
 folder = pathlib.Path(sys.argv[1])
 (folder / sys.argv[2]).touch()
 while len(list(folder.glob("ready*"))) < 4:
