@@ -8,6 +8,7 @@ import pytest
 from shared.adapters import IMPLEMENTATIONS
 from shared.alignment.floor import Nudge
 from shared.alignment.problem import Problem, random_problem
+from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.step import Step, cost_of_probabilities, penalty_in_loss
@@ -16,6 +17,7 @@ from shared.commands.limits.false_alarms import PLACE
 from shared.commands.mistakes.planting import planted
 from shared.commands.mistakes.trial import TRIALS
 from shared.diagnosis.catalogue import CATALOGUE
+from shared.diagnosis.catalogue.cost import COMPILED_EPSILON, EAGER_EPSILON, clamped_by_torch
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence, fit
 from shared.harness.workers import ROOT
@@ -108,6 +110,25 @@ def test_every_form_of_every_mistake_is_named(name, form):
     right = evidence_of(evidence.problem, lambda step: step, (state,)).states[state][1]
     port = evidence.states[state][1]
     assert not all(np.array_equal(port[tensor], value, equal_nan=True) for tensor, value in right.items())
+
+
+@pytest.mark.parametrize("seed", [0, 2, 5])
+def test_logarithms_clamped_by_pytorch_are_known_by_its_own_epsilon(seed, tmp_path):
+    data = make_dataset(seed)
+    problem = replace(problem_of(False), X=data.X_train, Y=data.Y_train.astype(float))
+    initial = initialize_parameters([2, 20, 3, 1])
+    start = make_states(problem.X, initial, initial)["saturated"]
+    (trial,) = (trial for trial in TRIALS if trial.name == "logarithms-clamped")
+    with planted(trial.plant, tmp_path / "source") as port:
+        evidence = Evidence(problem, {"saturated": (start, port_tensors(port, problem, start))})
+    fits = [fit(clamped_by_torch(epsilon), evidence) for epsilon in (EAGER_EPSILON, COMPILED_EPSILON, 2e-12, 1.1e-12)]
+    assert [fitting is not None for fitting in fits] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("other", [(EAGER_EPSILON - 4e-21,), (COMPILED_EPSILON + 4e-21,), (EAGER_EPSILON, -99.0)])
+def test_another_clamp_is_not_taken_for_pytorch_s(other):
+    evidence = evidence_of(problem_of(False), clamped_by_torch(*other), ("saturated",))
+    assert [fit(effect, evidence) for effect in entry("logarithms-clamped").effects] == [None, None]
 
 
 @pytest.mark.parametrize("name", ["biases-decayed", "float32-labels", "sigmoid-twice", "momentum"])

@@ -44,18 +44,12 @@ def test_what_is_planted_in_numpy_is_found_named_and_shown(run_mistakes):
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-NAMELESS = {"logarithms-clamped"}
-"""Found, but not always named: near saturation its gradient moves by more than its own measured floor, on some data."""
-
-
 @pytest.mark.full
 @pytest.mark.parametrize("implementation", ["torch", "tensorflow"])
 def test_what_is_planted_in_a_framework_is_found_and_named(run_mistakes, implementation):
     done, results = run_mistakes("--implementations", implementation, "--iterations", "20")
-    wrong = {entry["name"] for entry in results["mistakes"] if not entry["right"]}
-    assert wrong <= NAMELESS, done.stdout
-    assert done.code == (1 if wrong else 0)
-    assert all(entry["found"] for entry in results["mistakes"] if not entry["legal"])
+    assert done.code == 0, done.stdout
+    assert all(entry["right"] for entry in results["mistakes"])
     assert {m.name for m in CATALOGUE if any(p.implementation == implementation for p in m.plants)} == {
         entry["name"] for entry in results["mistakes"] if not entry["legal"]
     }

@@ -7,11 +7,14 @@ from numpy.typing import NDArray
 
 from numpy_impl.cost import cross_entropy
 from numpy_impl.network import sigmoid
-from shared.alignment.step import Step
+from shared.alignment.step import Effect, Step
 from shared.diagnosis.mistake import Mistake, Plant
 
 TORCH_COST = "return F.binary_cross_entropy_with_logits(Z3, Y)"
 KERAS_COST = "return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=Y, logits=Z3))"
+
+EAGER_EPSILON, COMPILED_EPSILON = float(np.float32(1e-12)), 1e-12
+"""What PyTorch does not divide by less than: a constant kept in a float, 4e-9 less than 1e-12, but not in torch.compile."""
 
 
 def sigmoid_twice(step: Step) -> Step:
@@ -40,19 +43,19 @@ def clipped_by_keras(step: Step) -> Step:
     return replace(step, cross_entropy=losses, dZ3=dZ3)
 
 
-def clamped_by_torch(step: Step) -> Step:
-    """Logarithms not below -100; the gradient divides by a (1 - a), not below 1e-12."""
+def clamped_by_torch(epsilon: float, lowest: float = -100) -> Effect:
+    """Logarithms not below `lowest`; the gradient divides by a (1 - a), not below epsilon."""
 
     def losses(Z3: NDArray, Y: NDArray) -> NDArray:
         A3 = np.minimum(sigmoid(Z3), 1)  # shaken rounding may leave more than 1, which has no logarithm
-        logs = np.maximum(np.log(A3), -100), np.maximum(np.log1p(-A3), -100)
+        logs = np.maximum(np.log(A3), lowest), np.maximum(np.log1p(-A3), lowest)
         return np.mean((Y - 1) * logs[1] - Y * logs[0], axis=(-2, -1))
 
     def dZ3(Z3: NDArray, Y: NDArray) -> NDArray:
         A3 = sigmoid(Z3)
-        return (A3 - Y) / np.maximum((1 - A3) * A3, 1e-12) * (A3 * (1 - A3))
+        return (A3 - Y) / np.maximum((1 - A3) * A3, epsilon) * (A3 * (1 - A3))
 
-    return replace(step, cross_entropy=losses, dZ3=dZ3)
+    return lambda step: replace(step, cross_entropy=losses, dZ3=dZ3)
 
 
 def every_pair(step: Step) -> Step:
@@ -105,11 +108,11 @@ MISTAKES = (
         name="logarithms-clamped",
         title="the logarithms are clamped at -100: an example wrong by a logit of 40 costs 100",
         written="nn.BCELoss on the output of a sigmoid",
-        effects=(clamped_by_torch,),
+        effects=(clamped_by_torch(EAGER_EPSILON), clamped_by_torch(COMPILED_EPSILON)),
         stage="cost",
         torch="F.binary_cross_entropy_with_logits(Z3, Y)",
         keras="BinaryCrossentropy(from_logits=True) on Z3",
-        source="PyTorch documentation of BCELoss",
+        source="PyTorch documentation of BCELoss; aten/src/ATen/native/Loss.cpp, EPSILON",
         plants=(Plant("torch", "none", (("cost.py", TORCH_COST, "return F.binary_cross_entropy(torch.sigmoid(Z3), Y)"),)),),
     ),
     Mistake(
