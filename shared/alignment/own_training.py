@@ -29,9 +29,9 @@ def own_training_check(problem: Problem, record: RunRecord, folder: Path, segmen
     check = repeat_check(record, again, segments, place)
     if (folder / "own").exists():
         return check if check.status == "failed" else _first_updates(folder, check)
-    for floors in _floors(problem, record, segments):
-        if check.status == "failed" and check.difference is not None:
-            check = repeat_check(record, again, floors, place)
+    more = _floors(problem, record, segments)
+    while check.status == "failed" and check.difference is not None and (floors := next(more, None)):
+        check = repeat_check(record, again, floors, place)
     reason = check.reason.replace("two runs of the port differ", OWN)
     return replace(check, reason=reason)
 
