@@ -10,18 +10,19 @@ import pytest
 from shared.adapters import IMPLEMENTATIONS, tensorflow
 from shared.adapters.implementation import overheard
 from shared.adapters.numpy import Replayed
-from shared.alignment.own_training import OWN, own_training_check
+from shared.alignment.own_training import own_training_check
 from shared.alignment.problem import Problem
 from shared.alignment.recording import record_run
 from shared.alignment.trajectory import repeat_in_segments
 from shared.commands.mistakes.planting import planted
 from shared.config import VARIANTS, Hyperparameters
 from shared.diagnosis.mistake import Plant
+from shared.harness.checks import Cause, RunId
 from shared.harness.records import RunRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 BOTH = {"learning_rate": 0.3, "lambd": 0.7, "keep_prob": 0.8}
-PLACE = {"variant": "", "implementation": ""}
+RUN = RunId("", "")
 
 
 def assert_same(run, expected):
@@ -108,9 +109,9 @@ def own_check(name, variant, make_problem, folder, *changes):
         record_run(port, X, Y, parameters, hyper, chosen, [4, 4], inputs, folder / "run", lambda done, cost: None)
     problem = Problem(X, Y, **hyper.of(chosen))
     record = RunRecord(folder / "run")
-    segments = repeat_in_segments(problem, record, PLACE)
+    segments = repeat_in_segments(problem, record, RUN)
     assert all(check.status == "passed" for check in segments.checks)
-    return own_training_check(problem, record, folder / "run", segments, PLACE)
+    return own_training_check(problem, record, folder / "run", segments, RUN)
 
 
 @pytest.mark.parametrize("name", KERAS_FULL)
@@ -124,7 +125,7 @@ def own_check(name, variant, make_problem, folder, *changes):
 def test_a_mistake_in_train_alone_is_found(name, variant, mistake, make_problem, tmp_path):
     check = own_check(name, variant, make_problem, tmp_path, mistake[name])
     assert (check.stage, check.tensor, check.status) == ("repeat", "training", "failed")
-    assert check.reason.startswith(OWN)
+    assert check.cause is Cause.OWN_TRAINING
 
 
 @pytest.mark.full

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from shared.alignment.checks import STAGES
 from shared.alignment.problem import Problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import STATES, make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF, tensors_of
 from shared.commands.limits.detection import neighbours
+from shared.harness.checks import STAGES, RunId, Where
 
 DTYPES = ("float64", "float32")
 REGULARIZATION = {
@@ -20,7 +20,7 @@ REGULARIZATION = {
 }
 # Every pair of state, variant and dtype.
 CASES = [(state, variant, DTYPES[(i + j) % 2]) for i, state in enumerate(STATES) for j, variant in enumerate(REGULARIZATION)]
-PLACE = {"variant": "none", "implementation": "torch"}
+RUN = RunId("none", "torch")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def make_case(make_problem):
 
 
 def checks_of(problem, start, port, again=None):
-    return list(single_step_checks(problem, "biases", start, port, port if again is None else again, PLACE))
+    return list(single_step_checks(problem, Where("biases"), start, port, port if again is None else again, RUN))
 
 
 def failed(checks):

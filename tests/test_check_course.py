@@ -101,9 +101,9 @@ QUICK = {name: number for number, (name, *_) in enumerate(WRONG)}.values()
 def test_one_wrong_line_is_said_in_the_courses_words(found, name, right, wrong, words):
     result = found(name, function_with(name, right, wrong))
     assert any(check.status == "failed" for check in result.checks)
-    said = [entry["explanation"] for entry in result.diagnoses]
+    said = [entry.explanation for entry in result.diagnoses]
     if words is None:
-        assert [entry["mistake"] for entry in result.diagnoses] == [None], "a guess"
+        assert [entry.mistake for entry in result.diagnoses] == [None], "a guess"
     else:
         assert any(one.startswith(words) for one in said), said
 
@@ -112,7 +112,7 @@ def test_all_three_layers_are_named_together(found):
     source = SOLUTION
     for i in (1, 2, 3):
         source = source.replace(f" + (lambd * W{i}) / m", "")
-    said = found(REGULARIZATION, source).diagnoses[0]["explanation"]
+    said = found(REGULARIZATION, source).diagnoses[0].explanation
     assert said == "; ".join(f"dW{i} lacks the term lambd/m * W{i}" for i in (1, 2, 3))
 
 

@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from shared.alignment.checks import FACTOR, Check, judge
+from shared.alignment.judge import FACTOR, judge
+from shared.harness.checks import RunId, Where
+from shared.harness.results import check_as_json
 
 DTYPES = ("float64", "float32")
 PAIRS_OF_SHAPES = list(itertools.permutations([(4,), (4, 1), (1, 4)], 2))
@@ -20,8 +22,8 @@ def matrix():
 
 
 def judged(port, reference, floor=FLOOR):
-    """The outcome, in the form in which it is reported: `judge` fills in a Check."""
-    return Check("none", "torch", "forward", "initial", "Z1", 0, **judge(port, reference, floor))
+    """The outcome, in the form in which it is reported: a Check."""
+    return judge(port, reference, floor).of(RunId("none", "torch").at("forward", Where("initial"), "Z1"))
 
 
 # What is equal passes
@@ -257,12 +259,11 @@ def test_where_nothing_is_allowed_the_largest_difference_is_reported():
 def test_what_passed_reports_how_close_it_came_and_no_element():
     check = judged(np.array([1 + 4 * FLOOR, 1.0]), np.ones(2))
     assert check.budget_used == pytest.approx(4 / FACTOR)
-    assert "index" not in check.as_dict()
-    assert "port_value" not in check.as_dict()
+    assert not {"index", "port_value"} & check_as_json(check).keys()
 
 
 def test_a_check_becomes_the_entry_of_results_json():
-    entry = judged(np.array([1.0, 3.0]), np.ones(2)).as_dict()
+    entry = check_as_json(judged(np.array([1.0, 3.0]), np.ones(2)))
     required = {"variant", "implementation", "stage", "tensor", "iteration", "difference", "allowed", "budget_used"}
     assert required | {"status", "reason", "scope"} <= set(entry)
     assert (entry["index"], entry["port_value"], entry["reference_value"]) == ([1], 3.0, 1.0)

@@ -13,16 +13,18 @@ from shared.alignment.stages import single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.step import Step, cost_of_probabilities, penalty_in_loss
 from shared.alignment.tensors import one_step
-from shared.commands.limits.false_alarms import PLACE
 from shared.commands.mistakes.planting import planted
 from shared.commands.mistakes.trial import TRIALS
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.catalogue.cost import COMPILED_EPSILON, EAGER_EPSILON, clamped_by_torch
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence, fit
+from shared.harness.checks import Cause, Check, RunId, Where, because
 from shared.harness.workers import ROOT
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
+
+RUN = RunId("none", "torch")
 
 
 def first_quick(cases, quick=1):
@@ -67,20 +69,20 @@ def evidence_of(problem, effect, wanted=("biases",)):
         drawn = masks_of(problem, start, step.kept(problem.keep_prob)) if problem.keep_prob < 1 else {}
         with np.errstate(all="ignore"):
             tensors = step.tensors(problem, start, drawn)
-        states[state] = start, drawn | {name: np.asarray(value) for name, value in tensors.items()}
+        states[Where(state)] = start, drawn | {name: np.asarray(value) for name, value in tensors.items()}
     return Evidence(problem, states)
 
 
 def checks_of(evidence):
-    """The comparison of every state with the reference, as results.json has it."""
-    checks: list = []
+    """The comparison of every state with the reference."""
+    checks: list[Check] = []
     for state, (start, port) in evidence.states.items():
-        checks += single_step_checks(evidence.problem, state, start, port, port, PLACE)
-    return [check.as_dict() for check in checks]
+        checks += single_step_checks(evidence.problem, state, start, port, port, RUN)
+    return checks
 
 
 def named(evidence):
-    return [entry["mistake"] for entry in diagnose(evidence, checks_of(evidence), "torch")]
+    return [diagnosis.mistake for diagnosis in diagnose(evidence, checks_of(evidence), RUN)]
 
 
 def entry(name):
@@ -105,10 +107,11 @@ def test_every_form_of_every_mistake_is_named(name, form):
     state = "saturated" if name in SATURATED else "biases"
     evidence = evidence_of(problem_of(dropout), entry(name).effects[form], (state,))
     # That it is found as well, tests/test_mistakes.py sees: floors are half of the time here.
-    failed = {"status": "failed", "stage": "update", "scope": state, "iteration": 0, "reason": ""}
-    assert name in [found["mistake"] for found in diagnose(evidence, [failed], "torch")]
-    right = evidence_of(evidence.problem, lambda step: step, (state,)).states[state][1]
-    port = evidence.states[state][1]
+    where = Where(state)
+    failed = because(Cause.MISSING).of(RUN.at("update", where, "W1 after update 1"))
+    assert name in [found.mistake for found in diagnose(evidence, [failed], RUN)]
+    right = evidence_of(evidence.problem, lambda step: step, (state,)).states[where][1]
+    port = evidence.states[where][1]
     assert not all(np.array_equal(port[tensor], value, equal_nan=True) for tensor, value in right.items())
 
 
@@ -146,7 +149,7 @@ def test_another_processor_s_last_bits_change_no_name(name):
 def test_a_correct_port_gets_no_diagnosis():
     for dropout in (False, True):
         evidence = evidence_of(problem_of(dropout), lambda step: step)
-        assert diagnose(evidence, checks_of(evidence), "torch") == []
+        assert diagnose(evidence, checks_of(evidence), RUN) == []
 
 
 PAIRS = [
@@ -180,9 +183,9 @@ SETTINGS = [
 @pytest.mark.parametrize(("effect", "words"), first_quick(SETTINGS))
 def test_other_settings_are_estimated(effect, words):
     evidence = evidence_of(problem_of(False), effect)
-    entries = diagnose(evidence, checks_of(evidence), "torch")
-    assert any(words in entry["explanation"] for entry in entries), entries
-    assert all(entry["fit"] is not None and entry["fit"] <= 1 for entry in entries)
+    entries = diagnose(evidence, checks_of(evidence), RUN)
+    assert any(words in entry.explanation for entry in entries), entries
+    assert all(entry.fit is not None and entry.fit <= 1 for entry in entries)
 
 
 @pytest.mark.full
@@ -191,7 +194,7 @@ def test_the_scale_of_dropout_is_estimated():
         step, drop=lambda A, D, k: 1.1 * step.drop(A, D, k), undrop=lambda dA, D, k: 1.1 * step.undrop(dA, D, k)
     )
     evidence = evidence_of(problem_of(True), effect)
-    assert "multiplied by 1.27907, not by 1 / keep_prob = 1.16279" in str(diagnose(evidence, checks_of(evidence), "torch"))
+    assert "multiplied by 1.27907, not by 1 / keep_prob = 1.16279" in str(diagnose(evidence, checks_of(evidence), RUN))
 
 
 def noise(tensors, rng):
@@ -228,10 +231,10 @@ def test_where_training_diverges_what_does_nothing_is_not_named(dropout, dtype):
     problem = replace(problem_of(dropout, dtype), learning_rate=1e30 if dtype == "float32" else 1e300, lambd=1e6)
     with np.errstate(all="ignore"):
         right, wrong = (evidence_of(problem, effect) for effect in (lambda step: step, entry("decay-doubled").effects[0]))
-        (found,) = diagnose(right, checks_of(right), "torch")
+        (found,) = diagnose(right, checks_of(right), RUN)
         assert "decay-doubled" in named(wrong)
-    assert found["mistake"] is None
-    assert found["explanation"].startswith("training diverges, the reference's as well")
+    assert found.mistake is None
+    assert found.explanation.startswith("training diverges, the reference's as well")
 
 
 @pytest.mark.parametrize("name", first_quick([("tf32-products",), ("bfloat16-products",), ("biases-decayed",)]))
@@ -245,7 +248,7 @@ def test_products_of_which_only_some_are_rounded_are_not_named():
         return replace(entry("tf32-products").effects[0](step), dA=step.dA, dW=step.dW)
 
     evidence = evidence_of(problem_of(False, "float32"), forward_only)
-    assert any(check["status"] == "failed" for check in checks_of(evidence))
+    assert any(check.failed for check in checks_of(evidence))
     assert [m.name for m in CATALOGUE for effect in m.effects if fit(effect, evidence) is not None] == []
 
 
@@ -257,9 +260,9 @@ def test_rounding_is_no_excuse_for_a_difference_that_float32_does_not_reproduce(
 @pytest.mark.parametrize("form", [penalty_in_loss, cost_of_probabilities])
 def test_another_correct_form_passes_and_fails_once_it_is_wrong(form):
     evidence = evidence_of(problem_of(False), form, ("initial", "biases"))
-    assert not [c for c in checks_of(evidence) if c["status"] != "passed"]
+    assert not [c for c in checks_of(evidence) if not c.passed]
     wrong = {state: (start, port | {"dW3": port["dW3"] * (1 + 1e-9)}) for state, (start, port) in evidence.states.items()}
-    assert [c for c in checks_of(replace(evidence, states=wrong)) if c["status"] == "failed"]
+    assert [c for c in checks_of(replace(evidence, states=wrong)) if c.failed]
 
 
 def test_names_are_unique_and_nothing_is_left_empty():

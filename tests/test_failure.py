@@ -3,27 +3,30 @@
 import ast
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from shared.adapters import IMPLEMENTATIONS
 from shared.adapters.places import locate
-from shared.alignment.checks import STAGES, Check, judge
-from shared.alignment.plan import FREE_RUN, planned, segment_scope
+from shared.alignment.judge import judge
+from shared.alignment.plan import planned
 from shared.alignment.tensors import STAGE_OF
 from shared.config import VARIANTS
 from shared.diagnosis.failure import INPUTS, first_failures, message
+from shared.harness.checks import FINAL, STAGES, Cause, RunId, Updates, Where, because
 from shared.harness.workers import ROOT
 
-SEGMENT = segment_scope(20, 20)
+SEGMENT, BIASES = Updates.of(20, 20), Where("biases")
 
 
-def check(stage, tensor, status="failed", scope="biases", iteration=0, variant="l2", implementation="torch", **more):
-    """A check as it stands in results.json."""
-    if status == "failed" and not more:
-        more = {"reason": "missing"}
-    return Check(variant, implementation, stage, scope, tensor, iteration, status=status, **more).as_dict()
+MISSING, AGREES, SKIPPED = because(Cause.MISSING), because(Cause.AGREES), because(Cause.NEVER_COMPARED)
+
+
+def check(stage, tensor, outcome=MISSING, where=BIASES, iteration=0, variant="l2", implementation="torch"):
+    """A comparison and its outcome."""
+    return outcome.of(RunId(variant, implementation).at(stage, where, tensor), iteration)
 
 
 def off(tensor="dW1", stage="gradients", **more):
@@ -32,18 +35,17 @@ def off(tensor="dW1", stage="gradients", **more):
     port = reference.copy()
     port[11, 1] = 0.25
     port[3, 0] = 0.125
-    outcome = judge(port, reference, 1e-3)
-    return check(stage, tensor, **outcome, **more)
+    return check(stage, tensor, judge(port, reference, 1e-3), **more)
 
 
 # The first failure
 
 
 def test_what_passed_or_was_skipped_is_never_a_failure():
-    others = [check("data", "X", "skipped"), check("parameters", "W1", "passed")]
+    others = [check("data", "X", SKIPPED), check("parameters", "W1", AGREES)]
     assert first_failures([]) == first_failures(others) == []
     (failure,) = first_failures([*others, check("cost", "cost")])
-    assert failure["stage"] == "cost"
+    assert failure.check.stage == "cost"
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -51,33 +53,33 @@ def test_the_first_stage_that_fails_is_the_answer(order):
     for earlier, later in itertools.pairwise(STAGES):
         checks = [check(earlier, "Z1", iteration=50), check(later, "cost", iteration=3)][::order]
         (failure,) = first_failures(checks)
-        assert failure["stage"] == earlier
+        assert failure.check.stage == earlier
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_within_a_stage_the_first_iteration_is_the_answer(order):
     checks = [
-        check("trajectory", "W1", scope=SEGMENT, iteration=40),
-        check("trajectory", "cost", scope=SEGMENT, iteration=28),
-        check("trajectory", "cost", scope=segment_scope(40, 20), iteration=41),
+        check("trajectory", "W1", where=SEGMENT, iteration=40),
+        check("trajectory", "cost", where=SEGMENT, iteration=28),
+        check("trajectory", "cost", where=Updates.of(40, 20), iteration=41),
     ][::order]
     (failure,) = first_failures(checks)
-    assert (failure["tensor"], failure["iteration"]) == ("cost", 28)
+    assert (failure.check.tensor, failure.check.iteration) == ("cost", 28)
 
 
 def test_within_a_stage_the_first_tensor_of_the_computation_is_the_answer():
     checks = [check("forward", name) for name in ("Z2", "A2", "Z3")]
-    assert first_failures(checks)[0]["tensor"] == "Z2"
+    assert first_failures(checks)[0].check.tensor == "Z2"
 
 
 def test_every_run_that_fails_has_its_own_failure_first_things_first():
     checks = [
-        check("predictions", "train", scope="final parameters", variant="none"),
+        check("predictions", "train", where=FINAL, variant="none"),
         check("forward", "Z1", variant="none", implementation="tensorflow"),
         check("update", "W1 after update 1", variant="l2"),
-        check("forward", "Z1", "passed", variant="l2", implementation="tensorflow"),
+        check("forward", "Z1", AGREES, variant="l2", implementation="tensorflow"),
     ]
-    found = [(failure["variant"], failure["implementation"]) for failure in first_failures(checks)]
+    found = [(failure.check.variant, failure.check.implementation) for failure in first_failures(checks)]
     assert found == [("none", "tensorflow"), ("l2", "torch"), ("none", "torch")]
 
 
@@ -86,35 +88,35 @@ def test_every_run_that_fails_has_its_own_failure_first_things_first():
 
 def explained(*checks):
     (failure,) = first_failures(list(checks))
-    return failure["inputs_agreed"], failure["inputs_differ"]
+    return failure.inputs_agreed, failure.inputs_differ
 
 
 def test_the_inputs_that_agreed_are_named():
-    inputs = [check("forward", name, "passed") for name in ("A3", "A2")] + [check("data", "Y", "passed")]
+    inputs = [check("forward", name, AGREES) for name in ("A3", "A2")] + [check("data", "Y", AGREES)]
     assert explained(check("gradients", "dW3"), *inputs) == (["A3", "Y", "A2"], [])
 
 
 def test_an_input_that_differs_too_is_named():
-    inputs = [check("gradients", "dW1"), check("parameters", "W1", "passed")]
+    inputs = [check("gradients", "dW1"), check("parameters", "W1", AGREES)]
     failure = check("update", "W1 after update 1")
     from shared.diagnosis.failure import _explained
 
-    assert _explained(failure, [failure, *inputs])["inputs_agreed"] == ["W1"]
-    assert _explained(failure, [failure, *inputs])["inputs_differ"] == ["dW1"]
+    assert _explained(failure, [failure, *inputs]).inputs_agreed == ["W1"]
+    assert _explained(failure, [failure, *inputs]).inputs_differ == ["dW1"]
 
 
 def test_only_what_was_compared_of_the_same_step_of_the_same_run_counts():
     failure = check("forward", "Z1")
-    assert explained(failure, check("data", "X", "passed")) == (["X"], [])
-    assert explained(failure, check("data", "X", "skipped")) == ([], [])
-    for elsewhere in ({"scope": "initial"}, {"variant": "none"}, {"implementation": "tensorflow"}):
-        assert explained(failure, check("data", "X", "passed", **elsewhere)) == ([], []), elsewhere
+    assert explained(failure, check("data", "X", AGREES)) == (["X"], [])
+    assert explained(failure, check("data", "X", SKIPPED)) == ([], [])
+    for elsewhere in ({"where": Where("initial")}, {"variant": "none"}, {"implementation": "tensorflow"}):
+        assert explained(failure, check("data", "X", AGREES, **elsewhere)) == ([], []), elsewhere
 
 
 def test_a_segment_has_no_inputs_to_name():
     """`cost` is a tensor of a single step too."""
-    failure = check("trajectory", "cost", scope=SEGMENT, iteration=28)
-    assert explained(failure, check("trajectory", "cross_entropy", "passed", scope=SEGMENT)) == ([], [])
+    failure = check("trajectory", "cost", where=SEGMENT, iteration=28)
+    assert explained(failure, check("trajectory", "cross_entropy", AGREES, where=SEGMENT)) == ([], [])
 
 
 def test_every_tensor_of_a_step_has_inputs_that_come_before_it():
@@ -131,7 +133,7 @@ def test_every_tensor_of_a_step_has_inputs_that_come_before_it():
 
 
 def test_the_message_says_where_what_how_much_and_where_to_look():
-    checks = [off(), *(check("forward", name, "passed") for name in ("A3", "A2", "A1"))]
+    checks = [off(), *(check("forward", name, AGREES) for name in ("A3", "A2", "A1"))]
     (failure,) = first_failures(checks)
     lines = message(failure)
     assert lines[0] == "torch, l2, iteration 0: gradients, dW1 (biases)"
@@ -155,25 +157,25 @@ def test_the_message_of_what_is_missing_shows_no_element():
 
 
 def test_the_message_of_a_long_run_has_its_iteration_and_its_first_bad_update():
-    (failure,) = first_failures([off("cost", "trajectory", scope="updates 12000 to 12999", iteration=12345)])
+    (failure,) = first_failures([off("cost", "trajectory", where=Updates.of(12000, 1000), iteration=12345)])
     assert message(failure)[0] == "torch, l2, iteration 12,345: trajectory, cost (updates 12000 to 12999)"
     assert not any(line.startswith("first bad update") for line in message(failure))
-    lines = message(failure | {"first_bad_update": 12344, "reproduction": "out/reproduce_torch_l2.py"})
+    lines = message(replace(failure, first_bad_update=12344, reproduction="out/reproduce_torch_l2.py"))
     assert "first bad update: 12,344" in lines
     assert lines[-1] == "reproduce it alone: python out/reproduce_torch_l2.py"
-    assert "first bad update: 0" in message(failure | {"first_bad_update": 0})
+    assert "first bad update: 0" in message(replace(failure, first_bad_update=0))
 
 
 def test_values_are_shown_to_the_last_digit():
     reference = np.array([0.1])
-    failure = check("forward", "Z3", **judge(reference + 1e-15, reference, None))
+    failure = check("forward", "Z3", judge(reference + 1e-15, reference, None))
     lines = message(first_failures([failure])[0])
     assert f"  torch      {0.1 + 1e-15!r}" in lines
     assert "  reference  0.1" in lines
 
 
 def test_a_single_number_that_differs_is_shown_without_an_index():
-    failure = check("cost", "cost", **judge(np.array(0.8), np.array(0.7), 1e-9))
+    failure = check("cost", "cost", judge(np.array(0.8), np.array(0.7), 1e-9))
     lines = message(first_failures([failure])[0])
     assert "  torch      0.8" in lines
     assert not any("[]" in line for line in lines)
@@ -181,9 +183,7 @@ def test_a_single_number_that_differs_is_shown_without_an_index():
 
 # Where it stands
 
-PLACES = sorted(
-    {(stage, tensor, variant.dropout) for variant in VARIANTS.values() for stage, _, tensor in planned(variant, [20, 20])}
-)
+PLACES = sorted({(key.stage, key.tensor, v.dropout) for v in VARIANTS.values() for key in planned(v, [20, 20], "torch")})
 
 
 def line_at(place):
@@ -261,7 +261,3 @@ def test_the_gradients_are_found_at_the_hand_written_line_and_at_autograd(name):
 def test_the_other_stages_are_found_where_they_are_computed(stage, tensor, dropout, expected):
     for place, text in zip(locate(stage, tensor, dropout).values(), expected, strict=True):
         assert text in line_at(place)
-
-
-def test_the_free_run_is_a_scope_of_its_own():
-    assert FREE_RUN not in {segment_scope(0, 20), SEGMENT}

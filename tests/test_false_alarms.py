@@ -11,7 +11,7 @@ from shared.alignment.stages import single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF
 from shared.commands.limits import detection as limits
-from shared.commands.limits.false_alarms import PLACE, false_alarms
+from shared.commands.limits.false_alarms import NOWHERE, RUN, false_alarms
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
 
@@ -31,7 +31,7 @@ WRONG = {
 
 
 def failed(problem, start, port):
-    return [check for check in single_step_checks(problem, "", start, port, port, PLACE) if check.status != "passed"]
+    return [check for check in single_step_checks(problem, NOWHERE, start, port, port, RUN) if not check.passed]
 
 
 # Random problems

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.alignment.checks import Check
 from shared.alignment.masks import FALSE_ALARM, all_on, mask_checks, mask_tests, sample_length
+from shared.harness.checks import Check, RunId
 
-PLACE = {"variant": "none", "implementation": "torch"}
+RUN = RunId("none", "torch")
 SIZES = [((20, 3), 211), ((20, 3), 12), ((20, 1), 211), ((1, 1), 2)]
 
 
@@ -18,7 +18,7 @@ def drawn(keep_prob=0.86, seed=0, n=206, sizes=(20, 3), m=211) -> tuple[NDArray,
 
 
 def mask_results(D1: NDArray, D2: NDArray, keep_prob: float = 0.86, frozen: bool = False) -> list[Check]:
-    return list(mask_checks(D1, D2, keep_prob, frozen, PLACE))
+    return list(mask_checks(D1, D2, keep_prob, frozen, RUN))
 
 
 def failed(checks):
@@ -41,7 +41,7 @@ def test_independent_masks_pass_every_test(seed, keep_prob):
     assert red(checks) == set()
     assert [check.tensor for check in checks] == sorted((check.tensor for check in checks), key=mask_tests(False).index)
     assert {check.tensor for check in checks} == set(mask_tests(False))
-    assert {(check.stage, check.scope) for check in checks} == {("forward", "masks")}
+    assert {(check.stage, str(check.where)) for check in checks} == {("forward", "masks")}
 
 
 # A chance of 1e-9 per test leaves no room for one alarm in these few thousand tests.

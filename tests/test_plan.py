@@ -1,17 +1,20 @@
 """The plan of all comparisons: green means that each of them was made, and that there were some."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from shared.alignment.checks import STAGES, rank
-from shared.alignment.plan import FREE_RUN, PREDICTED, Plan, planned, segment_scope
+from shared.alignment.plan import PREDICTED, planned, segments_of
 from shared.alignment.states import STATES
 from shared.alignment.tensors import STAGE_OF
 from shared.config import VARIANTS
+from shared.harness.checks import MASKS, STAGES, Cause, RunId, because
+from shared.harness.ledger import Counts, Ledger
 from shared.parameters import PARAMETER_NAMES
 
 LENGTHS = [20, 20, 5]
+NAMES = ("variant", "implementation", "stage", "where", "tensor")
 DESIGN = ("data", "parameters", "forward", "cost", "gradients", "update", "trajectory", "predictions")
 
 
@@ -19,25 +22,28 @@ DESIGN = ("data", "parameters", "forward", "cost", "gradients", "update", "traje
 def plan():
     """A plan of two variants and two implementations."""
     variants = ["none", "dropout"]
-    return Plan([VARIANTS[name] for name in variants], ["torch", "tensorflow"], dict.fromkeys(variants, LENGTHS))
+    return Ledger(key for name in variants for i in ("torch", "tensorflow") for key in planned(VARIANTS[name], LENGTHS, i))
 
 
-def entry(key, status="passed", **more):
+def entry(key, cause=Cause.AGREES):
     """An outcome for one place of the plan."""
-    names = ("variant", "implementation", "stage", "scope", "tensor")
-    return dict(zip(names, key, strict=True)) | {"status": status, "iteration": 0, "reason": ""} | more
+    return because(cause, *range(10)).of(key)
+
+
+def places_of(variant, lengths=LENGTHS):
+    return [(key.stage, str(key.where), key.tensor) for key in planned(variant, lengths, "torch")]
 
 
 def keys_of(plan):
-    return [tuple(c[k] for k in ("variant", "implementation", "stage", "scope", "tensor")) for c in plan.checks()]
+    return [check.key for check in plan.checks()]
 
 
 def filled(plan, *exceptions):
     """The plan with all passed, but for the given number of failed and of open ones at its end."""
     keys = keys_of(plan)
     failed, still_open = exceptions or (0, 0)
-    statuses = ["passed"] * (len(keys) - failed - still_open) + ["failed"] * failed
-    plan.fill(entry(key, status) for key, status in zip(keys, statuses, strict=False))
+    causes = [Cause.AGREES] * (len(keys) - failed - still_open) + [Cause.MISSING] * failed
+    plan.fill(entry(key, cause) for key, cause in zip(keys, causes, strict=False))
     return plan
 
 
@@ -45,21 +51,21 @@ def test_all_stages_of_the_design_are_planned_in_its_order():
     assert list(STAGES) == ["repeat", *DESIGN]
     assert set(STAGE_OF) == set(DESIGN[:6])
     for variant in VARIANTS.values():
-        stages = [stage for stage, _, _ in planned(variant, LENGTHS)]
+        stages = [stage for stage, _, _ in places_of(variant)]
         assert list(dict.fromkeys(stages)) == list(STAGES)
-        assert stages == sorted(stages, key=lambda stage: rank(stage, 0))
+        assert stages == sorted(stages, key=STAGES.index)
 
 
 @pytest.mark.parametrize("lengths", [LENGTHS, [1], [1, 1, 1], [1000, 1000]], ids=str)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_comparison_is_planned_twice(variant, lengths):
-    places = list(planned(VARIANTS[variant], lengths))
+    places = list(planned(VARIANTS[variant], lengths, "torch"))
     assert len(set(places)) == len(places)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_tensor_of_the_design_is_planned_from_every_state(variant):
-    places = set(planned(VARIANTS[variant], LENGTHS))
+    places = set(places_of(VARIANTS[variant]))
     tensors = {
         "data": {"X", "Y"},
         "parameters": set(PARAMETER_NAMES),
@@ -72,8 +78,8 @@ def test_every_tensor_of_the_design_is_planned_from_every_state(variant):
         assert {(stage, state, name) for name in names} <= places
     masks = {("forward", state, D) for state in STATES for D in ("D1", "D2")}
     assert masks <= places if VARIANTS[variant].dropout else not masks & places
-    scopes = ["updates 0 to 19", "updates 20 to 39", "updates 40 to 44", FREE_RUN]
-    assert [segment_scope(first, length) for first, length in ((0, 20), (20, 20), (40, 5))] == scopes[:3]
+    scopes = ["updates 0 to 19", "updates 20 to 39", "updates 40 to 44", "free run"]
+    assert [str(segment) for segment in segments_of(LENGTHS)] == scopes[:3]
     assert {("trajectory", scope, name) for scope in scopes for name in ("cost", *PARAMETER_NAMES)} <= places
     assert {("predictions", "final parameters", part) for part in PREDICTED} <= places
     assert {("repeat", state, "step") for state in STATES} | {("repeat", scopes[0], "training")} <= places
@@ -81,14 +87,14 @@ def test_every_tensor_of_the_design_is_planned_from_every_state(variant):
 
 @pytest.mark.parametrize(("variant", "masks"), [("none", 0), ("l2", 0), ("dropout", 17), ("frozen-dropout", 15)])
 def test_the_masks_are_tested_where_there_is_dropout(variant, masks):
-    assert sum(scope == "masks" for _, scope, _ in planned(VARIANTS[variant], LENGTHS)) == masks
+    assert sum(scope == "masks" for _, scope, _ in places_of(VARIANTS[variant])) == masks
 
 
 def test_what_was_never_compared_is_skipped_with_a_reason(plan):
     checks = plan.checks()
     assert len(checks) > 400
-    assert {(check["status"], check["reason"]) for check in checks} == {("skipped", "never compared")}
-    assert all(check["difference"] is check["allowed"] is check["budget_used"] is None for check in checks)
+    assert {(check.status, check.reason) for check in checks} == {("skipped", "never compared")}
+    assert all(check.difference is check.allowed is check.budget_used is None for check in checks)
     assert plan.verdict() == "incomplete"
 
 
@@ -97,34 +103,34 @@ def test_a_reason_reaches_only_what_is_still_open_of_its_run(plan):
     plan.fill([entry(keys[0])])
     plan.skip("crashed", "none", "torch")
     plan.skip("later", "none", "torch")
-    reasons = {key: check["reason"] for key, check in zip(keys, plan.checks(), strict=True)}
+    reasons = {key: check.reason for key, check in zip(keys, plan.checks(), strict=True)}
     assert reasons.pop(keys[0]) == ""
-    assert {reason for key, reason in reasons.items() if key[:2] == ("none", "torch")} == {"crashed"}
-    assert {reason for key, reason in reasons.items() if key[:2] != ("none", "torch")} == {"never compared"}
+    assert {reason for key, reason in reasons.items() if key.run == RunId("none", "torch")} == {"crashed"}
+    assert {reason for key, reason in reasons.items() if key.run != RunId("none", "torch")} == {"never compared"}
 
 
 def test_a_reason_for_all_implementations_reaches_all_of_the_variant(plan):
     plan.skip("no reference", "dropout")
     for check in plan.checks():
-        assert check["reason"] == ("no reference" if check["variant"] == "dropout" else "never compared")
+        assert check.reason == ("no reference" if check.variant == "dropout" else "never compared")
 
 
 def test_a_comparison_that_was_not_planned_raises(plan):
     key = keys_of(plan)[0]
-    for i, other in enumerate(("l2", "numpy", "update", "masks", "Z9")):
-        stranger = (*key[:i], other, *key[i + 1 :])
+    for name, other in zip(NAMES, ("l2", "numpy", "update", MASKS, "Z9"), strict=True):
+        stranger = replace(key, **{name: other})
         with pytest.raises(ValueError, match="not planned"):
             plan.fill([entry(stranger)])
     plan.fill([entry(key)])
 
 
-@pytest.mark.parametrize("status", ["passed", "failed"])
-def test_a_comparison_made_twice_raises(plan, status):
+@pytest.mark.parametrize("cause", [Cause.AGREES, Cause.MISSING])
+def test_a_comparison_made_twice_raises(plan, cause):
     key = keys_of(plan)[0]
-    plan.fill([entry(key, status)])
+    plan.fill([entry(key, cause)])
     with pytest.raises(ValueError, match="made twice"):
         plan.fill([entry(key)])
-    assert plan.checks()[0]["status"] == status
+    assert plan.checks()[0].cause is cause
 
 
 def test_outcomes_stand_in_the_order_of_the_plan(plan):
@@ -140,29 +146,26 @@ def test_outcomes_stand_in_the_order_of_the_plan(plan):
 def test_the_verdict_and_the_counts(plan, failed, still_open, verdict):
     total = len(keys_of(plan))
     counts = filled(plan, failed, still_open).counts()
-    assert counts == {"planned": total, "compared": total - still_open, "failed": failed, "skipped": still_open}
+    assert counts == Counts(total, total - still_open, failed, still_open, 0)
     assert plan.verdict() == verdict
 
 
 @pytest.mark.parametrize(("variants", "implementations"), [([], []), ([], ["torch"]), (["none"], [])], ids=str)
 def test_an_empty_plan_is_no_match(variants, implementations):
-    plan = Plan([VARIANTS[name] for name in variants], implementations, {"none": LENGTHS})
-    assert plan.counts() == {"planned": 0, "compared": 0, "failed": 0, "skipped": 0}
+    plan = Ledger(key for name in variants for i in implementations for key in planned(VARIANTS[name], LENGTHS, i))
+    assert plan.counts() == Counts(0, 0, 0, 0, 0)
     assert plan.verdict() == "incomplete"
 
 
 def test_a_comparison_entered_as_skipped_is_no_match(plan):
     keys = keys_of(plan)
-    plan.fill(entry(key, "skipped" if i == 3 else "passed") for i, key in enumerate(keys))
-    assert plan.counts()["skipped"] == 1
+    plan.fill(entry(key, Cause.NOT_RUN if i == 3 else Cause.AGREES) for i, key in enumerate(keys))
+    assert plan.counts().skipped == 1
     assert plan.verdict() == "incomplete"
 
 
-def test_what_passed_though_rounding_hides_it_is_counted_as_blind(plan):
+def test_what_passed_though_rounding_hides_it_is_counted_as_uninformative(plan):
     keys = keys_of(plan)
-    reasons = {0: ("passed", "says little"), 1: ("passed", "beyond the horizon"), 2: ("failed", "differs")}
-    plan.fill(
-        entry(key, reasons.get(i, ("passed", ""))[0], reason=reasons.get(i, ("passed", ""))[1]) for i, key in enumerate(keys)
-    )
-    counts = plan.counts()
-    assert (plan.blind(), counts["failed"], counts["compared"]) == (2, 1, len(keys))
+    causes = dict(enumerate((Cause.ROUNDING, Cause.HORIZON, Cause.VALUES)))
+    plan.fill(entry(key, causes.get(i, Cause.AGREES)) for i, key in enumerate(keys))
+    assert plan.counts() == Counts(len(keys), len(keys), 1, 0, 2)

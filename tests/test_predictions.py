@@ -6,8 +6,9 @@ import pytest
 from numpy_impl.network import predict
 from shared.alignment.stages import prediction_check
 from shared.alignment.states import make_states
+from shared.harness.checks import RunId
 
-PLACE = {"variant": "none", "implementation": "torch"}
+RUN = RunId("none", "torch")
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def decision(make_problem):
 
 
 def predicted(X, parameters, classes):
-    return prediction_check(X, parameters, classes, "train", 60, PLACE)
+    return prediction_check(X, parameters, classes, "train", 60, RUN)
 
 
 def test_the_references_classes_pass_and_any_other_fails(decision):

@@ -14,6 +14,7 @@ from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.stages import single_step_checks
 from shared.alignment.tensors import REFERENCE
 from shared.alignment.trajectory import repeat_in_segments
+from shared.harness.checks import RunId, Where
 from shared.harness.records import RunRecord, write_record
 
 ONE_AFTER_THE_OTHER = """
@@ -56,8 +57,7 @@ def write(make_problem, tmp_path):
         port = port_tensors(REFERENCE, problem, parameters)
         changed = {name: np.asarray(change(port[name])) for name, change in faults.items() if change}
         port = {name: value for name, value in port.items() if name not in faults} | changed
-        place = {"variant": variant, "implementation": implementation}
-        checks = single_step_checks(problem, "biases", parameters, port, port, place)
+        checks = single_step_checks(problem, Where("biases"), parameters, port, port, RunId(variant, implementation))
         failed = {check.tensor: check for check in checks if check.status == "failed"}
         assert failed.keys() >= faults.keys()
         written = []
@@ -191,9 +191,9 @@ def test_a_bad_segment_is_shown_with_nothing_but_numpy(make_problem, run_all, tm
     write_record(tmp_path / "run", parameters, [20, 20], run)
     record = RunRecord(tmp_path / "run")
     record.costs[27] *= 1.001
-    result = repeat_in_segments(problem, record, {"variant": "none", "implementation": "torch"})
+    result = repeat_in_segments(problem, record, RunId("none", "torch"))
     (bad,) = [c for c in result.checks if c.status == "failed"]
-    write_reproduction(tmp_path / "reproduction", bad, problem, result.evidence[bad.scope, bad.tensor], seed=1)
+    write_reproduction(tmp_path / "reproduction", bad, problem, result.evidence[bad.key], seed=1)
     [(code, printed, errors)] = run_all([tmp_path / "reproduction.py"])
     assert (code, errors) == (1, "")
     assert "as compared: 1 of 20 elements of cost differ" in printed

@@ -12,6 +12,7 @@ from shared.commands.compare import reuse
 from shared.commands.compare.reuse import Store
 from shared.config import VARIANTS, Hyperparameters
 from shared.harness.environment import describe
+from shared.harness.results import check_from_json
 from shared.synthetic import make_dataset
 
 ALONE = ("--implementations", "numpy", "--variants", "none", "--iterations", 50)
@@ -40,7 +41,7 @@ def holds(everything):
 
     def ask(store, implementation="numpy"):
         checks = of_run(everything.results, implementation)["checks"]
-        planned = {(check["stage"], check["scope"], check["tensor"]) for check in checks}
+        planned = {check_from_json(check).key for check in checks}
         return store.load(VARIANTS["none"], implementation, planned) is not None
 
     return ask

@@ -16,10 +16,11 @@ from shared.alignment.trajectory import repeat_in_segments
 from shared.contract import Segment
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
+from shared.harness.checks import MASKS, Cause, RunId, because
 from shared.harness.records import RunRecord, write_record
 from shared.parameters import initialize_parameters
 
-PLACE = {"variant": "", "implementation": ""}
+RUN = RunId("", "")
 KEEP_PROB = 0.8
 LENGTHS = [120, 120, 120]
 
@@ -57,7 +58,7 @@ def again(n, seed, period):
     ],
 )
 def test_fresh_masks_repeat_themselves_only_where_they_do(tmp_path, masks, said):
-    checks = list(fresh_mask_checks(recorded(tmp_path / "run", masks), 0.86, PLACE))
+    checks = list(fresh_mask_checks(recorded(tmp_path / "run", masks), 0.86, RUN))
     assert [check.tensor for check in checks] == list(RUN_TESTS)
     assert all(check.status == ("failed" if said else "passed") for check in checks)
     assert all(said in check.reason if said else not check.reason for check in checks)
@@ -68,13 +69,13 @@ def test_units_that_go_off_and_on_are_no_repetition(tmp_path):
     """Half of the units are on only in every other stretch of five iterations."""
     masks = drawn(200, 5)
     masks[(np.arange(200) // 5 % 2).astype(bool), :10] = False
-    assert all(check.status == "passed" for check in fresh_mask_checks(recorded(tmp_path / "run", [masks]), 0.86, PLACE))
+    assert all(check.status == "passed" for check in fresh_mask_checks(recorded(tmp_path / "run", [masks]), 0.86, RUN))
 
 
 def test_where_too_little_is_seen_that_is_said(tmp_path):
     masks = np.zeros((60, 20, 60), bool)
     masks[:, 0, 0] = True
-    for check in fresh_mask_checks(recorded(tmp_path / "run", [masks[:2]]), 0.86, PLACE):
+    for check in fresh_mask_checks(recorded(tmp_path / "run", [masks[:2]]), 0.86, RUN):
         assert (check.status, check.reason[:11]) == ("passed", "says little")
 
 
@@ -152,8 +153,8 @@ def make_run(make_problem, tmp_path):
 
 
 def frozen_checks(problem, record):
-    result = repeat_in_segments(problem, record, PLACE, frozen=True)
-    return result, list(frozen_mask_checks(record, result.dropped, PLACE))
+    result = repeat_in_segments(problem, record, RUN, frozen=True)
+    return result, list(frozen_mask_checks(record, result.dropped, RUN))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -204,7 +205,7 @@ def test_of_a_segment_that_does_not_agree_only_the_start_proves_anything(make_ru
     """There the reference knows the port's parameters; afterwards it is elsewhere, and so are its units."""
     problem, record, *_ = make_run(e=0.5)
     result, checks = frozen_checks(problem, record)
-    assert {check.scope for check in result.checks if check.status == "failed"} == {"updates 120 to 239"}
+    assert {str(check.where) for check in result.checks if check.status == "failed"} == {"updates 120 to 239"}
     assert {check.status for check in checks} == {"passed"}
 
 
@@ -216,13 +217,7 @@ def test_masks_that_must_be_the_same_are_never_explained_by_being_the_same(make_
     X, Y, _ = make_problem((3, 20, 3, 1), m=60)
     D = np.repeat(drawn(1, 4), 50, axis=0)
     evidence = Evidence(Problem(X, Y, 0.3, 0.0, 0.86), {}, (D, D[:, 5:8]), frozen=frozen)
-    failure = {
-        "stage": "forward",
-        "scope": "masks",
-        "tensor": "D2 of the run",
-        "iteration": 0,
-        "status": "failed",
-        "reason": "",
-    }
-    names = [entry["mistake"] for entry in diagnose(evidence, [failure], "torch")]
+    run = RunId("dropout", "torch")
+    failure = because(Cause.MISSING).of(run.at("forward", MASKS, "D2 of the run"))
+    names = [diagnosis.mistake for diagnosis in diagnose(evidence, [failure], run)]
     assert ("masks-frozen" in names) is not frozen

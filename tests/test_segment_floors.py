@@ -12,10 +12,11 @@ from shared.alignment.replay import repeat
 from shared.alignment.segments import DOUBT_NUDGED, SEGMENT_NUDGED
 from shared.alignment.trajectory import repeat_in_segments
 from shared.contract import Segment
+from shared.harness.checks import RunId
 from shared.harness.records import RunRecord, write_record
 from shared.parameters import PARAMETER_NAMES, initialize_parameters
 
-PLACE = {"variant": "", "implementation": ""}
+RUN = RunId("", "")
 LENGTHS = [150, 150]
 
 
@@ -101,7 +102,7 @@ def test_other_orders_and_another_formula_of_the_cost_raise_no_alarm(case, recor
     problem, parameters = case(dtype)
     for seed in range(3):
         record = record_of(parameters, legal_run(problem, parameters, seed))
-        result = repeat_in_segments(problem, record, PLACE, doubt=())
+        result = repeat_in_segments(problem, record, RUN, doubt=())
         assert [check for check in result.checks if check.status != "passed"] == []
 
 
@@ -109,8 +110,8 @@ def test_other_orders_and_another_formula_of_the_cost_raise_no_alarm(case, recor
 def test_a_small_fault_in_such_a_run_is_red(case, record_of, fault):
     problem, parameters = case("float64")
     record = record_of(parameters, legal_run(problem, parameters, 0, **{fault: 1 + 1e-11}))
-    result = repeat_in_segments(problem, record, PLACE, doubt=DOUBT_NUDGED[:1])
-    assert {check.scope for check in result.checks if check.status == "failed"} >= {"updates 0 to 149"}
+    result = repeat_in_segments(problem, record, RUN, doubt=DOUBT_NUDGED[:1])
+    assert {str(check.where) for check in result.checks if check.status == "failed"} >= {"updates 0 to 149"}
 
 
 def test_the_first_replicate_is_the_reference_itself(case):
@@ -136,7 +137,7 @@ def test_the_replicates_of_one_seed_are_the_same_and_of_another_are_others(make_
 
 
 def verified(problem, record):
-    return repeat_in_segments(problem, record, PLACE)
+    return repeat_in_segments(problem, record, RUN)
 
 
 @pytest.fixture
@@ -175,7 +176,11 @@ def test_a_run_that_agrees_is_repeated_once(run, asked):
 
 def test_a_segment_that_is_off_from_its_first_updates_gets_no_replicates(run, asked):
     result = verified(*run(rate=1 + 1e-6))
-    assert {check.scope for check in result.checks if check.status == "failed"} == {"updates 0 to 149", "updates 150 to 299"}
+    bad = {str(check.where) for check in result.checks if check.failed}
+    assert bad == {"updates 0 to 149", "updates 150 to 299"}
+        "updates 0 to 149",
+        "updates 150 to 299",
+    }
     assert asked == [(2, SEGMENT_NUDGED)]
 
 
@@ -187,7 +192,7 @@ def test_segments_in_doubt_are_repeated_together_with_more_and_more_replicates(r
         costs[[20, 170]] *= 1 + e
 
     result = verified(*run(change))
-    assert len({check.scope for check in result.checks if check.status == "failed"}) == 2
+    assert len({str(check.where) for check in result.checks if check.status == "failed"}) == 2
     assert asked == [(2, nudged) for nudged in (SEGMENT_NUDGED, *DOUBT_NUDGED[:rounds])]
 
 
@@ -204,11 +209,11 @@ def test_a_segment_that_more_replicates_explain_is_cleared_by_few_of_them(run, a
 
     asked.clear()
     problem, record = run(change)
-    result = repeat_in_segments(problem, record, PLACE)
+    result = repeat_in_segments(problem, record, RUN)
     assert all(check.status == "passed" for check in result.checks)
     assert asked == [(2, SEGMENT_NUDGED), (1, DOUBT_NUDGED[0])]
     asked.clear()
-    assert any(check.status == "failed" for check in repeat_in_segments(problem, record, PLACE, doubt=()).checks)
+    assert any(check.status == "failed" for check in repeat_in_segments(problem, record, RUN, doubt=()).checks)
 
 
 def test_the_least_bad_of_many_bad_segments_stand_for_all(make_problem, record_of, asked, monkeypatch):
@@ -220,6 +225,6 @@ def test_the_least_bad_of_many_bad_segments_stand_for_all(make_problem, record_o
     costs = record.costs.copy()
     costs[20::30] *= 1 + 1e-13 * np.arange(1, 9)
     np.save(record.folder / "costs.npy", costs)
-    result = repeat_in_segments(problem, RunRecord(record.folder), PLACE)
-    assert len({check.scope for check in result.checks if check.status == "failed"}) == 8
+    result = repeat_in_segments(problem, RunRecord(record.folder), RUN)
+    assert len({str(check.where) for check in result.checks if check.status == "failed"}) == 8
     assert asked == [(8, SEGMENT_NUDGED), *((3, nudged) for nudged in DOUBT_NUDGED)]

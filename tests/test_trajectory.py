@@ -10,12 +10,13 @@ from shared.alignment.problem import Problem
 from shared.alignment.tensors import REFERENCE
 from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, repeat_in_segments
 from shared.contract import Segment
+from shared.harness.checks import RunId, Updates
 from shared.harness.records import RunRecord, write_record
 from shared.parameters import PARAMETER_NAMES
 
 LENGTHS = [20, 20, 20]
 SCOPES = ["updates 0 to 19", "updates 20 to 39", "updates 40 to 59"]
-PLACE = {"variant": "none", "implementation": "torch"}
+RUN = RunId("none", "torch")
 SETTINGS = {
     "none": {},
     "l2": {"lambd": 0.7},
@@ -87,7 +88,7 @@ def failed(checks):
 
 
 def scopes(checks):
-    return sorted({check.scope for check in failed(checks)})
+    return sorted({str(check.where) for check in failed(checks)})
 
 
 # Segments
@@ -98,9 +99,9 @@ def scopes(checks):
 def test_every_segment_of_a_correct_run_is_repeated_to_the_last_digits(make_run, variant, dtype):
     problem, _, record = make_run(variant, dtype)
     heard: list[int] = []
-    result = repeat_in_segments(problem, record, PLACE, heard.append)
+    result = repeat_in_segments(problem, record, RUN, heard.append)
     assert failed(result.checks) == []
-    assert [(check.scope, check.tensor) for check in result.checks] == [
+    assert [(str(check.where), check.tensor) for check in result.checks] == [
         (scope, name) for scope in SCOPES for name in ("cost", *PARAMETER_NAMES)
     ]
     eps = np.finfo(dtype).eps
@@ -114,12 +115,12 @@ def test_every_segment_of_a_correct_run_is_repeated_to_the_last_digits(make_run,
 
 def test_segments_of_different_lengths_are_all_repeated(make_run):
     problem, _, record = make_run("l2-dropout", lengths=[20, 7, 20, 13])
-    result = repeat_in_segments(problem, record, PLACE)
+    result = repeat_in_segments(problem, record, RUN)
     assert failed(result.checks) == []
-    found = {check.scope for check in result.checks}
+    found = {str(check.where) for check in result.checks}
     assert found == {"updates 0 to 19", "updates 20 to 26", "updates 27 to 46", "updates 47 to 59"}
     wrong = make_run("l2-dropout", lengths=[20, 7, 20, 13], altered=23)[2]
-    assert scopes(repeat_in_segments(problem, wrong, PLACE).checks) == ["updates 20 to 26"]
+    assert scopes(repeat_in_segments(problem, wrong, RUN).checks) == ["updates 20 to 26"]
 
 
 @pytest.mark.parametrize("variant", ["none", "l2-dropout"])
@@ -136,7 +137,7 @@ def test_the_altered_run_of_these_tests_is_otherwise_the_trained_one(make_run, v
 @pytest.mark.parametrize(("altered", "segment"), [(0, 0), (27, 1), (58, 2)])
 def test_one_altered_update_turns_its_own_segment_red_at_the_iteration_after_it(make_run, variant, altered, segment):
     problem, _, record = make_run(variant, altered=altered)
-    result = repeat_in_segments(problem, record, PLACE)
+    result = repeat_in_segments(problem, record, RUN)
     assert scopes(result.checks) == [SCOPES[segment]]
     iterations = {check.tensor: check.iteration for check in failed(result.checks)}
     assert iterations.pop("cost") == altered + 1
@@ -147,8 +148,8 @@ def test_one_altered_update_turns_its_own_segment_red_at_the_iteration_after_it(
 @pytest.mark.parametrize("altered", [19, 39, 59])
 def test_an_altered_last_update_of_a_segment_shows_in_its_parameters_alone(make_run, altered):
     problem, _, record = make_run(altered=altered)
-    bad = failed(repeat_in_segments(problem, record, PLACE).checks)
-    assert {check.scope for check in bad} == {SCOPES[altered // 20]}
+    bad = failed(repeat_in_segments(problem, record, RUN).checks)
+    assert {str(check.where) for check in bad} == {SCOPES[altered // 20]}
     assert {check.iteration for check in bad} == {altered + 1}
     assert "cost" not in {check.tensor for check in bad}
 
@@ -157,17 +158,17 @@ def test_an_altered_last_update_of_a_segment_shows_in_its_parameters_alone(make_
 def test_in_segments_of_one_update_only_the_altered_update_is_red(make_run, altered):
     """How the first bad update inside a bad segment is found."""
     problem, _, record = make_run("l2-dropout", lengths=[1] * 60, altered=altered)
-    bad = failed(repeat_in_segments(problem, record, PLACE).checks)
-    assert {check.scope for check in bad} == {f"updates {altered} to {altered}"}
+    bad = failed(repeat_in_segments(problem, record, RUN).checks)
+    assert {str(check.where) for check in bad} == {f"updates {altered} to {altered}"}
     assert {check.iteration - (check.tensor != "cost") for check in bad} == {altered}
 
 
 @pytest.mark.parametrize("at", [0, 25, 59])
 def test_a_wrong_recorded_cost_is_red_at_its_iteration_alone(make_run, at):
     problem, _, record = make_run()
-    result = repeat_in_segments(problem, edit(record, "costs", at, a_little_more), PLACE)
+    result = repeat_in_segments(problem, edit(record, "costs", at, a_little_more), RUN)
     (bad,) = failed(result.checks)
-    assert (bad.scope, bad.tensor, bad.iteration, bad.index) == (SCOPES[at // 20], "cost", at, [at % 20])
+    assert (str(bad.where), bad.tensor, bad.iteration, bad.index) == (SCOPES[at // 20], "cost", at, [at % 20])
     assert bad.differing == 1
     assert result.differences.argmax() == at
 
@@ -175,23 +176,23 @@ def test_a_wrong_recorded_cost_is_red_at_its_iteration_alone(make_run, at):
 def test_the_first_bad_iteration_is_named_where_a_later_one_is_worse(make_run):
     problem, _, record = make_run()
     record = edit(edit(record, "costs", 25, a_little_more), "costs", 31, lambda cost: 2 * cost)
-    (bad,) = failed(repeat_in_segments(problem, record, PLACE).checks)
+    (bad,) = failed(repeat_in_segments(problem, record, RUN).checks)
     assert (bad.iteration, bad.differing) == (25, 2)
 
 
 def test_a_wrong_recorded_state_is_red_where_it_ends_one_segment_and_starts_the_next(make_run):
     problem, _, record = make_run()
-    bad = failed(repeat_in_segments(problem, edit(record, "W2", (1, 0, 0), a_little_more), PLACE).checks)
-    assert {check.scope for check in bad} == set(SCOPES[:2])
-    assert [check.tensor for check in bad if check.scope == SCOPES[0]] == ["W2"]
-    assert min(check.iteration for check in bad if check.scope == SCOPES[1] and check.tensor == "cost") == 20
+    bad = failed(repeat_in_segments(problem, edit(record, "W2", (1, 0, 0), a_little_more), RUN).checks)
+    assert {str(check.where) for check in bad} == set(SCOPES[:2])
+    assert [check.tensor for check in bad if str(check.where) == SCOPES[0]] == ["W2"]
+    assert min(check.iteration for check in bad if str(check.where) == SCOPES[1] and check.tensor == "cost") == 20
 
 
 @pytest.mark.parametrize("layer", [1, 2])
 def test_masks_swapped_between_two_iterations_are_red_at_the_first_of_them(make_run, layer):
     problem, _, record = make_run("dropout")
     swapped = edit(record, f"D{layer}", [25, 31], lambda rows: rows[::-1])
-    result = repeat_in_segments(problem, swapped, PLACE)
+    result = repeat_in_segments(problem, swapped, RUN)
     assert scopes(result.checks) == [SCOPES[1]]
     assert next(check.iteration for check in failed(result.checks) if check.tensor == "cost") == 25
 
@@ -201,40 +202,40 @@ def test_masks_of_another_seed_are_red_everywhere(make_run):
     other = make_run("dropout", seed=2)[2]
     for layer in (1, 2):
         np.save(record.folder / f"D{layer}.npy", np.load(other.folder / f"D{layer}.npy"))
-    assert scopes(repeat_in_segments(problem, RunRecord(record.folder), PLACE).checks) == SCOPES
+    assert scopes(repeat_in_segments(problem, RunRecord(record.folder), RUN).checks) == SCOPES
 
 
 @pytest.mark.parametrize("which", ["lambd", "keep_prob", "learning_rate"])
 def test_another_hyperparameter_is_red_in_every_segment(make_run, which):
     problem, _, record = make_run("l2-dropout")
     other = Problem(problem.X, problem.Y, **problem.step | {which: problem.step[which] * (1 + 1e-9)})
-    assert scopes(repeat_in_segments(other, record, PLACE).checks) == SCOPES
+    assert scopes(repeat_in_segments(other, record, RUN).checks) == SCOPES
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
 def test_what_is_not_finite_never_passes(make_run, value):
     problem, _, record = make_run()
     record = edit(edit(record, "costs", 25, lambda cost: value), "b2", (3, 0), lambda b2: value)
-    cost, b2 = failed(repeat_in_segments(problem, record, PLACE).checks)
-    assert (cost.scope, cost.iteration, cost.reason) == (SCOPES[1], 25, "1 of 20 values of the port's are not finite")
-    assert (b2.scope, b2.tensor, b2.reason) == (SCOPES[2], "b2", "1 of 4 values of the port's are not finite")
+    cost, b2 = failed(repeat_in_segments(problem, record, RUN).checks)
+    assert (str(cost.where), cost.iteration, cost.reason) == (SCOPES[1], 25, "1 of 20 values of the port's are not finite")
+    assert (str(b2.where), b2.tensor, b2.reason) == (SCOPES[2], "b2", "1 of 4 values of the port's are not finite")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_run_that_diverged_in_the_port_and_in_the_reference_alike_never_passes(make_run, dtype):
     with np.errstate(all="ignore"):
         problem, _, record = make_run("l2", dtype, rate=1e12)
-        result = repeat_in_segments(problem, record, PLACE)
+        result = repeat_in_segments(problem, record, RUN)
     assert not np.isfinite(record.costs).all()
-    bad = {(check.scope, check.tensor) for check in failed(result.checks)}
+    bad = {(str(check.where), check.tensor) for check in failed(result.checks)}
     assert {(SCOPES[-1], name) for name in ("cost", *PARAMETER_NAMES)} <= bad
 
 
 def test_what_was_compared_is_kept_where_it_failed(make_run):
     problem, _, record = make_run(altered=27)
-    result = repeat_in_segments(problem, record, PLACE)
-    assert set(result.evidence) == {(check.scope, check.tensor) for check in failed(result.checks)}
-    kept = result.evidence[SCOPES[1], "cost"]
+    result = repeat_in_segments(problem, record, RUN)
+    assert set(result.evidence) == {check.key for check in failed(result.checks)}
+    kept = result.evidence[RUN.at("trajectory", Updates.of(20, 20), "cost")]
     np.testing.assert_array_equal(kept["port"], record.costs[20:40])
     beyond = np.abs(kept["port"] - kept["reference"]) > kept["allowed"]
     assert int(np.argmax(beyond)) == 8
@@ -246,9 +247,9 @@ def test_bad_segments_beyond_those_that_are_doubted_are_red_too(make_run):
     """Doubt ends after three: the rest is judged all the same."""
     problem, _, record = make_run(lengths=[10] * 6)
     wrong = Problem(problem.X, problem.Y, 0.3 * (1 + 1e-8), 0.0, 1.0)
-    result = repeat_in_segments(wrong, record, PLACE)
-    assert len({check.scope for check in failed(result.checks)}) == 6
-    assert len({scope for scope, _ in result.evidence}) == 3
+    result = repeat_in_segments(wrong, record, RUN)
+    assert len({str(check.where) for check in failed(result.checks)}) == 6
+    assert len({key.where for key in result.evidence}) == 3
 
 
 # The port against itself
@@ -257,8 +258,8 @@ def test_bad_segments_beyond_those_that_are_doubted_are_red_too(make_run):
 def test_a_run_that_repeats_is_repeatable(make_run):
     problem, _, record = make_run("dropout")
     again = make_run("dropout", lengths=LENGTHS[:1])[2]
-    check = repeat_check(record, again, repeat_in_segments(problem, record, PLACE), PLACE)
-    assert (check.status, check.stage, check.scope, check.tensor) == ("passed", "repeat", SCOPES[0], "training")
+    check = repeat_check(record, again, repeat_in_segments(problem, record, RUN), RUN)
+    assert (check.status, check.stage, str(check.where), check.tensor) == ("passed", "repeat", SCOPES[0], "training")
 
 
 @pytest.mark.parametrize("how", ["another update", "other masks", "only the last update", "not finite"])
@@ -268,7 +269,7 @@ def test_a_run_that_does_not_repeat_is_reported_as_that(make_run, how):
                      seed=2 if how == "other masks" else 1)[2]  # fmt: skip
     if how == "not finite":
         again = edit(again, "costs", 3, lambda cost: np.nan)
-    check = repeat_check(record, again, repeat_in_segments(problem, record, PLACE), PLACE)
+    check = repeat_check(record, again, repeat_in_segments(problem, record, RUN), RUN)
     assert (check.status, check.stage, check.iteration) == ("failed", "repeat", 20)
     assert check.reason.startswith("two runs of the port differ: ")
 
@@ -278,10 +279,10 @@ def test_a_diverged_run_that_repeats_is_not_called_unrepeatable(make_run):
     with np.errstate(all="ignore"):
         problem, _, record = make_run("l2", rate=1e12)
         again = make_run("l2", rate=1e12, lengths=LENGTHS[:1])[2]
-        result = repeat_in_segments(problem, record, PLACE)
+        result = repeat_in_segments(problem, record, RUN)
     np.testing.assert_array_equal(again.costs, record.costs[:20])
     assert failed(result.checks)
-    assert "two runs of the port differ" not in repeat_check(record, again, result, PLACE).reason
+    assert "two runs of the port differ" not in repeat_check(record, again, result, RUN).reason
 
 
 # The free run and its horizon
@@ -330,10 +331,10 @@ def test_a_correct_free_run_agrees_up_to_its_end(make_run, variant):
     costs, ends = free_run(problem, parameters, 60, record, lambda updates: None)
     assert costs.shape == (60, 5)
     assert horizon(costs) == 60
-    checks = list(free_run_checks(costs, ends, record, PLACE))
+    checks = list(free_run_checks(costs, ends, record, RUN))
     assert failed(checks) == []
     assert [check.tensor for check in checks] == ["cost", *PARAMETER_NAMES]
-    assert {(check.stage, check.scope, check.reason) for check in checks} == {("trajectory", "free run", "")}
+    assert {(check.stage, str(check.where), check.reason) for check in checks} == {("trajectory", "free run", "")}
     assert max(check.difference or 0 for check in checks) < 1e-14
 
 
@@ -341,7 +342,7 @@ def test_a_correct_free_run_agrees_up_to_its_end(make_run, variant):
 def test_a_free_run_with_one_altered_update_is_red_from_there(make_run, altered):
     problem, parameters, record = make_run("l2-dropout", altered=altered)
     costs, ends = free_run(problem, parameters, 60, record, lambda updates: None)
-    bad = {check.tensor: check for check in failed(free_run_checks(costs, ends, record, PLACE))}
+    bad = {check.tensor: check for check in failed(free_run_checks(costs, ends, record, RUN))}
     assert bad["cost"].iteration == altered + 1
     assert len(bad) > 4
 
@@ -358,18 +359,18 @@ def beyond(make_run):
 def test_beyond_the_horizon_only_finite_values_are_asked_for_and_it_is_said(beyond):
     record, costs, ends = beyond
     record = edit(record, "W1", -1, lambda W1: W1 + 5)
-    checks = list(free_run_checks(costs, ends, record, PLACE))
+    checks = list(free_run_checks(costs, ends, record, RUN))
     assert failed(checks) == []
     for check in checks[1:]:
         assert check.reason == "beyond the horizon of 30 iterations, where two correct runs part: only finite is asked"
     costs[30:, 1] -= 1  # the control: within the horizon the same parameters fail
-    assert [check.tensor for check in failed(free_run_checks(costs, ends, record, PLACE))] == ["W1"]
+    assert [check.tensor for check in failed(free_run_checks(costs, ends, record, RUN))] == ["W1"]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
 def test_beyond_the_horizon_what_is_not_finite_fails(beyond, value):
     record, costs, ends = beyond
-    bad = failed(free_run_checks(costs, ends, edit(record, "b3", -1, lambda b3: value), PLACE))
+    bad = failed(free_run_checks(costs, ends, edit(record, "b3", -1, lambda b3: value), RUN))
     assert [(check.tensor, check.reason) for check in bad] == [("b3", "1 of 1 values of the port's are not finite")]
 
 
@@ -377,6 +378,6 @@ def test_up_to_the_horizon_every_cost_is_compared(beyond):
     record, costs, ends = beyond
     for at in (0, 29, 45):
         before = record.costs.copy()
-        bad = failed(free_run_checks(costs, ends, edit(record, "costs", at, a_little_more), PLACE))
+        bad = failed(free_run_checks(costs, ends, edit(record, "costs", at, a_little_more), RUN))
         assert [check.iteration for check in bad] == ([at] if at < 30 else [])
         np.save(record.folder / "costs.npy", before)

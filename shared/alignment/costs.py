@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.checks import Check, allowance, judge
 from shared.alignment.floor import spread
+from shared.alignment.judge import allowance, judge
+from shared.harness.checks import Cause, Check, Key, Outcome
 
 BLIND = 1e-3
 """A noise floor beyond this share of the value hides what one would like to see."""
@@ -22,19 +23,18 @@ def cost_floor(costs: NDArray) -> NDArray:
     return np.maximum(np.maximum.accumulate(spread(costs.T)), np.spacing(np.abs(reference)))
 
 
-def cost_check(place: dict, first: int, port: NDArray, reference: NDArray, floor: NDArray) -> Check:
+def cost_check(key: Key, first: int, port: NDArray, reference: NDArray, floor: NDArray) -> Check:
     """Compare the port's costs (length,) with the reference's (length,), which start at iteration `first`."""
     outcome = judge(port, reference, floor)
     where = 0
-    if outcome["status"] == "failed" and len(port):  # the first bad iteration
+    if outcome.failed and len(port):  # the first bad iteration
         where = int(np.argmax(~(np.abs(port - reference) <= allowance(reference, floor))))
     elif len(port):  # the one that comes closest
         where = int(np.argmax(np.abs(port - reference) / floor))
-    say_if_blind(outcome, float(floor[-1]), float(np.abs(reference[-1])))
-    return Check(**place, tensor="cost", iteration=first + where, **outcome)
+    return informed(outcome, float(floor[-1]), float(np.abs(reference[-1]))).of(key, first + where)
 
 
-def say_if_blind(outcome: dict, floor: float, size: float) -> None:
-    """Note on a passed comparison that rounding hides what one would like to see."""
-    if outcome["status"] == "passed" and not floor <= BLIND * size and floor > 0:
-        outcome["reason"] = f"says little: rounding alone moves it by {floor:.1g}"
+def informed(outcome: Outcome, floor: float, size: float) -> Outcome:
+    """The outcome; uninformative where it passed, and rounding hides what one would like to see."""
+    hidden = outcome.passed and not floor <= BLIND * size and floor > 0
+    return outcome.because(Cause.ROUNDING, floor) if hidden else outcome

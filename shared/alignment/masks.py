@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special  # scipy.stats would take longer to import than many a run takes
 
-from shared.alignment.checks import Check
+from shared.harness.checks import MASKS, Cause, Check, RunId, because
 from shared.parameters import Parameters
 
 FALSE_ALARM = 1e-9
@@ -40,7 +40,7 @@ def sample_length(h1: int, h2: int, m: int) -> int:
     return max(2, min(1000, BITS // ((h1 + h2) * m)))
 
 
-def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, place: dict) -> Iterator[Check]:
+def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, run: RunId) -> Iterator[Check]:
     """Test the masks D1 (n, h1, m), D2 (n, h2, m) of n iterations; bool."""
     chances: dict[str, float] = {}
     for layer, D in (("D1", D1), ("D2", D2)):
@@ -58,12 +58,11 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, place:
     first = slice(0, 1) if frozen else slice(None)
     chances["D1 and D2: independence"] = _layers_independence(D1[first], D2[first], keep_prob)
     for test, probability in chances.items():
-        passed = probability >= FALSE_ALARM
-        reason = "" if passed else f"a chance of less than {FALSE_ALARM:g} for masks with keep_prob {keep_prob:g}"
-        # Shown as the normal deviate of the same probability, so that it can be held against a limit like the rest.
+        cause = Cause.AGREES if probability >= FALSE_ALARM else Cause.UNLIKELY
+        # Shown as the normal deviate of the same probability, so that it can be compared with a limit like the rest.
         deviate = abs(float(special.ndtri(max(probability, 1e-300) / 2)))
-        yield Check(**place, stage="forward", scope="masks", tensor=test, iteration=0, difference=deviate,
-                    allowed=LIMIT, status="passed" if passed else "failed", reason=reason)  # fmt: skip
+        outcome = because(cause, FALSE_ALARM, keep_prob, difference=deviate, allowed=LIMIT)
+        yield outcome.of(run.at("forward", MASKS, test))
 
 
 def chance(kept: NDArray | int, of: int, probability: float) -> float:

@@ -10,30 +10,28 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.alignment.checks import Check, judge
 from shared.alignment.costs import cost_floor
 from shared.alignment.floor import spread
+from shared.alignment.judge import judge
 from shared.alignment.problem import Problem
 from shared.alignment.segments import DOUBT_NUDGED, repeat_segments
 from shared.alignment.trajectory import SegmentResult, repeat_check
+from shared.harness.checks import Cause, Check, RunId
 from shared.harness.records import RunRecord
 from shared.parameters import PARAMETER_NAMES
 
-OWN = "its own `train` and a run of its `update` differ"
-"""How the reason begins where they do."""
 
-
-def own_training_check(problem: Problem, record: RunRecord, folder: Path, segments: SegmentResult, place: dict) -> Check:
+def own_training_check(problem: Problem, record: RunRecord, folder: Path, segments: SegmentResult, run: RunId) -> Check:
     """The check `repeat` of the training. With frozen masks, which `train` has not, two runs; and `train` without them."""
     again = RunRecord(folder / "again")
-    check = repeat_check(record, again, segments, place)
     if (folder / "own").exists():
-        return check if check.status == "failed" else _first_updates(folder, check)
-    more = _floors(problem, record, segments)
-    while check.status == "failed" and check.difference is not None and (floors := next(more, None)):
-        check = repeat_check(record, again, floors, place)
-    reason = check.reason.replace("two runs of the port differ", OWN)
-    return replace(check, reason=reason)
+        check = repeat_check(record, again, segments, run)
+        return check if check.failed else _first_updates(folder, check)
+    check = repeat_check(record, again, segments, run, Cause.OWN_TRAINING)
+    for floors in _floors(problem, record, segments):
+        if check.failed and check.difference is not None:
+            check = repeat_check(record, again, floors, run, Cause.OWN_TRAINING)
+    return check
 
 
 def _floors(problem: Problem, record: RunRecord, segments: SegmentResult) -> Iterator[SegmentResult]:
@@ -50,6 +48,6 @@ def _first_updates(folder: Path, check: Check) -> Check:
     for its, expected in pairs:
         if not np.array_equal(its, expected, equal_nan=True):
             outcome = judge(its, expected, 0.0)
-            if outcome["status"] == "failed":
-                return replace(check, **outcome | {"reason": f"{OWN}: {outcome['reason']}"})
+            if outcome.failed:
+                return outcome.because(Cause.OWN_TRAINING, outcome.reason).of(check.key, check.iteration)
     return check

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.checks import Check, allowance
+from shared.alignment.judge import allowance
 from shared.alignment.problem import Problem
 from shared.alignment.tensors import EXACT, STAGE_OF, reference_tensors, with_decay
+from shared.harness.checks import Check
 from shared.harness.records import save_arrays
 from shared.harness.workers import ROOT
 from shared.parameters import PARAMETER_NAMES, Parameters
@@ -89,7 +90,7 @@ def write_reproduction(stem: Path, check: Check, problem: Problem, evidence: Evi
             root=str(ROOT), implementation=check.implementation, names=PARAMETER_NAMES, call=_call(check, problem, seed)
         )
     script = SCRIPT.format(
-        title=f"{check.implementation}, {check.variant}, {check.stage} ({check.scope}): {check.tensor}",
+        title=f"{check.implementation}, {check.variant}, {check.stage} ({check.where}): {check.tensor}",
         reason=check.reason,
         promise=", and as the implementation computes it today" if again else "",
         tensor=check.tensor,

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from shared.alignment.checks import FACTOR, Check
+from shared.alignment.judge import FACTOR
 from shared.alignment.masks import FALSE_ALARM, LIMIT
+from shared.harness.checks import MASKS, Cause, Check, Outcome, RunId
 from shared.harness.records import RunRecord
 
 RUN_TESTS = ("D1 of the run", "D2 of the run")
@@ -57,32 +58,32 @@ def _is_on(Z: NDArray) -> NDArray:
     return Z[0] > FACTOR * np.maximum(moved, np.finfo(Z.dtype).eps * size)
 
 
-def frozen_mask_checks(record: RunRecord, dropped: list[Layers], place: dict) -> Iterator[Check]:
+def frozen_mask_checks(record: RunRecord, dropped: list[Layers], run: RunId) -> Iterator[Check]:
     """A mask that must stay the same: no unit of an example is kept at one iteration and dropped at another.
 
     dropped: of each segment, the bits of D1 and D2 that are proven dropped (see `Dropped`). There is no chance in it.
     """
     for layer, test in enumerate(RUN_TESTS, start=1):
         kept_so_far = dropped_so_far = np.zeros_like(dropped[0][layer - 1])
-        reason = ""
+        where: tuple = ()
         for s, start in enumerate(record.starts):
             last = start + record.lengths[s] - 1
             kept = np.bitwise_or.reduce(record.mask_bits(slice(start, last + 1), layer), axis=0)
             inside = np.any(kept & dropped[s][layer - 1])
             kept_so_far, dropped_so_far = kept_so_far | kept, dropped_so_far | dropped[s][layer - 1]
-            if not reason and np.any(kept_so_far & dropped_so_far):
-                reason = f"{'within' if inside else 'from the updates before to'} the updates {start} to {last}"
+            if not where and np.any(kept_so_far & dropped_so_far):
+                where = "within" if inside else "from the updates before to", start, last
         count, of = _ones(kept_so_far & dropped_so_far), _ones(dropped_so_far)
-        if reason:
+        outcome = Outcome(difference=float(count), allowed=0.0)
+        if where:
             what = "are drawn anew" if count > of / 2 else "change"
-            units = f"of {of:,} units of examples that are on and dropped, {count:,} are kept at another iteration"
-            reason = f"the masks {what} {reason}: {units}"
+            outcome = outcome.because(Cause.MASKS_CHANGE, what, *where, of, count)
         elif not of or not _ones(kept_so_far):
-            reason = "says little: no unit is seen dropped, or none is seen kept"
-        yield _check(place, test, count, 0, "failed" if count else "passed", reason)
+            outcome = outcome.because(Cause.NONE_DROPPED)
+        yield outcome.of(run.at("forward", MASKS, test))
 
 
-def fresh_mask_checks(record: RunRecord, keep_prob: float, place: dict) -> Iterator[Check]:
+def fresh_mask_checks(record: RunRecord, keep_prob: float, run: RunId) -> Iterator[Check]:
     """Masks that must be drawn anew: of the units that one mask keeps, another one keeps no more than chance lets through.
 
     Held against each other are iterations up to LONGEST apart, and the same place in neighbouring segments. Units that go
@@ -92,15 +93,15 @@ def fresh_mask_checks(record: RunRecord, keep_prob: float, place: dict) -> Itera
         counts = list(_counts(record, layer))
         chances = [len(counts) * repeated(kept, of, keep_prob) for kept, of, _ in counts]
         least = min(chances, default=1.0)
-        reason = ""
+        # Shown as the normal deviate of the same probability, so that it can be compared with a limit like the rest.
+        deviate = abs(float(special.ndtri(min(0.5, max(least / 2, 1e-300)))))
+        outcome = Outcome(difference=deviate, allowed=LIMIT)
         if least < FALSE_ALARM:
             kept, of, where = next(found for found, chance in zip(counts, chances, strict=True) if chance < FALSE_ALARM)
-            reason = f"the masks repeat themselves {where}: of {of:,} units kept before, {kept / of:.1%} are kept again"
+            outcome = outcome.because(Cause.MASKS_REPEAT, where, of, kept / of)
         elif all(len(counts) * repeated(of, of, keep_prob) >= FALSE_ALARM for _, of, _ in counts):
-            reason = "says little: too few units are seen for a repeated mask to be told from chance"
-        # Shown as the normal deviate of the same probability, so that it can be held against a limit like the rest.
-        deviate = abs(float(special.ndtri(min(0.5, max(least / 2, 1e-300)))))
-        yield _check(place, test, deviate, LIMIT, "failed" if least < FALSE_ALARM else "passed", reason)
+            outcome = outcome.because(Cause.FEW_UNITS)
+        yield outcome.of(run.at("forward", MASKS, test))
 
 
 def repeated(kept: int, of: int, keep_prob: float) -> float:
@@ -144,8 +145,3 @@ def _kept_again(before: NDArray, after: NDArray, firsts: NDArray, distance: int)
 
 def _ones(bits: NDArray) -> int:
     return int(np.bitwise_count(bits).sum(dtype=np.int64))
-
-
-def _check(place: dict, test: str, difference: float, allowed: float, status: str, reason: str) -> Check:
-    return Check(**place, stage="forward", scope="masks", tensor=test, iteration=0, difference=float(difference),
-                 allowed=float(allowed), status=status, reason=reason)  # fmt: skip

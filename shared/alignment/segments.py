@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.checks import allowance, judge
 from shared.alignment.costs import cost_floor
 from shared.alignment.floor import spread
+from shared.alignment.judge import allowance, judge
 from shared.alignment.problem import Problem
 from shared.alignment.replay import Watch, mask_reader, repeat
 from shared.alignment.run_masks import Dropped, Layers
@@ -156,9 +156,8 @@ def _used(record: RunRecord, s: int, segment: Repeated) -> float:
     used = 0.0
     for _, port, reference, floor in segment.compared(record, s):
         outcome = judge(port, reference, floor)
-        if outcome["status"] == "failed":
-            allowed = outcome.get("allowed", 0)
-            used = max(used, outcome["difference"] / allowed if allowed else np.inf)
+        if outcome.failed:
+            used = max(used, outcome.budget_used if outcome.allowed and outcome.budget_used is not None else np.inf)
     return used
 
 

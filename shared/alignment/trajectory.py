@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.checks import Check, allowance, judge
-from shared.alignment.costs import cost_check, cost_floor, horizon, say_if_blind
+from shared.alignment.costs import cost_check, cost_floor, horizon, informed
 from shared.alignment.floor import spread
-from shared.alignment.plan import FREE_RUN, segment_scope
+from shared.alignment.judge import allowance, judge
 from shared.alignment.problem import Problem
 from shared.alignment.replay import mask_reader, repeat
 from shared.alignment.run_masks import Layers
 from shared.alignment.segments import DOUBT_NUDGED, Repeated, repeat_all
+from shared.harness.checks import FREE_RUN, Cause, Check, Key, Outcome, RunId, Updates
 from shared.harness.records import RunRecord
 from shared.parameters import PARAMETER_NAMES, Parameters
 
@@ -33,7 +33,7 @@ class SegmentResult:
     """The checks of all segments; per iteration the cost's difference and noise floor (num_iterations,).
 
     first_ends: the noise floor of each parameter at the end of the first segment. evidence: what was compared where it
-    failed, by scope and tensor, in the first segments that did. dropped: the units of each example that are proven dropped
+    failed, in the first segments that did. dropped: the units of each example that are proven dropped
     in each segment, where that was asked for.
     """
 
@@ -41,14 +41,14 @@ class SegmentResult:
     differences: NDArray
     floors: NDArray
     first_ends: dict[str, float]
-    evidence: dict[tuple[str, str], dict[str, NDArray]] = field(default_factory=dict)
+    evidence: dict[Key, dict[str, NDArray]] = field(default_factory=dict)
     dropped: list[Layers] = field(default_factory=list)
 
 
 def repeat_in_segments(
     problem: Problem,
     record: RunRecord,
-    place: dict,
+    run: RunId,
     report: Callable[[int], None] = lambda updates: None,
     doubt: tuple[int, ...] = DOUBT_NUDGED,
     frozen: bool = False,
@@ -57,11 +57,11 @@ def repeat_in_segments(
 
     doubt: further replicates for segments that do not agree. frozen: say which units are proven dropped.
     """
-    return _result(record, *repeat_all(problem, record, report, doubt, frozen), place)
+    return _result(record, *repeat_all(problem, record, report, doubt, frozen), run)
 
 
 def _result(
-    record: RunRecord, repeated: dict[int, Repeated], dropped: dict[int, tuple[Layers, Layers]], place: dict
+    record: RunRecord, repeated: dict[int, Repeated], dropped: dict[int, tuple[Layers, Layers]], run: RunId
 ) -> SegmentResult:
     """Judge all segments, in the order of the run."""
     result = SegmentResult([], np.empty(len(record.costs)), np.empty(len(record.costs)), repeated[0].end_floors)
@@ -69,18 +69,18 @@ def _result(
     for s in range(len(record.lengths)):
         segment = repeated[s]
         during = slice(record.starts[s], record.starts[s] + record.lengths[s])
-        here = place | {"stage": "trajectory", "scope": segment_scope(record.starts[s], record.lengths[s])}
+        here = Updates.of(record.starts[s], record.lengths[s])
         result.differences[during] = np.abs(record.costs[during] - segment.costs)
         result.floors[during] = segment.cost_floors
-        checks = [cost_check(here, during.start, record.costs[during], segment.costs, segment.cost_floors)]
+        key = run.at("trajectory", here, "cost")
+        checks = [cost_check(key, during.start, record.costs[during], segment.costs, segment.cost_floors)]
         for name, port, reference, floor in list(segment.compared(record, s))[1:]:
-            outcome = judge(port, reference, floor)
-            say_if_blind(outcome, float(floor), float(np.abs(reference).max()))
-            checks.append(Check(**here, tensor=name, iteration=during.stop, **outcome))
-        failed = [check.tensor for check in checks if check.status == "failed"]
+            outcome = informed(judge(port, reference, floor), float(floor), float(np.abs(reference).max()))
+            checks.append(outcome.of(run.at("trajectory", here, name), during.stop))
+        failed = [check.key for check in checks if check.failed]
         bad += bool(failed)
         if failed and bad <= EVIDENCE:
-            result.evidence |= _evidence(record, s, segment, failed, here["scope"])
+            result.evidence |= _evidence(record, s, segment, failed)
         if dropped:
             # Only the start of a segment that does not agree is known to be the port's.
             first, ever = dropped[s]
@@ -89,28 +89,33 @@ def _result(
     return result
 
 
-def _evidence(record: RunRecord, s: int, segment: Repeated, failed: list[str], scope: str) -> dict:
+def _evidence(record: RunRecord, s: int, segment: Repeated, failed: list[Key]) -> dict:
+    keys = {key.tensor: key for key in failed}
     start = {f"start_{name}": record.snapshots[name][s] for name in PARAMETER_NAMES}
     return {
-        (scope, name): {"port": port, "reference": reference, "allowed": allowance(reference, floor)} | start
+        keys[name]: {"port": port, "reference": reference, "allowed": allowance(reference, floor)} | start
         for name, port, reference, floor in segment.compared(record, s)
-        if name in failed
+        if name in keys
     }
 
 
-def repeat_check(record: RunRecord, again: RunRecord, result: SegmentResult, place: dict) -> Check:
-    """The port's first segment against a second run of it: within the floor that holds for the reference."""
+def repeat_check(
+    record: RunRecord, again: RunRecord, result: SegmentResult, run: RunId, cause: Cause = Cause.TWO_RUNS
+) -> Check:
+    """Compare the port's first segment with a second run of it: within the floor that holds for the reference.
+
+    cause: which two runs they are.
+    """
     length = len(again.costs)
-    place = place | {"stage": "repeat", "scope": segment_scope(0, length), "tensor": "training", "iteration": length}
     pairs: list[tuple[NDArray, NDArray, NDArray | float]] = [(again.costs, record.costs[:length], result.floors[:length])]
     pairs += [(again.snapshots[name][1], record.snapshots[name][1], result.first_ends[name]) for name in PARAMETER_NAMES]
-    outcome: dict = {"difference": 0.0, "allowed": 0.0, "status": "passed"}
+    outcome = Outcome(difference=0.0, allowed=0.0)
     for second, first, floor in pairs:
-        if outcome["status"] == "passed" and not np.array_equal(second, first, equal_nan=True):
+        if outcome.passed and not np.array_equal(second, first, equal_nan=True):
             outcome = judge(second, first, floor)
-    if outcome["status"] == "failed":
-        outcome["reason"] = f"two runs of the port differ: {outcome['reason']}"
-    return Check(**place, **outcome)
+    if outcome.failed:
+        outcome = outcome.because(cause, outcome.reason)
+    return outcome.of(run.at("repeat", Updates.of(0, length), "training"), length)
 
 
 def free_run(
@@ -136,19 +141,17 @@ def free_run(
     return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
 
 
-def free_run_checks(costs: NDArray, ends: Parameters, record: RunRecord, place: dict) -> Iterator[Check]:
+def free_run_checks(costs: NDArray, ends: Parameters, record: RunRecord, run: RunId) -> Iterator[Check]:
     """Compare the costs of the free run, one by one, up to the horizon; and the final parameters, if it reaches them."""
     end = horizon(costs)
     last = len(record.costs)
-    place = place | {"stage": "trajectory", "scope": FREE_RUN}
-    yield cost_check(place, 0, record.costs[:end], costs[:end, 0], cost_floor(costs[:end]))
+    key = run.at("trajectory", FREE_RUN, "cost")
+    yield cost_check(key, 0, record.costs[:end], costs[:end, 0], cost_floor(costs[:end]))
     for name, final in record.final_parameters.items():
         outcome = judge(final, ends[name][0], spread(ends[name]).max() if end == last else np.inf)
-        if end < last and outcome["status"] == "passed":
-            outcome["reason"] = (
-                f"beyond the horizon of {end:,} iterations, where two correct runs part: only finite is asked"
-            )
-        yield Check(**place, tensor=name, iteration=last, **outcome)
+        if end < last and outcome.passed:
+            outcome = outcome.because(Cause.HORIZON, end)
+        yield outcome.of(run.at("trajectory", FREE_RUN, name), last)
 
 
 def free_run_difference(costs: NDArray, record_costs: NDArray) -> NDArray:

@@ -5,60 +5,65 @@ from itertools import permutations
 
 import numpy as np
 
-from shared.alignment.checks import DIVERGES, rank
 from shared.alignment.masks import FALSE_ALARM, chance
-from shared.alignment.own_training import OWN
 from shared.alignment.step import Effect, Step
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.estimates import estimates
 from shared.diagnosis.hypothesis import Evidence, fit, resembles
 from shared.diagnosis.mistake import Mistake
+from shared.harness.checks import MASKS, Cause, Check, RunId
+from shared.harness.ledger import first_failed
+from shared.harness.results import Diagnosis
+
+OTHER_SETTINGS = "other settings"
+"""Reported as the mistake where other numbers than those that were given explain the difference."""
 
 SIMULATED = 400
-"""Predictions with dropout left on that the port's are held against."""
+"""Predictions with dropout left on that the port's are compared with."""
 
 NAMED = 6
 """At most so many equally good explanations are named."""
 
 
-def diagnose(evidence: Evidence, checks: list[dict], implementation: str) -> list[dict]:
-    """What explains the failed checks of one run: entries of results.json's `diagnoses`, without variant and implementation.
-
-    mistake: names joined by " + ", or None where nothing fits; fit: the largest share of what rounding allows, where the
-    mistake reproduces every tensor.
-    """
-    failed = [check for check in checks if check["status"] == "failed"]
-    if not failed:
+def diagnose(evidence: Evidence, checks: list[Check], run: RunId) -> list[Diagnosis]:
+    """What explains the failed checks of one run."""
+    first = next(iter(first_failed(checks)), None)
+    if first is None:
         return []
-    first = min(failed, key=lambda check: rank(check["stage"], check["iteration"]))
-    found: list[dict] = []
+    found: list[Diagnosis] = []
+    failed = [check for check in checks if check.failed]
     # Where neither is finite there is nothing to explain: any mistake that shows only there would reproduce it.
-    told = [check for check in failed if not check["reason"].endswith(DIVERGES)]
-    if any(check["scope"] in evidence.states and check["stage"] != "repeat" for check in told):
-        found = list(_of_step(evidence, implementation))
-    if not any(entry["mistake"] for entry in found) and any(check["scope"] == "masks" for check in failed):
-        found = _of_masks(evidence, implementation)
-    if first["stage"] == "predictions":
-        found = list(_of_predictions(evidence, implementation))
-    if not found and first["reason"].startswith(OWN):
-        found = [_entry(None, "single updates are right, so the fault is in what `train` itself does")]
-    if not found and first["stage"] == "repeat":
-        found = [_entry(None, "two runs of the port with the same seed differ, so nothing can be told from one")]
-    if not found and first["reason"].endswith(DIVERGES):
-        found = [_entry(None, f"{DIVERGES}, the reference's as well: nothing can be compared; take a smaller learning rate")]
-    return found or [_entry(None, "no known mistake, and no other setting, reproduces this")]
+    told = [check for check in failed if check.cause is not Cause.BOTH_DIVERGE]
+    if any(check.where in evidence.states and check.stage != "repeat" for check in told):
+        found = list(_of_step(evidence, run))
+    if not any(diagnosis.mistake for diagnosis in found) and any(check.where == MASKS for check in failed):
+        found = _of_masks(evidence, run)
+    if first.stage == "predictions":
+        found = list(_of_predictions(evidence, run))
+    return found or [Diagnosis(run.variant, run.implementation, None, _unexplained(first))]
 
 
-def _of_step(evidence: Evidence, implementation: str) -> Iterator[dict]:
+def _unexplained(first: Check) -> str:
+    """What is said of a failure that no mistake explains."""
+    if first.cause is Cause.OWN_TRAINING:
+        return "single updates are right, so the fault is in what `train` itself does"
+    if first.stage == "repeat":
+        return "two runs of the port with the same seed differ, so nothing can be told from one"
+    if first.cause is Cause.BOTH_DIVERGE:
+        return "training diverges, the reference's as well: nothing can be compared; take a smaller learning rate"
+    return "no known mistake, and no other setting, reproduces this"
+
+
+def _of_step(evidence: Evidence, run: RunId) -> Iterator[Diagnosis]:
     """One mistake; else other settings; else two mistakes; else what is recognized without being reproduced."""
     if not any(name in port for _, port in evidence.states.values() for _, name in evidence.names()):
         return
     exact = [(mistake, effect) for mistake in CATALOGUE for effect in mistake.effects]
-    found: dict[str, dict] = {}
+    found: dict[str, Diagnosis] = {}
     for mistake, effect in exact:
-        used = fit(effect, evidence)
-        if used is not None and used < found.get(mistake.name, {"fit": np.inf})["fit"]:
-            found[mistake.name] = _named((mistake,), used, implementation)
+        used, best = fit(effect, evidence), found.get(mistake.name)
+        if used is not None and (best is None or best.fit is None or used < best.fit):
+            found[mistake.name] = _named((mistake,), used, run)
     if found:
         yield from list(found.values())[:NAMED]
         return
@@ -66,17 +71,19 @@ def _of_step(evidence: Evidence, implementation: str) -> Iterator[dict]:
         if one is not two:
             used = fit(_both(first, second), evidence, slack=100)
             if used is not None:
-                found.setdefault(" + ".join(sorted((one.name, two.name))), _named((one, two), used, implementation))
+                found.setdefault(" + ".join(sorted((one.name, two.name))), _named((one, two), used, run))
     for estimate in estimates(evidence):
         used = fit(estimate.effect, evidence)
         if used is not None:
-            found.setdefault(estimate.words, _entry("other settings", estimate.words, used))
+            found.setdefault(
+                estimate.words, Diagnosis(run.variant, run.implementation, OTHER_SETTINGS, estimate.words, used)
+            )
             break
     for mistake in CATALOGUE:
         if any(resembles(effect, evidence) for effect in mistake.random_effects if mistake.stage != "predictions"):
-            found.setdefault(mistake.name, _named((mistake,), None, implementation))
+            found.setdefault(mistake.name, _named((mistake,), None, run))
         if mistake.initial and _initial(mistake, evidence):
-            found.setdefault(mistake.name, _named((mistake,), None, implementation))
+            found.setdefault(mistake.name, _named((mistake,), None, run))
     yield from list(found.values())[:NAMED]
 
 
@@ -96,13 +103,13 @@ def _initial(mistake: Mistake, evidence: Evidence) -> bool:
     return bool(evidence.states)
 
 
-def _of_masks(evidence: Evidence, implementation: str) -> list[dict]:
+def _of_masks(evidence: Evidence, run: RunId) -> list[Diagnosis]:
     if evidence.masks is None:
         return []
     D1, D2 = evidence.masks
     keep_prob = evidence.problem.keep_prob
     found = [
-        _named((mistake,), None, implementation)
+        _named((mistake,), None, run)
         for mistake in CATALOGUE
         if mistake.masks and not (evidence.frozen and mistake.of_fresh) and mistake.masks(D1, D2, keep_prob)
     ]
@@ -117,15 +124,15 @@ def _of_masks(evidence: Evidence, implementation: str) -> list[dict]:
                 f"{name} keeps {kept / of:.4f} of the units (99.9 % interval {low:.4f} to {high:.4f}), not {keep_prob:g}"
             )
     if shares and not found:
-        found = [_entry("other settings", "; ".join(shares))]
+        found = [Diagnosis(run.variant, run.implementation, OTHER_SETTINGS, "; ".join(shares))]
     return found
 
 
-def _of_predictions(evidence: Evidence, implementation: str) -> Iterator[dict]:
+def _of_predictions(evidence: Evidence, run: RunId) -> Iterator[Diagnosis]:
     for mistake in CATALOGUE:
         effects = (*mistake.effects, *mistake.random_effects)
         if mistake.stage == "predictions" and any(_predicts(effect(Step()), evidence) for effect in effects):
-            yield _named((mistake,), None, implementation)
+            yield _named((mistake,), None, run)
 
 
 def _predicts(step: Step, evidence: Evidence) -> bool:
@@ -152,11 +159,9 @@ def _predicts(step: Step, evidence: Evidence) -> bool:
     return bool(evidence.predictions)
 
 
-def _named(mistakes: tuple[Mistake, ...], used: float | None, implementation: str) -> dict:
+def _named(mistakes: tuple[Mistake, ...], used: float | None, run: RunId) -> Diagnosis:
+    """The diagnosis of these mistakes together."""
     names = " + ".join(mistake.name for mistake in mistakes)
     titles = "; and ".join(mistake.title for mistake in mistakes)
-    return _entry(names, titles, used, "; ".join(mistake.remedy(implementation) for mistake in mistakes))
-
-
-def _entry(mistake: str | None, explanation: str, used: float | None = None, remedy: str | None = None) -> dict:
-    return {"mistake": mistake, "explanation": explanation, "fit": used, "remedy": remedy}
+    remedy = "; ".join(mistake.remedy(run.implementation) for mistake in mistakes)
+    return Diagnosis(run.variant, run.implementation, names, titles, used, remedy)

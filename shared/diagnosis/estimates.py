@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from shared.alignment.step import WEIGHTS, Effect, Step, penalty_in_loss
 from shared.alignment.tensors import alike, one_step
 from shared.diagnosis.hypothesis import Evidence
+from shared.harness.checks import Where
 from shared.parameters import PARAMETER_NAMES
 
 EXACT = 1e-6
@@ -88,7 +89,7 @@ def _fitted(evidence: Evidence) -> tuple[dict[str, float], dict[str, float]] | N
     The smallest disagreement of all states that have biases is taken, so that biases can be told as well.
     """
     problem = evidence.problem
-    start, port = evidence.states.get("biases") or next(iter(evidence.states.values()), ({}, {}))
+    start, port = evidence.states.get(Where("biases")) or next(iter(evidence.states.values()), ({}, {}))
     if not start or not all(alike(port.get(f"{name} after update 1"), value) for name, value in start.items()):
         return None
     strength = problem.lambd / problem.X.shape[-1]

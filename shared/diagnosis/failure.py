@@ -1,10 +1,12 @@
 """The failure message: where a run first parts from the reference, by how much, and where to look."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from shared.adapters.places import locate
-from shared.alignment.checks import rank
 from shared.config import VARIANTS
+from shared.harness.checks import Check
+from shared.harness.ledger import first_failed
+from shared.harness.results import Diagnosis, Failure
 
 INPUTS = {
     "Z1": ("X", "W1", "b1"),
@@ -29,77 +31,69 @@ INPUTS = {
 """Single-step tensor -> what it is computed from."""
 
 
-def first_failures(checks: list[dict]) -> list[dict]:
-    """The first failed comparison of every run that has one, with what explains it, first things first."""
-    first: dict[tuple[str, str], dict] = {}
-    for check in checks:
-        run = check["variant"], check["implementation"]
-        if check["status"] == "failed" and (run not in first or _rank(check) < _rank(first[run])):
-            first[run] = check
-    return [_explained(check, checks) for check in sorted(first.values(), key=_rank)]
+def first_failures(checks: list[Check]) -> list[Failure]:
+    """The first failed comparison of every run that has one, with what helps to explain it, first things first."""
+    return [_explained(check, checks) for check in first_failed(checks)]
 
 
-def message(failure: dict, diagnoses: Sequence[dict] = ()) -> list[str]:
+def message(failure: Failure, diagnoses: Sequence[Diagnosis] = ()) -> list[str]:
     """The lines of the message; the first is the headline. diagnoses: of all runs."""
+    check = failure.check
     lines = [
-        f"{failure['implementation']}, {failure['variant']}, iteration {failure['iteration']:,}: "
-        f"{failure['stage']}, {failure['tensor']} ({failure['scope']})",
-        failure["reason"],
+        f"{check.implementation}, {check.variant}, iteration {check.iteration:,}: "
+        f"{check.stage}, {check.tensor} ({check.where})",
+        check.reason,
     ]
-    if failure.get("first_bad_update") is not None:
-        lines.append(f"first bad update: {failure['first_bad_update']:,}")
-    agreed, differed = failure["inputs_agreed"], failure["inputs_differ"]
-    if agreed:
-        lines.append(f"its inputs agreed: {', '.join(agreed)}")
-    if differed:
-        lines.append(f"its inputs differ too: {', '.join(differed)}")
-    if "index" in failure:
-        index = ", ".join(map(str, failure["index"]))
-        worst = f", most of all [{index}]:" if index else ":"
-        lines.append(f"{failure['differing']:,} of {failure['elements']:,} elements differ{worst}")
-        for who, value in ((failure["implementation"], failure["port_value"]), ("reference", failure["reference_value"])):
-            lines.append(f"  {who:<10} {'not finite' if value is None else repr(value)}")
-        apart, allowed = (failure[key] for key in ("difference", "allowed"))
-        if apart is not None and allowed is not None:
-            lines.append(f"  differ by  {apart:.6g}, allowed {allowed:.6g}")
-    of_run = [d for d in diagnoses if all(d[key] == failure[key] for key in ("variant", "implementation"))]
+    if failure.first_bad_update is not None:
+        lines.append(f"first bad update: {failure.first_bad_update:,}")
+    if failure.inputs_agreed:
+        lines.append(f"its inputs agreed: {', '.join(failure.inputs_agreed)}")
+    if failure.inputs_differ:
+        lines.append(f"its inputs differ too: {', '.join(failure.inputs_differ)}")
+    lines += _elements(check)
+    of_run = [diagnosis for diagnosis in diagnoses if diagnosis.run == check.run]
     for diagnosis in of_run:
         lines += explanation(diagnosis, alone=len(of_run) == 1)
-    lines.append("where it stands: " + ", ".join(failure["locations"].values()))
-    if failure.get("reproduction"):
-        lines.append(f"reproduce it alone: python {failure['reproduction']}")
+    lines.append("where it stands: " + ", ".join(failure.locations.values()))
+    if failure.reproduction:
+        lines.append(f"reproduce it alone: python {failure.reproduction}")
     return lines
 
 
-def explanation(diagnosis: dict, alone: bool = True) -> list[str]:
+def _elements(check: Check) -> Iterator[str]:
+    """How many elements differ, and the worst of them."""
+    if check.index is None:
+        return
+    index = ", ".join(map(str, check.index))
+    worst = f", most of all [{index}]:" if index else ":"
+    yield f"{check.differing:,} of {check.elements:,} elements differ{worst}"
+    for who, value in ((check.implementation, check.port_value), ("reference", check.reference_value)):
+        yield f"  {who:<10} {'not finite' if value is None else repr(value)}"
+    if check.difference is not None and check.allowed is not None:
+        yield f"  differ by  {check.difference:.6g}, allowed {check.allowed:.6g}"
+
+
+def explanation(diagnosis: Diagnosis, alone: bool = True) -> list[str]:
     """What explains the difference, how closely, and how to write it right."""
-    lines = [f"{'explained by' if alone else 'equally explained by'}: {diagnosis['explanation']}"]
-    if diagnosis["mistake"] is None:
-        return [f"not explained: {diagnosis['explanation']}"]
-    if diagnosis["fit"] is not None:
-        lines.append(
-            f"  ({diagnosis['mistake']}: reproduces every tensor with {diagnosis['fit']:.0%} of what rounding allows)"
-        )
+    if diagnosis.mistake is None:
+        return [f"not explained: {diagnosis.explanation}"]
+    lines = [f"{'explained by' if alone else 'equally explained by'}: {diagnosis.explanation}"]
+    if diagnosis.fit is not None:
+        lines.append(f"  ({diagnosis.mistake}: reproduces every tensor with {diagnosis.fit:.0%} of what rounding allows)")
     else:
-        lines.append(f"  ({diagnosis['mistake']}: recognized, not reproduced)")
-    if diagnosis["remedy"]:
-        lines.append(f"  write: {diagnosis['remedy']}")
+        lines.append(f"  ({diagnosis.mistake}: recognized, not reproduced)")
+    if diagnosis.remedy:
+        lines.append(f"  write: {diagnosis.remedy}")
     return lines
 
 
-def _explained(check: dict, checks: list[dict]) -> dict:
-    status = {
-        other["tensor"]: other["status"]
-        for other in checks
-        if all(other[key] == check[key] for key in ("variant", "implementation", "scope"))
-    }
-    inputs = INPUTS.get(check["tensor"], ()) if check["stage"] not in ("trajectory", "repeat") else ()
-    return check | {
-        "inputs_agreed": [name for name in inputs if status.get(name) == "passed"],
-        "inputs_differ": [name for name in inputs if status.get(name) == "failed"],
-        "locations": locate(check["stage"], check["tensor"], VARIANTS[check["variant"]].dropout),
-    }
-
-
-def _rank(check: dict) -> tuple[int, int]:
-    return rank(check["stage"], check["iteration"])
+def _explained(check: Check, checks: list[Check]) -> Failure:
+    beside = {other.tensor: other for other in checks if other.run == check.run and other.where == check.where}
+    names = INPUTS.get(check.tensor, ()) if check.stage not in ("trajectory", "repeat") else ()
+    inputs = [beside[name] for name in names if name in beside]
+    return Failure(
+        check,
+        inputs_agreed=[each.tensor for each in inputs if each.passed],
+        inputs_differ=[each.tensor for each in inputs if each.failed],
+        locations=locate(check.stage, check.tensor, VARIANTS[check.variant].dropout),
+    )

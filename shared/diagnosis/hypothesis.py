@@ -7,12 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.checks import allowance
+from shared.alignment.judge import allowance
 from shared.alignment.masks import FALSE_ALARM, chance
 from shared.alignment.problem import Problem
 from shared.alignment.stages import judge_tensor
 from shared.alignment.step import Effect, Step
 from shared.alignment.tensors import STAGE_OF, Tensors, alike, comes_near, reference_tensors, tensors_of
+from shared.harness.checks import Where
 from shared.parameters import Parameters
 
 SIMULATED = 64
@@ -23,22 +24,22 @@ SIMULATED = 64
 class Evidence:
     """What a port computed.
 
-    states: name -> the parameters a step started from, and the port's tensors of it. masks: D1 (n, h1, m), D2 (n, h2, m).
-    predictions: part -> X, the parameters, and the port's classes. compared: tensors that are held against the reference.
+    states: where -> the parameters a step started from, and the port's tensors of it. masks: D1 (n, h1, m), D2 (n, h2, m).
+    predictions: part -> X, the parameters, and the port's classes. compared: tensors that are compared with the reference.
     frozen: whether the masks must be the same at every iteration.
     """
 
     problem: Problem
-    states: Mapping[str, tuple[Parameters, Tensors]]
+    states: Mapping[Where, tuple[Parameters, Tensors]]
     masks: tuple[NDArray, NDArray] | None = None
     predictions: Mapping[str, tuple[NDArray, Parameters, NDArray]] | None = None
     compared: frozenset[str] | None = None
     frozen: bool = False
 
     @cached_property
-    def allowed(self) -> dict[str, dict[str, float]]:
+    def allowed(self) -> dict[Where, dict[str, float]]:
         """The largest difference that rounding explains, by state and tensor; only of tensors in the port's dtype."""
-        sizes: dict[str, dict[str, float]] = {}
+        sizes: dict[Where, dict[str, float]] = {}
         for state, (start, port) in self.states.items():
             values, floors = reference_tensors(self.problem, start, port)
             sizes[state] = {
@@ -76,10 +77,10 @@ def fit(effect: Effect, evidence: Evidence, slack: float = 1e6) -> float | None:
                 if alike(port.get(name), values[name]) and np.array_equal(port[name], values[name], equal_nan=True):
                     continue  # also where it is not finite, as it should be with this mistake
                 outcome = judge_tensor(stage, name, port, values, floors)
-                if outcome["status"] == "failed":
+                if outcome.failed:
                     return None
-                if outcome["allowed"]:
-                    used = max(used, outcome["difference"] / outcome["allowed"])
+                if outcome.allowed:
+                    used = max(used, outcome.budget_used or 0.0)
     return used
 
 

@@ -10,7 +10,9 @@ from shared.alignment.states import make_states
 from shared.config import Variant
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
+from shared.harness.checks import Check, RunId, Where
 from shared.harness.records import RunRecord
+from shared.harness.results import Diagnosis
 from shared.parameters import Parameters
 
 
@@ -21,16 +23,16 @@ def diagnose_run(
     folder: Path,
     variant: Variant,
     implementation: str,
-    checks: list[dict],
-) -> list[dict]:
-    """What explains the failed checks of the run recorded in `folder`: entries of results.json's `diagnoses`."""
-    if all(check["status"] != "failed" for check in checks):
+    checks: list[Check],
+) -> list[Diagnosis]:
+    """What explains the failed checks of the run recorded in `folder`."""
+    if not any(check.failed for check in checks):
         return []
     record = RunRecord(folder)
     states = {}
     for state, start in make_states(problem.X, parameters, record.late_parameters).items():
         with np.load(folder / f"{state}-port.npz") as port:
-            states[state] = start, dict(port)
+            states[Where(state)] = start, dict(port)
     masks = None
     if variant.dropout:
         drawn = RunRecord(folder / "masks")
@@ -38,6 +40,5 @@ def diagnose_run(
     predictions = {
         part: (X, record.final_parameters, np.load(folder / f"predictions_{part}.npy")) for part, X in inputs.items()
     }
-    place = {"variant": variant.name, "implementation": implementation}
     evidence = Evidence(problem, states, masks, predictions, frozen=variant.frozen)
-    return [place | entry for entry in diagnose(evidence, checks, implementation)]
+    return diagnose(evidence, checks, RunId(variant.name, implementation))

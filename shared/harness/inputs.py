@@ -1,5 +1,6 @@
 """The data of a command on its way to its processes: laid out in a folder, read there, and described in the results."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from shared.config import Hyperparameters
 from shared.data import Dataset
 from shared.errors import DataError
+from shared.harness.results import Data, Settings
 from shared.parameters import Parameters, initialize_parameters
 
 GRID = 100
@@ -53,18 +55,24 @@ def read_array(task: dict, name: str) -> NDArray:
     return np.load(Path(task["folder"]) / f"{name}.npy")
 
 
-def describe_data(dataset: Dataset) -> dict:
-    """The entry `data` of results.json."""
-    return {
-        "name": dataset.name,
-        "source": dataset.source,
-        "train_examples": dataset.X_train.shape[1],
-        "test_examples": dataset.X_test.shape[1],
-        "features": dataset.X_train.shape[0],
-        "sha256": dataset.sha256,
-        "train": _points(dataset.X_train, dataset.Y_train),
-        "test": _points(dataset.X_test, dataset.Y_test),
-    }
+def describe_data(dataset: Dataset, grid_axes: list[list[float]] | None = None) -> Data:
+    """What the results say of the data set."""
+    return Data(
+        name=dataset.name,
+        source=dataset.source,
+        train_examples=dataset.X_train.shape[1],
+        test_examples=dataset.X_test.shape[1],
+        features=dataset.X_train.shape[0],
+        sha256=dataset.sha256,
+        train=_points(dataset.X_train, dataset.Y_train),
+        test=_points(dataset.X_test, dataset.Y_test),
+        grid_axes=grid_axes,
+    )
+
+
+def settings_of(hyper: Hyperparameters, dataset: Dataset, variants: list[str]) -> Settings:
+    """What the results say of the hyperparameters."""
+    return Settings(**asdict(hyper), layers_dims=hyper.layers_dims(dataset.X_train.shape[0]), variants=variants)
 
 
 def _points(X, Y) -> list[list[float]]:

@@ -48,7 +48,7 @@ def measure(
     results: dict = {
         "schema": SCHEMA,
         "environment": describe(THREADS) | {"growth_threads": min(2, available_cores())},
-        "data": describe_data(dataset),
+        "data": asdict(describe_data(dataset)),
         "hyperparameters": asdict(hyper),
         "rounds": rounds,
         "speed": [],

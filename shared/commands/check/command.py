@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,42 @@ from shared.data import Dataset
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.failure import first_failures
 from shared.errors import UsageError
+from shared.harness.checks import Call, Cause, Check, RunId, Where, because
 from shared.harness.environment import describe
-from shared.harness.inputs import describe_data, write_arrays
-from shared.harness.output import SCHEMA
+from shared.harness.inputs import describe_data, settings_of, write_arrays
+from shared.harness.results import (
+    Diagnosis,
+    PortFile,
+    Results,
+    Run,
+    check_from_json,
+    diagnosis_from_json,
+    results_as_json,
+    run_from_json,
+)
 from shared.harness.workers import THREADS, Message, Task, Workers
 
 TASKS = "shared.commands.check.tasks"
 """The module of what the processes do."""
 
 Listener = Callable[[Task, Message], None]
+
+
+@dataclass
+class Seen:
+    """What is known of a port so far."""
+
+    path: Path
+    functions: list[str] = field(default_factory=list)
+    lines: dict[str, int] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def add(self, remarks: list[str]) -> None:
+        """Take in the remarks that were not made before."""
+        self.remarks += [remark for remark in remarks if remark not in self.remarks]
 
 
 def check(
@@ -40,8 +67,7 @@ def check(
     Returns the content of results.json. UsageError where the file cannot be read or defines nothing to check.
     """
     started = time.monotonic()
-    checks: list[dict] = []
-    content: dict = {"runs": [], "diagnoses": [], "remarks": [], "functions": [], "lines": {}}
+    seen = Seen(path)
     with tempfile.TemporaryDirectory(prefix="samenet-") as name:
         folder = Path(name)
         write_arrays(folder, dataset, hyper.dtype)
@@ -57,84 +83,45 @@ def check(
                 if event == "begin":
                     about = message
                 elif event == "loaded":
-                    content |= {key: message[key] for key in ("functions", "lines")}
-                    _add(content["remarks"], message["remarks"])
+                    seen.functions, seen.lines = message["functions"], message["lines"]
+                    seen.add(message["remarks"])
                 elif event == "checked":
                     task["done"].append(message["item"])
-                    checks += message["checks"]
-                    content["diagnoses"] += message["diagnoses"]
-                    content["runs"] += [message["run"]] if message["run"] else []
-                    _add(content["remarks"], message["remarks"])
+                    seen.checks += map(check_from_json, message["checks"])
+                    seen.diagnoses += map(diagnosis_from_json, message["diagnoses"])
+                    seen.runs += [run_from_json(message["run"])] if message["run"] else []
+                    seen.add(message["remarks"])
                 elif event in ("crashed", "missing"):
                     task["reason"] = message["reason"]
                 elif event == "ended" and message["reason"]:
                     reason = task.pop("reason", message["reason"])
                     function = about["function"]
-                    if not content["functions"]:
+                    if not seen.functions:
                         raise UsageError(f"{path}: cannot be imported: {reason}")
-                    checks.append(_not_answered(path.stem, function or about["what"], about["what"], reason))
+                    seen.checks.append(_not_answered(path.stem, function, about["what"], reason))
                     if function is None or function in task["given_up"]:
                         break  # nothing that could be left out the next time
                     workers.submit(task | {"given_up": [*task["given_up"], function]})
-    content["seconds"] = {"all": time.monotonic() - started}
-    return _results(path, dataset, hyper, variants, checks, content)
+    results = Results(
+        environment=describe(THREADS),
+        data=describe_data(dataset),
+        settings=settings_of(hyper, dataset, variants),
+        runs=seen.runs,
+        checks=seen.checks,
+        failures=[replace(failure, locations=_locations(failure.check, seen)) for failure in first_failures(seen.checks)],
+        diagnoses=_told(seen),
+        seconds={"all": time.monotonic() - started},
+        port=PortFile(str(path), path.stem, seen.functions, seen.lines, _not_defined(seen.functions)),
+        remarks=seen.remarks,
+    )
+    return results_as_json(results)
 
 
-def _not_answered(implementation: str, function: str, what: str, reason: str) -> dict:
-    stage = {"train": "update", "trace": "forward", "predict": "predictions"}.get(function, "trajectory")
-    return {
-        "variant": "none",
-        "implementation": implementation,
-        "stage": stage,
-        "scope": what,
-        "tensor": function,
-        "iteration": 0,
-        "difference": None,
-        "allowed": None,
-        "budget_used": None,
-        "status": "skipped",
-        "reason": f"{what}: {reason}",
-    }
-
-
-def _results(
-    path: Path, dataset: Dataset, hyper: Hyperparameters, variants: list[str], checks: list[dict], content: dict
-) -> dict:
-    statuses = [check["status"] for check in checks]
-    counts = {
-        "planned": len(checks),
-        "compared": len(checks) - statuses.count("skipped"),
-        "failed": statuses.count("failed"),
-        "skipped": statuses.count("skipped"),
-    }
-    verdict = "mismatch" if counts["failed"] else "incomplete" if counts["skipped"] or not checks else "match"
-    failures = first_failures(checks)
-    for failure in failures:
-        failure["locations"] = _locations(path, failure, content["lines"])
-    first = failures[0] if failures else None
-    known = [d for d in content["diagnoses"] if d["mistake"]]
-    if not known and any("expected dtype float64, got float32" in check["reason"] for check in checks):
-        known = [_float32(check, path.stem) for check in checks if "got float32" in check["reason"]][:1]
-    return {
-        "schema": SCHEMA,
-        "verdict": verdict,
-        "environment": describe(THREADS),
-        "data": describe_data(dataset),
-        "hyperparameters": asdict(hyper)
-        | {"layers_dims": hyper.layers_dims(dataset.X_train.shape[0]), "variants": variants},
-        "port": {"file": str(path), "name": path.stem, "functions": content["functions"], "lines": content["lines"]}
-        | {"not_checked": _not_defined(content["functions"])},
-        "runs": content["runs"],
-        "checks": checks,
-        "first_divergence": first
-        and {key: first[key] for key in ("variant", "implementation", "stage", "tensor", "iteration")},
-        "failures": failures,
-        "diagnoses": known or content["diagnoses"],
-        "counts": counts,
-        "beyond_horizon": sum(check["status"] == "passed" and bool(check["reason"]) for check in checks),
-        "remarks": content["remarks"],
-        "seconds": content["seconds"],
-    }
+def _not_answered(implementation: str, function: str | None, what: str, reason: str) -> Check:
+    """The comparison that a function which hangs or dies leaves undone."""
+    stage = {"train": "update", "trace": "forward", "predict": "predictions"}.get(function or "", "trajectory")
+    key = RunId("none", implementation).at(stage, Where(what), function or what)
+    return because(Cause.NO_ANSWER, f"{what}: {reason}").of(key)
 
 
 def _not_defined(functions: list[str]) -> list[str]:
@@ -145,26 +132,20 @@ def _not_defined(functions: list[str]) -> list[str]:
     return [name for kind in kinds or [CONTRACT] for name in kind if name not in functions]
 
 
-def _float32(check: dict, implementation: str) -> dict:
+def _told(seen: Seen) -> list[Diagnosis]:
+    """The diagnoses that name something; where none does and the port computes in float32, that."""
+    known = [diagnosis for diagnosis in seen.diagnoses if diagnosis.mistake]
+    single = next((check for check in seen.checks if check.cause is Cause.FLOAT32), None)
+    if known or single is None:
+        return known or seen.diagnoses
     mistake = next(mistake for mistake in CATALOGUE if mistake.name == "float32")
-    return {
-        "variant": check["variant"],
-        "implementation": implementation,
-        "mistake": mistake.name,
-        "explanation": mistake.title,
-        "fit": None,
-        "remedy": mistake.remedy(implementation),
-    }
+    remedy = mistake.remedy(single.implementation)
+    return [Diagnosis(single.variant, single.implementation, mistake.name, mistake.title, remedy=remedy)]
 
 
-def _locations(path: Path, failure: dict, lines: dict[str, int]) -> dict[str, str]:
+def _locations(check: Check, seen: Seen) -> dict[str, str]:
     """The port's own line first: of the function that failed, where it is known."""
-    own = next((name for name in lines if failure["scope"].startswith(name) or failure["tensor"].startswith(name)), None)
-    if own is None:
-        own = next((name for name in ("trace", "train", "predict") if name in lines), None)
-    found = {failure["implementation"]: f"{path}:{lines[own]}"} if own else {}
-    return found | locate(failure["stage"], failure["tensor"], VARIANTS[failure["variant"]].dropout)
-
-
-def _add(remarks: list[str], new: list[str]) -> None:
-    remarks += [remark for remark in new if remark not in remarks]
+    called = check.where.function if isinstance(check.where, Call) else check.tensor
+    own = next((name for name in (called, "trace", "train", "predict") if name in seen.lines), None)
+    found = {check.implementation: f"{seen.path}:{seen.lines[own]}"} if own else {}
+    return found | locate(check.stage, check.tensor, VARIANTS[check.variant].dropout)

@@ -12,6 +12,10 @@ TRACED = (*STAGE_OF["forward"], *STAGE_OF["cost"], *(f"d{name}" for name in PARA
 """What a trace may hold, and is compared."""
 
 
+class Float32Answer(ValueError):
+    """A tensor of float32 where float64 was given; says which."""
+
+
 def unpack_train(value: Any, parameters: Parameters, num_iterations: int) -> tuple[Parameters, NDArray]:
     """The final parameters and the costs (num_iterations,). ValueError, in one line, where it is something else."""
     if not (isinstance(value, tuple | list) and len(value) == 2):
@@ -75,6 +79,8 @@ def _expect(what: str, value: Any, shape: tuple, dtype: np.dtype) -> None:
     if value.shape != shape:
         raise ValueError(f"{what}: expected shape {shape}, got {value.shape}")
     if value.dtype != dtype:
+        if (value.dtype, dtype) == (np.float32, np.float64):
+            raise Float32Answer(f"{what}: ")
         raise ValueError(f"{what}: expected dtype {dtype}, got {value.dtype}")
 
 

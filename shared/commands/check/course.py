@@ -10,62 +10,59 @@ from numpy.typing import NDArray
 
 from numpy_impl import course
 from shared.adapters.numpy import Replayed
-from shared.alignment.checks import Check, judge
 from shared.alignment.floor import Nudge, Shaken, shaken
+from shared.alignment.judge import judge
 from shared.alignment.masks import FALSE_ALARM, chance
 from shared.alignment.tensors import SHAKEN
 from shared.commands.check.calling import Called, call
 from shared.commands.check.functions import Case, Function, Outputs
 from shared.commands.check.words import alternatives
+from shared.harness.checks import Call, Cause, Check, RunId, because
+from shared.harness.results import Diagnosis
 
 
 @dataclass
 class Found:
-    """checks of one item; remarks; diagnoses, without variant and implementation."""
+    """What came of one item: its checks, remarks and diagnoses."""
 
     checks: list[Check] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    diagnoses: list[dict] = field(default_factory=list)
+    diagnoses: list[Diagnosis] = field(default_factory=list)
 
 
 def check_function(spec: Function, function: Callable, cases: list[Case], path: Path, implementation: str) -> Found:
     """Call it on every case and compare every tensor that comes back."""
     found = Found()
+    run = RunId(spec.variant, implementation)
     seen: list[tuple[tuple, Outputs]] = []
     drawn: list[tuple[Case, Outputs]] = []
     for case in cases:
-        place: dict[str, Any] = {
-            "variant": spec.variant,
-            "implementation": implementation,
-            "stage": spec.stage,
-            "iteration": 0,
-        }
-        place["scope"] = f"{spec.name}, {case.name}"
+        where = Call(case.name, spec.name)
         arguments = spec.arguments(case)
         called = call(function, path, *arguments, quiet=spec.name != "predict")
         found.remarks += _remarks(spec, called)
         changed = sorted(set(called.changed) - spec.may_change)
         if changed:
-            reason = f"{spec.name} changes what it is given: {', '.join(changed)}; work on a copy"
-            found.checks.append(Check(**place | {"stage": "data"}, tensor="arguments", status="failed", reason=reason))
+            outcome = because(Cause.ARGUMENTS, spec.name, ", ".join(changed))
+            found.checks.append(outcome.of(run.at("data", where, "arguments")))
         outputs, problem = _outputs(spec, called)
         reference, floors = _reference(spec, arguments, outputs)
         if problem:
-            status = "skipped" if called.failure else "failed"
-            found.checks.append(Check(**place, tensor=spec.name, status=status, reason=problem))
+            cause = Cause.NO_ANSWER if called.failure else Cause.FORM
+            found.checks.append(because(cause, problem).of(run.at(spec.stage, where, spec.name)))
             continue
         names = [name for name in reference if name in outputs]
         outputs = {name: _alike(outputs[name], reference[name]) for name in names}
         _hide_what_is_off(outputs, reference, arguments)
         for name in names:
             outcome = judge(outputs[name], reference[name], floors[name])
-            found.checks.append(Check(**place, tensor=name, **outcome))
+            found.checks.append(outcome.of(run.at(spec.stage, where, name)))
         seen.append((arguments, outputs))
         drawn.append((case, outputs))
     if spec.name == "forward_propagation_with_dropout" and drawn:
-        _check_masks(spec, drawn, implementation, found)
-    if seen and any(check.status == "failed" and check.tensor in seen[0][1] for check in found.checks):
-        found.diagnoses += _explain(spec, seen)
+        _check_masks(spec, drawn, run, found)
+    if seen and any(check.failed and check.tensor in seen[0][1] for check in found.checks):
+        found.diagnoses += _explain(spec, seen, run)
     found.remarks = list(dict.fromkeys(found.remarks))
     return found
 
@@ -157,7 +154,7 @@ def _hide_what_is_off(outputs: Outputs, reference: Outputs, arguments: tuple) ->
             outputs[name] = np.where(cache[place] > 0, value, reference[name])
 
 
-def _check_masks(spec: Function, drawn: list, implementation: str, found: Found) -> None:
+def _check_masks(spec: Function, drawn: list, run: RunId, found: Found) -> None:
     """The masks: the course's, or at least with the right share of units kept."""
     for i in (1, 2):
         kept = of = 0
@@ -172,28 +169,27 @@ def _check_masks(spec: Function, drawn: list, implementation: str, found: Found)
                 kept, of, share = int(D.astype(bool).sum()), D.size, case.problem.keep_prob
         else:
             passed = same or chance(kept, of, share) >= FALSE_ALARM
-            reason = "" if passed else f"D{i} keeps {kept / of:.1%} of the units; keep_prob is {share:g}"
+            cause = Cause.AGREES if passed else Cause.SHARE
             if passed and not same:
                 found.remarks.append(f"D{i} is not the course's mask (np.random.seed(1), D1 drawn first)")
-            found.checks.append(
-                Check(spec.variant, implementation, spec.stage, f"{spec.name}, masks", f"D{i}", 0,
-                      status="passed" if passed else "failed", reason=reason)
-            )  # fmt: skip
+            outcome = because(cause, f"D{i}", kept / of, of, share)
+            found.checks.append(outcome.of(run.at(spec.stage, Call("masks", spec.name), f"D{i}")))
             if not passed and chance(kept, of, 1 - share) >= FALSE_ALARM:
                 said = f"D{i} keeps the share that should be dropped: it should be rand(...) < keep_prob"
-                found.diagnoses.append({"mistake": "mask-turned", "explanation": said, "fit": None, "remedy": None})
+                found.diagnoses.append(Diagnosis(run.variant, run.implementation, "mask-turned", said, function=spec.name))
 
 
-def _explain(spec: Function, seen: list[tuple[tuple, Outputs]]) -> Iterator[dict]:
+def _explain(spec: Function, seen: list[tuple[tuple, Outputs]], run: RunId) -> Iterator[Diagnosis]:
     """Every other way of writing it that gives what came back in every case, to within rounding."""
-    named: dict[str, dict] = {}
+    of_run = run.variant, run.implementation
+    named: dict[str, Diagnosis] = {}
     for mistake, words, compute in alternatives(spec.name):
         used = _fit(compute, spec, seen)
         if used is not None:
-            named.setdefault(words, {"mistake": mistake, "explanation": words, "fit": used, "remedy": None})
+            named.setdefault(words, Diagnosis(*of_run, mistake, words, used, function=spec.name))
     if not named:
         said = f"no known way of getting {spec.name} wrong gives this"
-        yield {"mistake": None, "explanation": said, "fit": None, "remedy": None}
+        yield Diagnosis(*of_run, None, said, function=spec.name)
     yield from named.values()
 
 
@@ -219,10 +215,10 @@ def _fit(compute: Callable, spec: Function, seen: list[tuple[tuple, Outputs]]) -
             return None
         for name, value in values.items():
             outcome = judge(outputs[name], value, floors[name])
-            if outcome["status"] == "failed":
+            if outcome.failed:
                 return None
-            if outcome["allowed"]:
-                used = max(used, outcome["difference"] / outcome["allowed"])
+            if outcome.allowed:
+                used = max(used, outcome.budget_used or 0.0)
     return used
 
 

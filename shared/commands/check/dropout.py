@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.checks import Check
 from shared.alignment.masks import FALSE_ALARM, LIMIT, chance
 from shared.alignment.problem import Problem
 from shared.alignment.stages import single_step_checks
@@ -19,12 +18,15 @@ from shared.commands.check.port import Session, fail
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
+from shared.harness.checks import Call, Cause, Check, Where, because
+from shared.harness.results import Diagnosis
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 SEEDS = 20
 """Updates whose masks are read; the first few of them are compared tensor by tensor."""
 
 COMPARED = 4
+TRAIN_MASKS = Call("masks", "train")
 UPDATED = tuple(f"{name} after update 1" for name in PARAMETER_NAMES)
 
 
@@ -34,34 +36,34 @@ def check_dropout(session: Session) -> Found:
     full = session.problem
     start = _all_on(session.parameters, full.X[:, :1], full.keep_prob)
     problem = Problem(full.X[:, :1], full.Y[:, :1], **full.step | {"learning_rate": 0.5})
-    evidence: dict[str, tuple] = {}
+    evidence: dict[Where, tuple] = {}
     read: list[tuple] = []
     try:
         for seed in range(1, SEEDS + 1):
             masks = _read_masks(_first_update(session, found, start, problem, seed, 0.0), start)
             read.append(masks)
             if masks[1].any() and len(evidence) < COMPARED:
-                scope = f"train, one example, seed {seed}"
+                where = Call(f"one example, seed {seed}", "train")
                 port, again = (
                     _first_update(session, found, start, problem, seed, problem.lambd)
                     | {"D1": masks[0], "D2": masks[1], "D1 of update 1": masks[0], "D2 of update 1": masks[1]}
                     for _ in range(2)
                 )
-                found.checks += single_step_checks(problem, scope, start, port, again, session.place, UPDATED)
-                evidence[scope] = start, port
+                found.checks += single_step_checks(problem, where, start, port, again, session.run, UPDATED)
+                evidence[where] = start, port
         found.checks += _shares(session, read)
         found.checks.append(_fresh(session, found))
     except ValueError as error:
         fail(session, found, "train", "dropout", error)
-    checks = [check.as_dict() for check in found.checks]
-    if any(check["status"] == "failed" for check in checks) and evidence:
+    if any(check.failed for check in found.checks) and evidence:
         compared = frozenset({*UPDATED, "D1", "D2"})
-        found.diagnoses = diagnose(Evidence(problem, evidence, None, None, compared), checks, session.implementation)
-        if any(check.tensor == "fresh masks" and check.status == "failed" for check in found.checks):
+        found.diagnoses = diagnose(Evidence(problem, evidence, None, None, compared), found.checks, session.run)
+        if any(check.tensor == "fresh masks" and check.failed for check in found.checks):
             frozen = next(mistake for mistake in CATALOGUE if mistake.name == "masks-frozen")
-            entry = {"mistake": frozen.name, "explanation": frozen.title, "fit": None}
-            known = [diagnosis for diagnosis in found.diagnoses if diagnosis["mistake"]]
-            found.diagnoses = [*known, entry | {"remedy": frozen.remedy(session.implementation)}]
+            known = [diagnosis for diagnosis in found.diagnoses if diagnosis.mistake]
+            remedy = frozen.remedy(session.implementation)
+            of_run = session.variant.name, session.implementation
+            found.diagnoses = [*known, Diagnosis(*of_run, frozen.name, frozen.title, remedy=remedy)]
     return found
 
 
@@ -98,10 +100,9 @@ def _shares(session: Session, read: list[tuple[NDArray, NDArray]]) -> Iterator[C
         seen = [masks[layer - 1] for masks in read if layer == 2 or masks[1].any()]
         bits = np.concatenate(seen or [np.zeros((1, 1), bool)])
         likely = chance(int(bits.sum()), bits.size, keep_prob)
-        passed = likely >= FALSE_ALARM
-        reason = "" if passed else f"D{layer} keeps {bits.mean():.1%} of {bits.size} units; keep_prob is {keep_prob:g}"
-        yield Check(**session.place, stage="forward", scope="train, masks", tensor=f"D{layer}: kept share", iteration=0,
-                    difference=None, allowed=LIMIT, status="passed" if passed else "failed", reason=reason)  # fmt: skip
+        cause = Cause.AGREES if likely >= FALSE_ALARM else Cause.SHARE
+        outcome = because(cause, f"D{layer}", bits.mean(), bits.size, keep_prob, allowed=LIMIT)
+        yield outcome.of(session.run.at("forward", TRAIN_MASKS, f"D{layer}: kept share"))
 
 
 def _fresh(session: Session, found: Found) -> Check:
@@ -111,6 +112,5 @@ def _fresh(session: Session, found: Found) -> Check:
     called = session.call("train", found, "three updates", problem.X, problem.Y, session.parameters, **settings)
     _, costs = unpack_train(called.result(), session.parameters, 3)
     passed = bool(costs[0] != costs[1] and costs[1] != costs[2])
-    reason = "" if passed else "the masks are the same at every iteration: the cost stays what it is while nothing moves"
-    return Check(**session.place, stage="forward", scope="train, masks", tensor="fresh masks", iteration=0,
-                 status="passed" if passed else "failed", reason=reason)  # fmt: skip
+    outcome = because(Cause.AGREES if passed else Cause.MASKS_FROZEN)
+    return outcome.of(session.run.at("forward", TRAIN_MASKS, "fresh masks"))

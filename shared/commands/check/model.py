@@ -5,13 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 from numpy_impl import course
-from shared.alignment.checks import Check, judge
 from shared.alignment.floor import spread
+from shared.alignment.judge import judge
 from shared.alignment.problem import Problem
 from shared.alignment.trajectory import horizon, repeat
 from shared.commands.check.course import Found
 from shared.commands.check.port import Session
 from shared.config import VARIANTS, Hyperparameters
+from shared.harness.checks import Call, Cause, because
 from shared.parameters import PARAMETER_NAMES, initialize_parameters
 
 MODEL_VARIANTS = ("none", "l2", "frozen-dropout")
@@ -31,21 +32,20 @@ def check_model(session: Session, hyper: Hyperparameters) -> Found:
     for name in MODEL_VARIANTS:
         session.variant = VARIANTS[name]
         problem = Problem(X, Y, **hyper.of(VARIANTS[name]))
-        scope = f"model, {N} iterations"
+        where = Call(f"{N} iterations", "model")
         settings = {"learning_rate": problem.learning_rate, "num_iterations": N, "print_cost": False}
-        called = session.call("model", found, scope, X, Y, **settings, **problem.regularization)
-        place = session.place | {"stage": "trajectory", "scope": scope, "iteration": N}
+        called = session.call("model", found, where.name, X, Y, **settings, **problem.regularization)
         if called.failure or not isinstance(called.value, dict):
             reason = called.failure or f"model returned {type(called.value).__name__}; expected the dict of parameters"
-            status = "skipped" if called.failure else "failed"
-            found.checks.append(Check(**place, tensor="model", status=status, reason=reason))
+            cause = Cause.NO_ANSWER if called.failure else Cause.FORM
+            found.checks.append(because(cause, reason).of(session.run.at("trajectory", where, "model"), N))
             continue
         costs, ends = repeat(problem, _one(parameters), N, _masks(problem, parameters), nudged=4)
         reached = horizon(costs[:, :, 0]) == N
         for tensor in PARAMETER_NAMES:
             floor = spread(ends[tensor]).max() if reached else np.inf
             outcome = judge(called.value.get(tensor), ends[tensor][0, 0], floor)
-            found.checks.append(Check(**place, tensor=tensor, **outcome))
+            found.checks.append(outcome.of(session.run.at("trajectory", where, tensor), N))
     return found
 
 

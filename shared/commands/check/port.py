@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpy_impl.training import train as reference_train
-from shared.alignment.checks import Check
 from shared.alignment.masks import all_on, mask_checks
 from shared.alignment.problem import Problem
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.trajectory import free_run, free_run_checks, free_run_difference, horizon, repeat_in_segments
 from shared.commands.check.calling import Called, NoAnswer, call
-from shared.commands.check.contract import unpack_predict, unpack_trace, unpack_train
+from shared.commands.check.contract import Float32Answer, unpack_predict, unpack_trace, unpack_train
 from shared.commands.check.course import Found
 from shared.config import Hyperparameters, Variant
 from shared.contract import Segment, recorded_iterations, segment_lengths
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
+from shared.harness.checks import Call, Cause, RunId, Where, because
 from shared.harness.records import RunRecord, write_record
+from shared.harness.results import Run
 from shared.metrics import accuracy
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 WARM_UP = 500
 """Updates of the reference after which the state `late` is taken, and with whose parameters predictions are compared."""
+
+WHOLE = ("whole run", "segments")
+"""The calls of `train` for all updates."""
 
 MASK_BITS = 200_000
 """Mask bits drawn through `trace`, about, with one call per seed."""
@@ -49,8 +53,8 @@ class Session:
     """begin(function, what): before each call, so that one that hangs is known."""
 
     @property
-    def place(self) -> dict:
-        return {"variant": self.variant.name, "implementation": self.implementation}
+    def run(self) -> RunId:
+        return RunId(self.variant.name, self.implementation)
 
     def call(self, name: str, found: Found, what: str, *arguments: Any, **keywords: Any) -> Called:
         """Call one of the port's functions; changed arguments are a failed check."""
@@ -58,18 +62,15 @@ class Session:
         called = call(self.functions[name], self.path, *arguments, **keywords)
         found.remarks += [remark for remark in called.remarks if remark not in found.remarks]
         if called.changed and not any(c.tensor == f"arguments of {name}" for c in found.checks):
-            reason = f"{name} changes what it is given: {', '.join(called.changed)}; copy on the way in"
-            found.checks.append(
-                Check(**self.place, stage="data", scope=what, tensor=f"arguments of {name}", iteration=0,
-                      status="failed", reason=reason)
-            )  # fmt: skip
+            outcome = because(Cause.ARGUMENTS, name, ", ".join(called.changed))
+            found.checks.append(outcome.of(self.run.at("data", Call(what, name), f"arguments of {name}")))
         return called
 
 
 def check_step(session: Session) -> Found:
     """One step and two updates from every state, by `trace` and (without dropout) `train`; and the masks of `trace`."""
     found = Found()
-    problem, place = session.problem, session.place
+    problem = session.problem
     late, _ = reference_train(problem.X, problem.Y, session.parameters, num_iterations=WARM_UP, **problem.step)
     states = make_states(problem.X, session.parameters, late)
     evidence = {}
@@ -81,19 +82,19 @@ def check_step(session: Session) -> Found:
         if not wanted:
             break
         again = _step(session, found, start, state)
-        found.checks += single_step_checks(problem, state, start, port, again, place, wanted | _projections(wanted))
-        evidence[state] = start, port
+        found.checks += single_step_checks(
+            problem, Where(state), start, port, again, session.run, wanted | _projections(wanted)
+        )
+        evidence[Where(state)] = start, port
     masks = _masks(session, found) if problem.keep_prob < 1 and {"D1", "D2"} <= wanted else None
     compared = frozenset(wanted | _projections(wanted))
-    checks = [check.as_dict() for check in found.checks]
-    failed = {check["tensor"] for check in checks if check["status"] == "failed"}
+    failed = {check.tensor for check in found.checks if check.failed}
     if failed and evidence:
         of_train = frozenset(name for name in compared if " after update " in name or name.startswith("decay of"))
         if failed <= of_train:  # `trace` is right, so its tensors say nothing of what `train` does
             compared = of_train
-        found.diagnoses = diagnose(
-            Evidence(problem, evidence, masks, None, compared, session.variant.frozen), checks, session.implementation
-        )
+        seen = Evidence(problem, evidence, masks, None, compared, session.variant.frozen)
+        found.diagnoses = diagnose(seen, found.checks, session.run)
     return found
 
 
@@ -152,15 +153,15 @@ def _masks(session: Session, found: Found) -> tuple[NDArray, NDArray] | None:
         except (ValueError, KeyError):
             return None
     D1s, D2s = (np.stack(Ds).astype(bool) for Ds in zip(*drawn, strict=True))
-    found.checks += mask_checks(D1s, D2s, problem.keep_prob, False, session.place)
+    found.checks += mask_checks(D1s, D2s, problem.keep_prob, False, session.run)
     return D1s, D2s
 
 
-def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[int], None]) -> tuple[Found, dict]:
+def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[int], None]) -> tuple[Found, Run]:
     """A whole run: its costs and parameters against the reference's, left alone and in segments; what results.json shows."""
     found = Found()
-    problem, place, N = session.problem, session.place, session.hyper.num_iterations
-    run: dict = {"implementation": session.implementation, "variant": session.variant.name, "status": "crashed"}
+    problem, N = session.problem, session.hyper.num_iterations
+    run = Run(session.implementation, session.variant.name, "crashed")
     settings = problem.step | {"seed": session.hyper.seed}
 
     def train(start: Parameters, updates: int, what: str):
@@ -171,13 +172,14 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
         ends, costs = train(session.parameters, N, "whole run")
     except ValueError as error:
         fail(session, found, "train", "whole run", error)
-        run["reason"] = str(error)
-        return found, run
-    run |= {
-        "status": "completed" if np.isfinite(costs).all() else "diverged",
-        "costs": [[i, float(costs[i])] for i in recorded_iterations(N)],
-        **{f"{part}_accuracy": accuracy(_classes(inputs[f"X_{part}"], ends), labels[part]) for part in ("train", "test")},
-    }
+        return found, replace(run, reason=str(error))
+    run = replace(
+        run,
+        status="completed" if np.isfinite(costs).all() else "diverged",
+        costs=[[i, float(costs[i])] for i in recorded_iterations(N)],
+        train_accuracy=accuracy(_classes(inputs["X_train"], ends), labels["train"]),
+        test_accuracy=accuracy(_classes(inputs["X_test"], ends), labels["test"]),
+    )
     if problem.keep_prob < 1:
         if not np.isfinite(costs).all():
             fail(session, found, "train", "whole run", ValueError("the costs are not finite"))
@@ -186,17 +188,18 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
         whole = Path(name) / "whole"
         write_record(whole, session.parameters, [N], [Segment(costs, ends, None)])
         reference, last = free_run(problem, session.parameters, N, None, report)
-        found.checks += free_run_checks(reference, last, RunRecord(whole), place)
-        run |= {"free_run_difference": float(free_run_difference(reference, costs).max()), "horizon": horizon(reference)}
+        found.checks += free_run_checks(reference, last, RunRecord(whole), session.run)
+        apart = float(free_run_difference(reference, costs).max())
+        run = replace(run, free_run_difference=apart, horizon=horizon(reference))
         lengths = segment_lengths(N)
         try:
             write_record(Path(name) / "segments", session.parameters, lengths, _segments(session.parameters, lengths, train))
         except ValueError as error:
             fail(session, found, "train", "segments", error)
             return found, run
-        segments = repeat_in_segments(problem, RunRecord(Path(name) / "segments"), place, report)
+        segments = repeat_in_segments(problem, RunRecord(Path(name) / "segments"), session.run, report)
         found.checks += segments.checks
-        run["segment_difference"] = float(segments.differences.max())
+        run = replace(run, segment_difference=float(segments.differences.max()))
     return found, run
 
 
@@ -221,10 +224,9 @@ def check_predictions(session: Session, inputs: dict) -> Found:
             fail(session, found, "predict", part, error)
             continue
         seen[part] = X, parameters, classes
-        found.checks.append(prediction_check(X, parameters, classes, part.removeprefix("X_"), WARM_UP, session.place))
-    checks = [check.as_dict() for check in found.checks]
-    if seen and any(check["status"] == "failed" for check in checks):
-        found.diagnoses = diagnose(Evidence(problem, {}, None, seen), checks, session.implementation)
+        found.checks.append(prediction_check(X, parameters, classes, part.removeprefix("X_"), WARM_UP, session.run))
+    if seen and any(check.failed for check in found.checks):
+        found.diagnoses = diagnose(Evidence(problem, {}, None, seen), found.checks, session.run)
     return found
 
 
@@ -235,13 +237,14 @@ def _classes(X: NDArray, parameters: Parameters) -> NDArray:
         return predict(X, parameters)
 
 
-def fail(session: Session, found: Found, function: str, scope: str, error: ValueError) -> None:
+def fail(session: Session, found: Found, function: str, what: str, error: ValueError) -> None:
     """What could not be compared: skipped where the function gave no answer, failed where the answer has another form."""
-    stage = {"trace": "forward", "train": "trajectory" if scope in ("whole run", "segments") else "update"}
-    check = Check(**session.place, stage=stage.get(function, "predictions"), scope=f"{function}, {scope}", tensor=function,
-                  iteration=0, status="skipped" if isinstance(error, NoAnswer) else "failed", reason=str(error))  # fmt: skip
-    if not any((c.scope, c.tensor) == (check.scope, check.tensor) for c in found.checks):
-        found.checks.append(check)
+    stage = {"trace": "forward", "train": "trajectory" if what in WHOLE else "update"}
+    key = session.run.at(stage.get(function, "predictions"), Call(what, function), function)
+    cause = Cause.NO_ANSWER if isinstance(error, NoAnswer) else Cause.FORM
+    cause = Cause.FLOAT32 if isinstance(error, Float32Answer) else cause
+    if not any((check.where, check.tensor) == (key.where, key.tensor) for check in found.checks):
+        found.checks.append(because(cause, error).of(key))
 
 
 def _once(remarks: list[str], remark: str) -> None:

@@ -17,6 +17,7 @@ from shared.commands.check.model import check_model
 from shared.commands.check.port import Session, check_predictions, check_run, check_step
 from shared.config import VARIANTS, Hyperparameters
 from shared.errors import UsageError
+from shared.harness.results import Run, check_as_json, diagnosis_as_json, run_as_json
 from shared.parameters import Parameters
 
 Send = Callable[..., None]
@@ -76,8 +77,12 @@ def check_port(
             continue
         send("begin", function=kind if kind in FUNCTIONS else None, what=kind)
         found, run = _check(kind, variant, port, usable, path, X, Y, inputs, labels, parameters, hyper, send)
-        content: dict[str, Any] = {"checks": [check.as_dict() for check in found.checks]}
-        send("checked", item=[kind, variant], remarks=found.remarks, diagnoses=found.diagnoses, run=run, **content)
+        content: dict[str, Any] = {
+            "checks": [check_as_json(check) for check in found.checks],
+            "diagnoses": [diagnosis_as_json(diagnosis) for diagnosis in found.diagnoses],
+            "run": run and run_as_json(run),
+        }
+        send("checked", item=[kind, variant], remarks=found.remarks, **content)
 
 
 def _check(
@@ -93,7 +98,7 @@ def _check(
     parameters: Parameters,
     hyper: Hyperparameters,
     send: Send,
-) -> tuple[Found, dict | None]:
+) -> tuple[Found, Run | None]:
     def begin(function: str, what: str) -> None:
         send("begin", function=function, what=what)
 
@@ -101,28 +106,19 @@ def _check(
     problem = Problem(X, Y, **hyper.of(chosen))
     session = Session(usable, path, port.name, chosen, hyper, problem, parameters, begin)
     if kind == "step":
-        return _placed(check_step(session), session), None
+        return check_step(session), None
     if kind == "dropout":
-        return _placed(check_dropout(session), session), None
+        return check_dropout(session), None
     if kind == "run":
-        found, run = check_run(session, inputs, labels, lambda updates: send("progress", updates=updates))
-        return _placed(found, session), run
+        return check_run(session, inputs, labels, lambda updates: send("progress", updates=updates))
     if kind == "predictions":
-        return _placed(check_predictions(session, inputs), session), None
+        return check_predictions(session, inputs), None
     if kind == "model":
         return check_model(session, hyper), None
     spec = FUNCTIONS[kind]
     begin(kind, kind)
     cases = make_cases(Problem(X, Y, hyper.learning_rate, hyper.lambd, hyper.keep_prob), parameters, hyper.dtype)
-    found = check_function(spec, usable[kind], cases, path, port.name)
-    place = {"variant": spec.variant, "implementation": port.name, "function": kind}
-    found.diagnoses = [place | diagnosis for diagnosis in found.diagnoses]
-    return found, None
-
-
-def _placed(found: Found, session: Session) -> Found:
-    found.diagnoses = [session.place | diagnosis for diagnosis in found.diagnoses]
-    return found
+    return check_function(spec, usable[kind], cases, path, port.name), None
 
 
 def task_of(path: Path, hyper: Hyperparameters, variants: list[str], folder: Path) -> dict:

@@ -4,22 +4,26 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from shared.alignment.plan import FREE_RUN, Plan, segment_scope
+from shared.alignment.plan import planned, segments_of
 from shared.commands.compare.page.concepts import sources
 from shared.commands.compare.reuse import Store
 from shared.config import VARIANTS, Hyperparameters
 from shared.contract import recorded_iterations, segment_lengths
 from shared.data import Dataset
 from shared.diagnosis.failure import first_failures
+from shared.harness.checks import Check, RunId, Updates
 from shared.harness.environment import describe
-from shared.harness.inputs import GRID, MAX_POINTS, describe_data, write_arrays
-from shared.harness.output import SCHEMA, write_whole
+from shared.harness.inputs import GRID, MAX_POINTS, describe_data, settings_of, write_arrays
+from shared.harness.ledger import Ledger, first_failed
+from shared.harness.output import write_whole
 from shared.harness.records import RunRecord
+from shared.harness.results import Diagnosis, Results, Run, results_as_json, verified_from_json
 from shared.harness.workers import THREADS, Message, Task, Workers
 from shared.metrics import accuracy
 
@@ -38,7 +42,7 @@ def compare(
     out: Path | None = None,
     fresh: bool = False,
     listen: Listener = lambda task, message: None,
-) -> dict:
+) -> dict[str, Any]:
     """Run the whole comparison. Returns the content of results.json.
 
     out: where reproductions of failures go, and proved runs are kept; unless `fresh`, those that still hold are reused.
@@ -48,23 +52,19 @@ def compare(
     mask_bytes = sum(hyper.hidden) * m
     effective = {name: hyper.effective(VARIANTS[name]) for name in variants}
     lengths = {v: segment_lengths(hyper.num_iterations, mask_bytes if effective[v].dropout else 0) for v in variants}
-    plan = Plan(list(effective.values()), implementations, lengths)
-    runs: dict[tuple[str, str], dict] = {
-        (v, i): {"implementation": i, "variant": v, "status": "not run", "reused": False}
-        for v in variants
-        for i in implementations
-    }
+    runs = {RunId(v, i): Run(i, v) for v in variants for i in implementations}
+    ledger = Ledger(key for run in runs for key in planned(effective[run.variant], lengths[run.variant], run.implementation))
 
     store = out and Store(out / "proved", dataset, hyper, describe(THREADS), implementations)
-    for v, i in runs if store and not fresh else ():
-        kept = store.load(effective[v], i, plan.of(v, i)) if store else None
+    for run in runs if store and not fresh else ():
+        kept = store.load(effective[run.variant], run.implementation, ledger.of(run)) if store else None
         if kept:
-            runs[v, i] = kept[0] | {"reused": True}
-            plan.fill(kept[1])
-            listen({"task": "train", "implementation": i}, {"event": "reused", "variant": v})
-    left = {i: [v for v in variants if runs[v, i]["status"] == "not run"] for i in implementations}
+            runs[run] = replace(kept.run, reused=True)
+            ledger.fill(kept.checks)
+            listen({"task": "train", "implementation": run.implementation}, {"event": "reused", "variant": run.variant})
+    left = {i: [v for v in variants if runs[RunId(v, i)].status == "not run"] for i in implementations}
 
-    diagnoses: list[dict] = []
+    diagnoses: list[Diagnosis] = []
     notes: list[str] = []
     code = sources()  # before anybody can edit them
     seconds = {"all": 0.0, "ports": 0.0, "reference": 0.0}
@@ -90,10 +90,11 @@ def compare(
                 if event == "ended":
                     seconds["ports" if task["task"] == "train" else "reference"] += message["seconds"]
                 if event == "trained":
-                    run = runs[message["variant"], task["implementation"]]
-                    run |= _score(folder / task["implementation"] / message["variant"], dataset, hyper)
-                    run |= {"seconds": message["seconds"], "microseconds_per_iteration": message["us_per_iteration"]}
-                    notes += [f"{run['implementation']}, {run['variant']}: {note}" for note in message["notes"]]
+                    run = RunId(message["variant"], task["implementation"])
+                    scored = _score(folder / run.implementation / run.variant, dataset, hyper, run)
+                    per_update = message["us_per_iteration"]
+                    runs[run] = replace(scored, seconds=message["seconds"], microseconds_per_iteration=per_update)
+                    notes += [f"{run.implementation}, {run.variant}: {note}" for note in message["notes"]]
                     verification = base | {
                         "task": "verify",
                         "implementation": task["implementation"],
@@ -107,78 +108,90 @@ def compare(
                     for verification in waiting.pop(message["variant"]):
                         workers.submit(verification)
                 elif event == "verified":
-                    run = runs[message["variant"], message["implementation"]]
-                    path = folder / message["implementation"] / message["variant"] / "verified.json"
-                    verified = json.loads(path.read_text())
-                    checks = verified.pop("checks")
-                    plan.fill(checks)
-                    diagnoses += verified.pop("diagnoses")
-                    run |= verified
+                    run = RunId(message["variant"], message["implementation"])
+                    path = folder / run.implementation / run.variant / "verified.json"
+                    verified = verified_from_json(json.loads(path.read_text()))
+                    ledger.fill(verified.checks)
+                    diagnoses += verified.diagnoses
+                    runs[run] = runs[run].merged(verified.run)
                     if store:
-                        store.save(effective[run["variant"]], run["implementation"], run, checks)
-                    bad = next((c for c in first_failures(plan.checks()) if _is_of(c, run)), None)
-                    if bad and bad["stage"] == "repeat":  # only `train` may be right, or wrong: the run has segments
-                        bad = next((c for c in checks if c["status"] == "failed" and c["stage"] == "trajectory"), None)
-                    if bad and bad["stage"] == "trajectory" and bad["scope"] != FREE_RUN:
-                        segment = _segment_of(bad["scope"], lengths[run["variant"]])
-                        same_run = {"implementation": run["implementation"], "variant": run["variant"]}
-                        workers.submit(base | same_run | {"task": "bisect", "segment": segment})
+                        store.save(effective[run.variant], runs[run], verified.checks)
+                    segment = _bad_segment(verified.checks, lengths[run.variant])
+                    if segment is not None:
+                        workers.submit(base | asdict(run) | {"task": "bisect", "segment": segment})
                 elif event == "bisected":
-                    runs[message["variant"], task["implementation"]]["first_bad_update"] = message["update"]
+                    run = RunId(message["variant"], task["implementation"])
+                    runs[run] = replace(runs[run], first_bad_update=message["update"])
                 elif event == "crashed" and "variant" in message:  # the implementation's other variants go on
-                    _give_up(plan, runs, task | {"variants": [message["variant"]]}, message["reason"])
+                    _give_up(ledger, runs, task | {"variants": [message["variant"]]}, message["reason"])
                 elif event in ("missing", "crashed"):
                     task |= {"status": event, "reason": message["reason"]}
                 elif event == "ended" and message["reason"]:
-                    _give_up(plan, runs, task, message["reason"])
+                    _give_up(ledger, runs, task, message["reason"])
 
-        failures = first_failures(plan.checks())
-        for failure in failures:
-            failure |= _keep_reproduction(folder, failure, out)
-            failure["first_bad_update"] = runs[failure["variant"], failure["implementation"]].get("first_bad_update")
+        failures = [
+            replace(
+                failure,
+                reproduction=_keep_reproduction(folder, failure.check.run, out),
+                first_bad_update=runs[failure.check.run].first_bad_update,
+            )
+            for failure in first_failures(ledger.checks())
+        ]
     seconds["all"] = time.monotonic() - started
-    for (v, i), run in runs.items():
-        if store and run["status"] != "completed":
-            store.save(effective[v], i, run, [])  # which forgets what was proved of it before
+    for run, content in runs.items():
+        if store and content.status != "completed":
+            store.save(effective[run.variant], content, [])  # which forgets what was proved of it before
     if store and store.problem:
         notes.append(f"not kept for the next time: {store.problem}")
-    results = _results(dataset, hyper, variants, runs, plan, failures, diagnoses, axes)
-    return results | {"notes": notes, "seconds": seconds, "sources": code}
+    results = Results(
+        environment=describe(THREADS),
+        data=describe_data(dataset, axes),
+        settings=settings_of(hyper, dataset, variants),
+        runs=list(runs.values()),
+        checks=ledger.checks(),
+        failures=failures,
+        diagnoses=diagnoses,
+        seconds=seconds,
+        notes=notes,
+        sources=code,
+    )
+    return results_as_json(results)
 
 
-def _is_of(check: dict, run: dict) -> bool:
-    return (check["variant"], check["implementation"]) == (run["variant"], run["implementation"])
+def _bad_segment(checks: list[Check], lengths: list[int]) -> int | None:
+    """The segment in which to look for the first bad update of a run; None where nothing before it failed in one."""
+    first = next(iter(first_failed(checks)), None)
+    if first and first.stage == "repeat":  # only `train` may be right, or wrong: the run has segments
+        first = next((check for check in checks if check.failed and check.stage == "trajectory"), None)
+    return segments_of(lengths).index(first.where) if first and isinstance(first.where, Updates) else None
 
 
-def _segment_of(scope: str, lengths: list[int]) -> int:
-    return next(s for s, length in enumerate(lengths) if segment_scope(sum(lengths[:s]), length) == scope)
-
-
-def _keep_reproduction(folder: Path, failure: dict, out: Path | None) -> dict:
+def _keep_reproduction(folder: Path, run: RunId, out: Path | None) -> str | None:
     """Copy the script and arrays that show a failure beside the results; where they are."""
-    source = folder / failure["implementation"] / failure["variant"] / "reproduction.py"
+    source = folder / run.implementation / run.variant / "reproduction.py"
     if out is None or not source.exists():
-        return {}
-    target = out / f"reproduce_{failure['implementation']}_{failure['variant'].replace('-', '_')}.py"
+        return None
+    target = out / f"reproduce_{run.implementation}_{run.variant.replace('-', '_')}.py"
     for suffix in (".npz", ".py"):
         write_whole(target.with_suffix(suffix), source.with_suffix(suffix).read_bytes())
-    return {"reproduction": str(target)}
+    return str(target)
 
 
-def _give_up(plan: Plan, runs: dict, task: Task, reason: str) -> None:
+def _give_up(ledger: Ledger, runs: dict[RunId, Run], task: Task, reason: str) -> None:
     """A task ended without its work: say so wherever its work is missing."""
     reason = task.get("reason", reason)
     if task["task"] == "train":
         for variant in task["variants"]:
-            run = runs[variant, task["implementation"]]
-            if run["status"] == "not run":
-                run |= {"status": task.get("status", "crashed"), "reason": reason}
-                plan.skip(reason, variant, task["implementation"])
+            run = RunId(variant, task["implementation"])
+            if runs[run].status == "not run":
+                runs[run] = replace(runs[run], status=task.get("status", "crashed"), reason=reason)
+                ledger.skip(reason, variant, task["implementation"])
     else:
-        plan.skip(f"the reference could not repeat the run: {reason}", task["variant"], task.get("implementation"))
+        ledger.skip(f"the reference could not repeat the run: {reason}", task["variant"], task.get("implementation"))
 
 
-def _score(folder: Path, dataset: Dataset, hyper: Hyperparameters) -> dict:
+def _score(folder: Path, dataset: Dataset, hyper: Hyperparameters, run: RunId) -> Run:
+    """What a trained run came to: its costs, and its classes beside the labels."""
     record = RunRecord(folder)
     finite = bool(np.isfinite(record.costs).all()) and all(np.isfinite(W).all() for W in record.final_parameters.values())
     on_grid = np.load(folder / "predictions_grid.npy")
@@ -186,40 +199,13 @@ def _score(folder: Path, dataset: Dataset, hyper: Hyperparameters) -> dict:
     labels = {"train": dataset.Y_train, "test": dataset.Y_test}
     # Predictions of another shape fail in their own comparison; here they have no accuracy and no picture.
     fit = all(classes[part].shape == labels[part].shape for part in labels)
-    return {
-        "status": "completed" if finite else "diverged",
-        "costs": [[i, float(record.costs[i])] for i in recorded_iterations(hyper.num_iterations)],
-        "train_accuracy": accuracy(classes["train"], labels["train"]) if fit else None,
-        "test_accuracy": accuracy(classes["test"], labels["test"]) if fit else None,
-        "predictions": {part: "".join(map(str, row[0, :MAX_POINTS])) for part, row in classes.items()} if fit else None,
-        "grid": ["".join(map(str, row)) for row in on_grid.reshape(GRID, GRID)] if on_grid.size == GRID**2 else None,
-    }
-
-
-def _results(
-    dataset: Dataset,
-    hyper: Hyperparameters,
-    variants: list[str],
-    runs: dict,
-    plan: Plan,
-    failures: list[dict],
-    diagnoses: list[dict],
-    axes,
-) -> dict:
-    first = failures[0] if failures else None
-    return {
-        "schema": SCHEMA,
-        "verdict": plan.verdict(),
-        "environment": describe(THREADS),
-        "data": describe_data(dataset) | {"grid_axes": axes},
-        "hyperparameters": asdict(hyper)
-        | {"layers_dims": hyper.layers_dims(dataset.X_train.shape[0]), "variants": variants},
-        "runs": list(runs.values()),
-        "checks": plan.checks(),
-        "first_divergence": first
-        and {key: first[key] for key in ("variant", "implementation", "stage", "tensor", "iteration")},
-        "failures": failures,
-        "diagnoses": diagnoses,
-        "counts": plan.counts(),
-        "beyond_horizon": plan.blind(),
-    }
+    return Run(
+        run.implementation,
+        run.variant,
+        status="completed" if finite else "diverged",
+        costs=[[i, float(record.costs[i])] for i in recorded_iterations(hyper.num_iterations)],
+        train_accuracy=accuracy(classes["train"], labels["train"]) if fit else None,
+        test_accuracy=accuracy(classes["test"], labels["test"]) if fit else None,
+        predictions={part: "".join(map(str, row[0, :MAX_POINTS])) for part, row in classes.items()} if fit else None,
+        grid=["".join(map(str, row)) for row in on_grid.reshape(GRID, GRID)] if on_grid.size == GRID**2 else None,
+    )

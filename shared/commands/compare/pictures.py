@@ -2,9 +2,11 @@
 
 import io
 import math
+from collections.abc import Callable
 from typing import Any
 
 from shared.harness.figures import COLOURS, STYLES
+from shared.harness.results import Curve, Results, Run, results_from_json
 
 CLASSES = ("#0072b2", "#d55e00")
 
@@ -13,8 +15,9 @@ SHOWN = 500
 """Examples in a picture, about: more would hide each other, and make the page heavy."""
 
 
-def pictures(results: dict) -> dict[str, bytes]:
-    """The pictures as PNG, by file name; decision_boundary.png for two features only."""
+def pictures(content: dict[str, Any]) -> dict[str, bytes]:
+    """The pictures as PNG, by file name; decision_boundary.png for two features only. content: of results.json."""
+    results = results_from_json(content)
     images = {}
     for name, draw in PICTURES.items():
         figure = draw(results)
@@ -32,14 +35,14 @@ def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, An
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def cost_curves(results: dict) -> Any:
+def cost_curves(results: Results) -> Any:
     """The training cost of every run."""
-    variants = results["hyperparameters"]["variants"]
+    variants = results.settings.variants
     figure, axes = _grid(1, len(variants), 3.2, 3)
     for ax, variant in zip(axes[0], variants, strict=True):
         for run in _finished(results, variant):
-            iterations, costs = zip(*run["costs"], strict=True)
-            name = run["implementation"]
+            iterations, costs = zip(*(run.costs or ()), strict=True)
+            name = run.implementation
             ax.plot(iterations, costs, STYLES.get(name, "-."), color=COLOURS.get(name), label=name, linewidth=1.8,
                     marker=_marker(iterations))  # fmt: skip
         ax.set_title(variant)
@@ -51,29 +54,29 @@ def cost_curves(results: dict) -> Any:
     return figure
 
 
-def decision_boundaries(results: dict) -> Any:
+def decision_boundaries(results: Results) -> Any:
     """The decision of every run over the plane, and the examples that the implementations dispute; two features only."""
     from matplotlib import rcParams
 
-    grid_axes = results["data"]["grid_axes"]
+    grid_axes = results.data.grid_axes
     if grid_axes is None:
         return None
-    variants = results["hyperparameters"]["variants"]
-    implementations = list(dict.fromkeys(run["implementation"] for run in results["runs"]))
+    variants = results.settings.variants
+    implementations = results.implementations()
     figure, axes = _grid(len(implementations), len(variants), 2.6, 2.6)
-    points = _thinned(results["data"]["train"])
+    points = _thinned(results.data.train)
     for row, implementation in zip(axes, implementations, strict=True):
         for ax, variant in zip(row, variants, strict=True):
-            run = next((r for r in _finished(results, variant) if r["implementation"] == implementation), None)
+            run = next((r for r in _finished(results, variant) if r.implementation == implementation), None)
             if run is None:
                 ax.text(0.5, 0.5, "not finished", ha="center", transform=ax.transAxes)
-            elif run["grid"] is None:
+            elif run.grid is None:
                 ax.text(0.5, 0.5, "no decision of its form", ha="center", transform=ax.transAxes)
             else:
-                decision = [[int(cell) for cell in line] for line in run["grid"]]
+                decision = [[int(cell) for cell in line] for line in run.grid]
                 ax.contourf(*grid_axes, decision, levels=[-0.5, 0.5, 1.5], colors=CLASSES, alpha=0.25)
-                ax.set_title(f"{implementation}, {variant}\ntrain {run['train_accuracy']:.1%}, "
-                             f"test {run['test_accuracy']:.1%}", fontsize=8)  # fmt: skip
+                ax.set_title(f"{implementation}, {variant}\ntrain {run.train_accuracy:.1%}, "
+                             f"test {run.test_accuracy:.1%}", fontsize=8)  # fmt: skip
             for label, marker in ((0, "o"), (1, "^")):
                 chosen = [point for point in points if point[-1] == label]
                 if chosen:
@@ -88,22 +91,27 @@ def decision_boundaries(results: dict) -> Any:
     return figure
 
 
-def noise_floors(results: dict) -> Any:
+def noise_floors(results: Results) -> Any:
     """How far every run's cost is from the reference, and how far rounding alone moves it."""
-    variants = results["hyperparameters"]["variants"]
+    variants = results.settings.variants
     figure, axes = _grid(2, len(variants), 3.2, 2.6)
-    for row, curve, what in ((axes[0], "segments", "in segments"), (axes[1], "free_run", "free run")):
+    curves: tuple[tuple[Any, Callable[[Run], Curve | None], str], ...] = (
+        (axes[0], lambda run: run.segments, "in segments"),
+        (axes[1], lambda run: run.free_run, "free run"),
+    )
+    for row, curve, what in curves:
         for ax, variant in zip(row, variants, strict=True):
             for run in _finished(results, variant):
-                if curve not in run:
+                points = curve(run)
+                if points is None:
                     continue
-                iterations, differences, floors = zip(*run[curve], strict=True)
-                name = run["implementation"]
+                iterations, differences, floors = zip(*points, strict=True)
+                name = run.implementation
                 style = {"color": COLOURS.get(name), "marker": _marker(iterations)}
                 ax.plot(iterations, floors, alpha=0.5, linewidth=3, **style)
                 ax.plot(iterations, differences, STYLES.get(name, "-."), label=name, linewidth=1.4, **style)
-                if curve == "free_run" and run["horizon"] < results["hyperparameters"]["num_iterations"]:
-                    ax.axvline(run["horizon"], color=COLOURS.get(name), alpha=0.5, linewidth=0.8)
+                if row is axes[1] and run.horizon is not None and run.horizon < results.settings.num_iterations:
+                    ax.axvline(run.horizon, color=COLOURS.get(name), alpha=0.5, linewidth=0.8)
             ax.set_yscale("symlog", linthresh=1e-17, linscale=0.3)
             ax.set_ylim(0, 10)
             ax.set_yticks([0, 1e-16, 1e-12, 1e-8, 1e-4, 1])
@@ -115,10 +123,10 @@ def noise_floors(results: dict) -> Any:
     return figure
 
 
-def _disputed(results: dict, variant: str) -> list[list[float]]:
+def _disputed(results: Results, variant: str) -> list[list[float]]:
     """The training examples that the implementations classify differently."""
-    predictions = [run["predictions"]["train"] for run in _finished(results, variant) if run["predictions"]]
-    return [point for point, *classes in zip(results["data"]["train"], *predictions, strict=True) if len(set(classes)) > 1]
+    predictions = [run.predictions["train"] for run in _finished(results, variant) if run.predictions]
+    return [point for point, *classes in zip(results.data.train, *predictions, strict=True) if len(set(classes)) > 1]
 
 
 def _thinned(points: list[list[float]]) -> list[list[float]]:
@@ -130,8 +138,8 @@ def _marker(iterations: tuple[int, ...]) -> str:
     return "." if len(iterations) < 20 else ""
 
 
-def _finished(results: dict, variant: str) -> list[dict]:
-    return [run for run in results["runs"] if run["variant"] == variant and run["status"] == "completed"]
+def _finished(results: Results, variant: str) -> list[Run]:
+    return [run for run in results.runs if run.variant == variant and run.status == "completed"]
 
 
 PICTURES = {

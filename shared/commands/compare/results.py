@@ -19,7 +19,7 @@ def write_all(results: dict, folder: Path) -> list[Path]:
     from shared.commands.compare.page.build import page
     from shared.commands.compare.pictures import pictures
 
-    own = {Path(failure["reproduction"]).stem for failure in results["failures"] if failure.get("reproduction")}
+    own = {Path(failure["reproduction"]).stem for failure in results["failures"] if "reproduction" in failure}
     try:
         for old in (*map(folder.joinpath, WRITTEN[1:]), *folder.glob("reproduce_*.py"), *folder.glob("reproduce_*.npz")):
             if old.stem not in own:

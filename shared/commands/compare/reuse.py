@@ -8,7 +8,9 @@ from pathlib import Path
 from shared.adapters import IMPLEMENTATIONS
 from shared.config import Hyperparameters, Variant
 from shared.data import Dataset
+from shared.harness.checks import Check, Key, RunId
 from shared.harness.output import write_whole
+from shared.harness.results import Run, Verified, verified_as_json, verified_from_json
 from shared.harness.workers import ROOT
 
 
@@ -29,42 +31,46 @@ class Store:
         # Read before anything runs: what is edited meanwhile is not what ran.
         self._sources = {name: _digest_of_sources(name) for name in implementations}
 
-    def load(self, variant: Variant, implementation: str, planned: set) -> tuple[dict, list[dict]] | None:
-        """The entry `run` and the checks of a run that still holds; None where there is none.
+    def load(self, variant: Variant, implementation: str, planned: set[Key]) -> Verified | None:
+        """A run that still holds, with its checks; None where there is none.
 
-        planned: (stage, scope, tensor) of its comparisons. Only what passed in all of them is ever reused.
+        planned: its comparisons. Only what passed in all of them is ever reused.
         """
         path = self._path(variant, implementation)
         try:
             if not path.is_file():  # a pipe would be waited for
                 return None
             kept = json.loads(path.read_text(encoding="utf-8"))
-            run, checks = kept["run"], kept["checks"]
-            compared = {(check["stage"], check["scope"], check["tensor"]) for check in checks}
+            verified = verified_from_json(kept["verified"])
             holds = (
                 kept["key"] == self._key(variant, implementation)
-                and kept["digest"] == _digest_of_content(run, checks)
-                and (run["variant"], run["implementation"], run["status"]) == (variant.name, implementation, "completed")
-                and all(check["status"] == "passed" for check in checks)
-                and all((c["variant"], c["implementation"]) == (variant.name, implementation) for c in checks)
-                and compared == planned
-                and len(checks) == len(planned)
+                and kept["digest"] == _digest_of_content(kept["verified"])
+                and verified.run.run == RunId(variant.name, implementation)
+                and verified.run.status == "completed"
+                and all(check.passed for check in verified.checks)
+                and {check.key for check in verified.checks} == planned
+                and len(verified.checks) == len(planned)
             )
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
-        return (run, checks) if holds else None
+        return verified if holds else None
 
-    def save(self, variant: Variant, implementation: str, run: dict, checks: list[dict]) -> None:
+    def save(self, variant: Variant, run: Run, checks: list[Check]) -> None:
         """Keep a run if everything in it passed, and forget it otherwise. Not if what it depends on changed meanwhile."""
+        implementation = run.implementation
         path = self._path(variant, implementation)
-        passed = run["status"] == "completed" and all(check["status"] == "passed" for check in checks)
+        passed = run.status == "completed" and all(check.passed for check in checks)
         try:
             if not passed or not checks:
                 path.unlink(missing_ok=True)
             elif _digest_of_sources(implementation) == self._sources[implementation]:
                 path.parent.mkdir(exist_ok=True)
-                kept = {"key": self._key(variant, implementation), "digest": _digest_of_content(run, checks),
-                        "run": run, "checks": checks}  # fmt: skip
+                content = verified_as_json(Verified(run, checks, []))
+                kept = {
+                    "key": self._key(variant, implementation),
+                    "digest": _digest_of_content(content),
+                    "verified": content,
+                }
                 write_whole(path, json.dumps(kept).encode())
         except OSError as error:
             self.problem = f"{path}: {error.strerror or error}"
@@ -88,8 +94,8 @@ class Store:
         return digest.hexdigest()
 
 
-def _digest_of_content(run: dict, checks: list[dict]) -> str:
-    return hashlib.sha256(json.dumps([run, checks], sort_keys=True).encode()).hexdigest()
+def _digest_of_content(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _digest_of_sources(implementation: str) -> str:

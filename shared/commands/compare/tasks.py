@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from shared.adapters import IMPLEMENTATIONS, Adapter
 from shared.config import VARIANTS, Hyperparameters
+from shared.harness.checks import RunId
 from shared.harness.child import Send
 from shared.harness.inputs import read_inputs, read_problem
 from shared.harness.records import RunRecord, save_arrays, write_record
+from shared.harness.results import Verified, verified_as_json
 
 ADAPTERS = "shared.adapters"
 """Whose warnings are passed on."""
@@ -79,7 +81,7 @@ def reference(task: dict, send: Send) -> None:
 
 
 def verify(task: dict, send: Send) -> None:
-    """Hold one run, and its single steps, against the reference; leave the checks."""
+    """Compare one run, and its single steps, with the reference; leave the checks."""
     from shared.alignment.verification import verify_run
     from shared.diagnosis.run import diagnose_run
 
@@ -94,9 +96,10 @@ def verify(task: dict, send: Send) -> None:
     def report(updates: int) -> None:
         send("progress", updates=updates)
 
-    result = verify_run(problem, parameters, inputs, record, reference, effective, implementation, hyper.seed, report)
-    result["diagnoses"] = diagnose_run(problem, parameters, inputs, record, effective, implementation, result["checks"])
-    (record / "verified.json").write_text(json.dumps(result))
+    checks, run = verify_run(problem, parameters, inputs, record, reference, effective, implementation, hyper.seed, report)
+    diagnoses = diagnose_run(problem, parameters, inputs, record, effective, implementation, checks)
+    content = verified_as_json(Verified(run, checks, diagnoses))
+    (record / "verified.json").write_text(json.dumps(content))
     send("verified", variant=variant, implementation=implementation)
 
 
@@ -116,10 +119,9 @@ def bisect(task: dict, send: Send) -> None:
     folder = Path(task["folder"]) / task["implementation"] / variant.name / "bisected"
     write_record(folder, parameters, [1] * length, itertools.islice(run, length))
     problem = _alignment_problem(X, Y, hyper, variant.name)
-    place = {"variant": variant.name, "implementation": task["implementation"]}
-    result = repeat_in_segments(problem, RunRecord(folder), place)
+    result = repeat_in_segments(problem, RunRecord(folder), RunId(variant.name, task["implementation"]))
     # The parameters' checks carry the number of updates done, the costs' the update they stand before.
-    bad = [check.iteration - (check.tensor != "cost") for check in result.checks if check.status == "failed"]
+    bad = [check.iteration - (check.tensor != "cost") for check in result.checks if check.failed]
     send("bisected", variant=variant.name, update=sum(before) + min(bad) if bad else None)
 
 

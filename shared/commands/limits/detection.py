@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.checks import FACTOR, Check, judge
 from shared.alignment.floor import spread
+from shared.alignment.judge import FACTOR, judge
 from shared.alignment.problem import Problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.segments import repeat_segments
@@ -20,7 +20,8 @@ from shared.alignment.stages import judge_tensor
 from shared.alignment.states import make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF, reference_tensors, tensors_of, with_decay
 from shared.alignment.trajectory import cost_floor, repeat_in_segments
-from shared.commands.limits.false_alarms import PLACE
+from shared.commands.limits.false_alarms import NOWHERE, RUN
+from shared.harness.checks import Check
 from shared.harness.records import RunRecord, write_record
 from shared.parameters import Parameters, initialize_parameters
 
@@ -38,7 +39,7 @@ def element_limits(problem: Problem, parameters: Parameters, rng: np.random.Gene
             if not name.startswith(("D", "decay of")):
 
                 def red(faulty: NDArray, stage=stage, name=name) -> bool:
-                    return judge_tensor(stage, name, {**port, name: faulty}, reference, floors)["status"] == "failed"
+                    return judge_tensor(stage, name, {**port, name: faulty}, reference, floors).failed
 
                 yield from ((stage, limit) for limit in _element_limit(port[name], rng, red))
 
@@ -54,7 +55,7 @@ def trajectory_limits(problem: Problem, parameters: Parameters, rng: np.random.G
         floor = cost_floor(costs[:, :, 0]) if name == "cost" else spread(replicates).max()
 
         def red(faulty: NDArray, reference=replicates[0], floor=floor) -> bool:
-            return judge(faulty, reference, floor)["status"] == "failed"
+            return judge(faulty, reference, floor).failed
 
         yield from _element_limit(values, rng, red)
 
@@ -70,8 +71,8 @@ def hyperparameter_limit(problem: Problem, parameters: Parameters, which: str, s
 
             def red(e: float) -> bool:
                 record = _train(changed(e), parameters, Path(folder) / repr(e))
-                checks = repeat_in_segments(problem, record, PLACE, doubt=()).checks
-                return any(check.status == "failed" for check in checks)
+                checks = repeat_in_segments(problem, record, RUN, doubt=()).checks
+                return any(check.failed for check in checks)
 
             return _smallest(red, LADDER[::2])
 
@@ -82,7 +83,7 @@ def hyperparameter_limit(problem: Problem, parameters: Parameters, which: str, s
         faulty = port_tensors(REFERENCE, changed(e), parameters)
         faulty = with_decay(faulty, problem, parameters, reference)
         names = tensors_of(stage, problem.keep_prob < 1)
-        return any(judge_tensor(stage, name, faulty, reference, floors)["status"] == "failed" for name in names)
+        return any(judge_tensor(stage, name, faulty, reference, floors).failed for name in names)
 
     return _smallest(red_step)
 
@@ -120,7 +121,7 @@ def neighbours(problem: Problem, parameters: Parameters, rng: np.random.Generato
             for name in tensors_of(stage, problem.keep_prob < 1):
                 if name in tensors:
                     outcome = judge_tensor(stage, name, tensors, reference, floors)
-                    yield rewrite, Check(**PLACE, stage=stage, scope="", tensor=name, iteration=0, **outcome)
+                    yield rewrite, outcome.of(RUN.at(stage, NOWHERE, name))
 
 
 def summary(dtype: str, problem: Problem, report: Callable[[], None], seed: int = 0) -> dict:

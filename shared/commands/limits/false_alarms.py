@@ -3,22 +3,22 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from shared.adapters import IMPLEMENTATIONS
-from shared.alignment.checks import Check
 from shared.alignment.problem import random_problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.trajectory import repeat_in_segments
+from shared.harness.checks import Check, RunId, Where
 from shared.harness.records import RunRecord, write_record
 
 TRAINED_EVERY = 10
 """Of the random problems, every tenth is also trained for 50 updates and verified in segments."""
 
-PLACE: dict[str, Any] = {"variant": "", "implementation": ""}
+RUN, NOWHERE = RunId("", ""), Where("")
+"""Of comparisons that belong to no run of a command."""
 
 
 def false_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> dict:
@@ -32,15 +32,15 @@ def false_alarms(implementation: str, problems: int, dtype: str, report: Callabl
     for number in range(problems):
         problem, parameters = random_problem(rng, dtype)
         port = port_tensors(adapter, problem, parameters)
-        checks += single_step_checks(problem, "", parameters, port, port, PLACE)
+        checks += single_step_checks(problem, NOWHERE, parameters, port, port, RUN)
         if number % TRAINED_EVERY == 0:
             with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
                 run = adapter.train_segments(problem.X, problem.Y, parameters, lengths=[25, 25], **problem.step)
                 write_record(Path(folder) / "run", parameters, [25, 25], run)
-                checks += repeat_in_segments(problem, RunRecord(Path(folder) / "run"), PLACE).checks
+                checks += repeat_in_segments(problem, RunRecord(Path(folder) / "run"), RUN).checks
         report()
     return {
         "compared": len(checks),
-        "alarms": [f"{check.stage}, {check.tensor}: {check.reason}" for check in checks if check.status != "passed"],
-        "budget_used": max(check.budget_used or 0 for check in checks if check.status == "passed"),
+        "alarms": [f"{check.stage}, {check.tensor}: {check.reason}" for check in checks if not check.passed],
+        "budget_used": max(check.budget_used or 0 for check in checks if check.passed),
     }

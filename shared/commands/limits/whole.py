@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,8 @@ from shared.alignment.trajectory import free_run
 from shared.alignment.verification import verify_run
 from shared.config import VARIANTS, Hyperparameters
 from shared.contract import segment_lengths
+from shared.harness.checks import Check
+from shared.harness.ledger import count
 from shared.harness.records import save_arrays
 from shared.parameters import initialize_parameters
 
@@ -151,8 +152,8 @@ def random_whole_problem(rng: np.random.Generator, dtype: str) -> WholeProblem:
     return WholeProblem(kind, int(rng.integers(1, 11)), examples, variant, hyper, scale, int(rng.integers(1000)))
 
 
-def verified(problem: WholeProblem, implementation: str, folder: Path) -> dict[str, Any]:
-    """Train the problem with the implementation and compare the run with the reference: the result of `verify_run`."""
+def verified(problem: WholeProblem, implementation: str, folder: Path) -> list[Check]:
+    """Train the problem with the implementation, and compare every step of the run with the reference."""
     port = IMPLEMENTATIONS[implementation].adapter()
     X, Y, others = problem.data()
     hyper, variant = problem.hyper, VARIANTS[problem.variant]
@@ -167,7 +168,7 @@ def verified(problem: WholeProblem, implementation: str, folder: Path) -> dict[s
         save_arrays(reference, {"costs": costs, **ends})
     record_run(port, X, Y, parameters, hyper, variant, lengths, inputs, folder / "run", lambda done, cost: None)
     return verify_run(compared, parameters, inputs, folder / "run", reference, variant, implementation, hyper.seed,
-                      lambda updates: None)  # fmt: skip
+                      lambda updates: None)[0]  # fmt: skip
 
 
 def whole_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> dict:
@@ -176,22 +177,22 @@ def whole_alarms(implementation: str, problems: int, dtype: str, report: Callabl
     Returns the number of comparisons, how many of them say little, the alarms in words, each with its problem, and the
     largest share of the allowed difference that one used.
     """
-    checks: list[dict] = []
+    checks: list[Check] = []
     alarms: list[str] = []
     alarmed = 0
     for number in range(problems):
         problem = random_whole_problem(np.random.default_rng([seed, number, int(dtype == "float32")]), dtype)
         with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
-            made = verified(problem, implementation, Path(folder))["checks"]
-        bad = [check for check in made if check["status"] != "passed"]
+            made = verified(problem, implementation, Path(folder))
+        bad = [check for check in made if not check.passed]
         alarmed += bool(bad)
-        alarms += [f"{c['stage']}, {c['scope']}, {c['tensor']}: {c['reason']}; {problem}" for c in bad]
+        alarms += [f"{c.stage}, {c.where}, {c.tensor}: {c.reason}; {problem}" for c in bad]
         checks += made
         report()
     return {
         "compared": len(checks),
-        "uninformative": sum(check["status"] == "passed" and bool(check["reason"]) for check in checks),
+        "uninformative": count(checks).uninformative,
         "problems_with_alarms": alarmed,
         "alarms": alarms,
-        "budget_used": max(check["budget_used"] or 0 for check in checks if check["status"] == "passed"),
+        "budget_used": max(check.budget_used or 0 for check in checks if check.passed),
     }

@@ -56,7 +56,7 @@ def try_all(
         "schema": SCHEMA,
         "verdict": verdict(results),
         "environment": describe(THREADS),
-        "data": describe_data(dataset),
+        "data": asdict(describe_data(dataset)),
         "hyperparameters": asdict(hyper),
         "mistakes": results,
     }

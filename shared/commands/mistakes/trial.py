@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from shared.adapters import Adapter
-from shared.alignment.checks import rank
 from shared.alignment.problem import Problem
 from shared.alignment.recording import record_run
 from shared.alignment.trajectory import free_run
@@ -19,7 +18,10 @@ from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.legal import NOT_MISTAKES
 from shared.diagnosis.mistake import Plant
 from shared.diagnosis.run import diagnose_run
+from shared.harness.checks import Check
+from shared.harness.ledger import first_failed
 from shared.harness.records import save_arrays
+from shared.harness.results import Diagnosis, diagnosis_as_json
 from shared.metrics import accuracy
 from shared.parameters import Parameters
 
@@ -70,23 +72,25 @@ def try_out(trial: Trial, hyper: Hyperparameters, data: dict, parameters: Parame
         sizes = None
         if correct is not None and not trial.legal:
             sizes = _sizes(port, trial.plant, hyper, data, parameters, correct)
-    named = any(trial.name in str(entry["mistake"]).split(" + ") for entry in diagnoses)
-    found = found and {key: found[key] for key in ("stage", "scope", "tensor")}
+    named = any(trial.name in diagnosis.mistakes for diagnosis in diagnoses)
     return {
         "name": trial.name,
         "title": trial.title,
         "legal": trial.legal,
         "implementation": trial.plant.implementation,
         "variant": trial.plant.variant,
-        "found": found,
+        "found": found and {"stage": found.stage, "scope": str(found.where), "tensor": found.tensor},
         "named": named,
-        "right": found is None if trial.legal else bool(found) and found["stage"] == trial.stage and named,
-        "diagnoses": diagnoses,
+        "right": found is None if trial.legal else found is not None and found.stage == trial.stage and named,
+        "diagnoses": [diagnosis_as_json(diagnosis) for diagnosis in diagnoses],
         "sizes": sizes,
     }
 
 
-def _verdict(trial: Trial, port: Adapter, hyper: Hyperparameters, data: dict, parameters: Parameters, folder: Path):
+def _verdict(
+    trial: Trial, port: Adapter, hyper: Hyperparameters, data: dict, parameters: Parameters, folder: Path
+) -> tuple[Check | None, list[Diagnosis]]:
+    """The first failed comparison, and what explains it."""
     variant = VARIANTS[trial.plant.variant]
     inputs = {part: data[part] for part in ("X_train", "X_test", "grid")}
     X, Y = data["X_train"], data["Y_train"]
@@ -98,15 +102,14 @@ def _verdict(trial: Trial, port: Adapter, hyper: Hyperparameters, data: dict, pa
         costs, ends = free_run(problem, parameters, PROBED, None, lambda n: None)
         save_arrays(reference, {"costs": costs, **ends})
     implementation = trial.plant.implementation
-    verified = verify_run(
+    checks, _ = verify_run(
         problem, parameters, inputs, run, reference, variant, implementation, hyper.seed, lambda n: None
     )  # fmt: skip
-    checks = verified["checks"]
     if trial.small_logits:
-        checks = [check for check in checks if check["scope"] in SMALL_LOGITS]
-    failed = [check for check in checks if check["status"] == "failed"]
-    first = min(failed, key=lambda check: rank(check["stage"], check["iteration"]), default=None)
-    return first, diagnose_run(problem, parameters, inputs, run, variant, implementation, checks)
+        checks = [check for check in checks if check.where.name in SMALL_LOGITS]
+    return next(iter(first_failed(checks)), None), diagnose_run(
+        problem, parameters, inputs, run, variant, implementation, checks
+    )
 
 
 def correct_run(port: Adapter, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters) -> Sizes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.adapters import IMPLEMENTATIONS
-from shared.alignment.checks import FACTOR
+from shared.alignment.judge import FACTOR
 from shared.commands.optimizers.rows import ROWS
 from shared.commands.optimizers.runs import name_of
 from shared.commands.optimizers.settings import ADAM_LEARNING_RATE, BETA_1, BETA_2, EPSILON, MOMENTUM, UPDATES, Setting

@@ -6,8 +6,8 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.checks import judge
 from shared.alignment.costs import BLIND
+from shared.alignment.judge import judge
 from shared.commands.optimizers.rows import DIFFERS, EQUAL, REMEDIES, Row
 from shared.commands.optimizers.settings import UPDATES
 from shared.parameters import PARAMETER_NAMES
@@ -52,11 +52,11 @@ def compare(run: Run, reference: Run, floors: Run, update: int) -> dict:
         if expected is None or floor is None:
             return _unknown(update, f"{name}: nothing to compare with")
         outcome = judge(run.get(key), expected, floor)
-        if "difference" not in outcome:
-            return _unknown(update, f"{name}: {outcome['reason']}")
+        if outcome.difference is None or outcome.budget_used is None:
+            return _unknown(update, f"{name}: {outcome.reason}")
         differences.append(float(np.abs(run[key] - expected).max()))
-        used.append(outcome["difference"] / outcome["allowed"])
-        if outcome["status"] == "failed":
+        used.append(outcome.budget_used)
+        if outcome.failed:
             verdict = DIFFERS
         elif not floor <= BLIND * np.abs(expected).max():
             reason = reason or f"{name}: rounding alone moves it by {float(floor):.1g}"

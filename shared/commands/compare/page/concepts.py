@@ -1,9 +1,11 @@
 """Side by side: for every concept, the lines of each implementation, and how well they were measured to agree."""
 
+import math
 from dataclasses import dataclass
 
 from shared.adapters import IMPLEMENTATIONS
 from shared.adapters.places import find
+from shared.harness.checks import Check, Status
 from shared.parameters import PARAMETER_NAMES
 
 
@@ -30,11 +32,9 @@ CONCEPTS = (
 )
 
 
-def concept_of(check: dict) -> Concept | None:
+def concept_of(check: Check) -> Concept | None:
     """The lines to look at first where a comparison fails."""
-    return next(
-        (c for c in CONCEPTS if c.stage == check["stage"] and _tensor(check) in (c.tensors or (_tensor(check),))), None
-    )
+    return next((c for c in CONCEPTS if c.stage == check.stage and _tensor(check) in (c.tensors or (_tensor(check),))), None)
 
 
 def sources() -> dict[str, dict[str, dict[str, str]]]:
@@ -51,21 +51,25 @@ def sources() -> dict[str, dict[str, dict[str, str]]]:
     return found
 
 
-def agreement(concept: Concept, checks: list[dict], implementation: str) -> dict:
+def agreement(concept: Concept, checks: list[Check], implementation: str) -> dict:
     """How many comparisons measure a concept, how many of them passed, and the largest share used of what is allowed."""
     own = [
         check
         for check in checks
-        if check["stage"] == concept.stage
-        and check["implementation"] == implementation
-        and check["status"] != "skipped"
+        if check.stage == concept.stage
+        and check.implementation == implementation
+        and check.status is not Status.SKIPPED
         and (not concept.tensors or _tensor(check) in concept.tensors)
     ]
-    used = [check["budget_used"] for check in own if check.get("budget_used") is not None]
-    passed = sum(check["status"] == "passed" for check in own)
-    return {"compared": len(own), "passed": passed, "used": max(used, default=None)}
+    return {"compared": len(own), "passed": sum(check.passed for check in own), "used": largest_share(own)}
 
 
-def _tensor(check: dict) -> str:
+def largest_share(checks: list[Check]) -> float | None:
+    """The largest share of the tolerance that was used; None where nothing finite was measured."""
+    shares = [check.budget_used for check in checks]
+    return max((share for share in shares if share is not None and math.isfinite(share)), default=None)
+
+
+def _tensor(check: Check) -> str:
     """Its family, where the concept is of all layers."""
-    return next((family for family in ("decay", "D") if check["tensor"].startswith(family)), check["tensor"])
+    return next((family for family in ("decay", "D") if check.tensor.startswith(family)), check.tensor)
