@@ -11,14 +11,15 @@ from shared.adapters import IMPLEMENTATIONS, tensorflow
 from shared.adapters.implementation import overheard
 from shared.adapters.numpy import Replayed
 from shared.alignment.own_training import own_training_check
-from shared.alignment.problem import Problem
 from shared.alignment.recording import record_run
 from shared.alignment.trajectory import repeat_in_segments
+from shared.case import case_of
 from shared.commands.mistakes.planting import planted
 from shared.config import VARIANTS, Hyperparameters
 from shared.diagnosis.mistake import Plant
 from shared.harness.checks import Cause, RunId
-from shared.harness.records import RunRecord
+from shared.harness.records import Record
+from tests.helpers.training import in_segments
 
 ROOT = Path(__file__).resolve().parents[1]
 BOTH = {"learning_rate": 0.3, "lambd": 0.7, "keep_prob": 0.8}
@@ -45,7 +46,7 @@ KERAS_FULL = ["numpy", "torch", pytest.param("tensorflow", marks=pytest.mark.ful
 @pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.full)])
 def test_train_is_the_run_that_the_adapter_makes_bit_for_bit(implementation, make_problem, settings, dtype):
     X, Y, parameters = make_problem(dtype=dtype)
-    run = implementation.adapter.train_segments(X, Y, parameters, lengths=[3, 3], **settings)
+    run = in_segments(implementation.adapter, X, Y, parameters, lengths=[3, 3], **settings)
     segments = list(run)
     made = segments[-1].parameters, np.concatenate([segment.costs for segment in segments])
     own = implementation.training.train(X, Y, parameters, num_iterations=6, **settings)
@@ -106,12 +107,11 @@ def own_check(name, variant, make_problem, folder, *changes):
     plant = Plant(name, variant, tuple(("training.py", *change) for change in changes))
     inputs = {"X_train": X, "X_test": X, "grid": X}
     with planted(plant, folder / "source") as port:
-        record_run(port, X, Y, parameters, hyper, chosen, [4, 4], inputs, folder / "run", lambda done, cost: None)
-    problem = Problem(X, Y, **hyper.of(chosen))
-    record = RunRecord(folder / "run")
-    segments = repeat_in_segments(problem, record, RUN)
+        case, record = case_of(hyper, chosen, (X, Y, inputs), parameters, [4, 4]), Record(folder / "run")
+        record_run(port, case, record)
+    segments = repeat_in_segments(case.problem, record, RUN)
     assert all(check.status == "passed" for check in segments.checks)
-    return own_training_check(problem, record, folder / "run", segments, RUN)
+    return own_training_check(case.problem, record, segments, RUN)
 
 
 @pytest.mark.parametrize("name", KERAS_FULL)
@@ -142,7 +142,7 @@ def test_a_correct_train_is_the_run(name, variant, make_problem, tmp_path):
 @pytest.mark.parametrize("implementation", KERAS_FULL, indirect=True)
 def test_frozen_masks_are_a_loop_over_update_with_the_generator_set_back(implementation, make_problem):
     X, Y, parameters = make_problem()
-    run = implementation.adapter.train_segments(X, Y, parameters, lengths=[3, 2], seed=4, frozen=True, **BOTH)
+    run = in_segments(implementation.adapter, X, Y, parameters, lengths=[3, 2], seed=4, frozen=True, **BOTH)
     segments = list(run)
     made = segments[-1].parameters, np.concatenate([segment.costs for segment in segments])
     loop = LOOPS[implementation.name]
@@ -262,7 +262,7 @@ def test_a_loop_of_updates_is_the_updates_one_by_one_bit_for_bit(make_problem, m
     for loop_from in (1, 100):
         monkeypatch.setattr(tensorflow, "LOOP_FROM", loop_from)
         adapter = tensorflow.KerasAdapter()
-        runs.append(list(adapter.train_segments(X, Y, parameters, lengths=[3, 3], frozen=frozen, **BOTH)))
+        runs.append(list(in_segments(adapter, X, Y, parameters, lengths=[3, 3], frozen=frozen, **BOTH)))
         (program,) = adapter._programs.values()
         assert (len(program._loops), program._step is None) == ((1, True) if loop_from == 1 else (0, False))
     for looped, alone in zip(*runs, strict=True):
@@ -278,7 +278,7 @@ def test_a_program_is_compiled_once_and_starts_afresh_with_what_it_is_given(make
     other = {name: value + 0.1 for name, value in parameters.items()}
 
     def run(X, start, **more):
-        (segment,) = adapter.train_segments(X, Y, start, lengths=[2], **BOTH | more)
+        (segment,) = in_segments(adapter, X, Y, start, lengths=[2], **BOTH | more)
         return segment
 
     first, moved, turned, again = run(X, parameters), run(X, other), run(-X, parameters), run(X, parameters)

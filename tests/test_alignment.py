@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from shared.alignment.problem import Problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import STATES, make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF, tensors_of
+from shared.case import Problem
 from shared.commands.limits.detection import neighbours
 from shared.harness.checks import STAGES, RunId, Where
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.alignment.problem import Problem
+from shared.case import Problem
 from shared.commands.check.course import check_function
 from shared.commands.check.functions import FUNCTIONS, make_cases
 from shared.commands.check.loading import load_port

@@ -8,6 +8,7 @@ import pytest
 
 from shared.adapters.torch import TorchAdapter
 from shared.config import VARIANTS, Hyperparameters
+from tests.helpers.training import in_segments
 
 torch = pytest.importorskip("torch")
 compiling = pytest.importorskip("shared.adapters.compiling")
@@ -33,7 +34,7 @@ def run(make_problem, monkeypatch):
     def train(variant, compile_from):
         monkeypatch.setattr(compiling, "COMPILE_FROM", compile_from)
         settings = Hyperparameters().of(VARIANTS[variant]) | {"frozen": VARIANTS[variant].frozen}
-        return list(TorchAdapter().train_segments(X, Y, parameters, lengths=[6, 4], seed=5, **settings))
+        return list(in_segments(TorchAdapter(), X, Y, parameters, lengths=[6, 4], seed=5, **settings))
 
     return train
 
@@ -112,7 +113,7 @@ def test_what_diverges_at_once_diverges_compiled_too(make_problem, monkeypatch, 
     ends = []
     for compile_from in (6, None):
         monkeypatch.setattr(compiling, "COMPILE_FROM", compile_from)
-        (segment,) = TorchAdapter().train_segments(X, Y, parameters, learning_rate=rate, lengths=[6])
+        (segment,) = in_segments(TorchAdapter(), X, Y, parameters, learning_rate=rate, lengths=[6])
         ends.append(segment.parameters)
     for name, value in ends[0].items():
         assert not np.isfinite(value).all() or name.startswith("b")

@@ -16,6 +16,7 @@ from numpy_impl.gradients import propagate
 from shared.adapters.numpy import Replayed
 from shared.alignment.tensors import REFERENCE
 from shared.metrics import accuracy
+from tests.helpers.training import in_segments
 
 NAMES = ("W1", "b1", "W2", "b2", "W3", "b3")
 LAMBD, KEEP_PROB = 0.7, 0.8
@@ -40,7 +41,7 @@ LAMBD, KEEP_PROB = 0.7, 0.8
 def test_the_courses_figures_come_out(course_data, settings, costs, tolerance, correct):
     """Tolerances: what another order of summation moves (evidence: 8e-14 without a penalty, 6e-16 with one)."""
     data, start = course_data, course.initialize_parameters([2, 20, 3, 1])
-    run = REFERENCE.train_segments(data.X_train, data.Y_train, start, learning_rate=0.3, lengths=[10_000] * 3, **settings)
+    run = in_segments(REFERENCE, data.X_train, data.Y_train, start, learning_rate=0.3, lengths=[10_000] * 3, **settings)
     segments = list(run)
     assert [segment.costs[0] for segment in segments] == pytest.approx(costs, abs=tolerance, rel=0)
     trained = segments[-1].parameters

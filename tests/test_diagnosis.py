@@ -7,12 +7,13 @@ import pytest
 
 from shared.adapters import IMPLEMENTATIONS
 from shared.alignment.floor import Nudge
-from shared.alignment.problem import Problem, random_problem
+from shared.alignment.random_problem import random_problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.step import Step, cost_of_probabilities, penalty_in_loss
 from shared.alignment.tensors import one_step
+from shared.case import Problem
 from shared.commands.mistakes.planting import planted
 from shared.commands.mistakes.trial import TRIALS
 from shared.diagnosis.catalogue import CATALOGUE

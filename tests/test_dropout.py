@@ -5,6 +5,8 @@ import functools
 import numpy as np
 import pytest
 
+from tests.helpers.training import in_segments
+
 KEEP_PROB = 0.8
 
 
@@ -18,7 +20,7 @@ def drawn(make_problem):
         X, Y, parameters = make_problem((3, 4, 4, 1), m=40)
         parameters = {name: value + 9 if name in ("b1", "b2") else abs(value) for name, value in parameters.items()}
         settings = {"learning_rate": 1e-6, "keep_prob": KEEP_PROB, "frozen": variant == "frozen-dropout"}
-        segments = list(implementation.adapter.train_segments(X, Y, parameters, lengths=[4, 4], **settings))
+        segments = list(in_segments(implementation.adapter, X, Y, parameters, lengths=[4, 4], **settings))
         return [np.concatenate([segment.masks[layer] for segment in segments]) for layer in (0, 1)]
 
     return masks

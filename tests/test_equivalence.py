@@ -129,14 +129,17 @@ def test_the_bound_of_the_spread_holds_four_times_out_of_five():
     assert np.mean([spread_bound(each) > 1 for each in samples]) == pytest.approx(0.8, abs=0.02)
 
 
-OTHER = """from shared.adapters.numpy import NumpyAdapter
+OTHER = """from dataclasses import replace
+
+from shared.adapters.numpy import NumpyAdapter
 
 class Other(NumpyAdapter):
     def __init__(self):
         super().__init__("torch_impl")
 
-    def train_segments(self, *arrays, seed, keep_prob, **settings):
-        return super().train_segments(*arrays, seed=seed + 1000, keep_prob=keep_prob, **settings)
+    def train_segments(self, problem, *arguments, seed, **settings):
+        other = replace(problem, keep_prob=problem.keep_prob)
+        return super().train_segments(other, *arguments, seed=seed + 1000, **settings)
 """
 
 
@@ -162,7 +165,7 @@ def test_a_study_tells_other_masks_from_another_keep_prob_and_few_runs_from_enou
     assert all(entry["power"] > 0.8 and entry["mean"] != 0 for entry in asked.values())
     assert "EQUIVALENT" in same.stdout
 
-    edit("shared/adapters/torch.py", "keep_prob=keep_prob, **settings", "keep_prob=0.8, **settings")
+    edit("shared/adapters/torch.py", "keep_prob=problem.keep_prob)\n        return", "keep_prob=0.8)\n        return")
     few, asked, verdict = study("1-3")
     assert (few.code, verdict) == (3, "incomplete")
     assert {entry["verdict"] for entry in asked.values()} == {NOT_ENOUGH}

@@ -11,7 +11,7 @@ import pytest
 from shared.adapters import IMPLEMENTATIONS
 from shared.adapters.places import locate
 from shared.alignment.judge import judge
-from shared.alignment.plan import planned
+from shared.alignment.plan import planned, symbol_of
 from shared.alignment.tensors import STAGE_OF
 from shared.config import VARIANTS
 from shared.diagnosis.failure import INPUTS, first_failures, message
@@ -194,7 +194,7 @@ def line_at(place):
 def test_every_planned_tensor_stands_at_a_line_of_code_in_each_implementation():
     docstrings: dict[str, set[int]] = {}
     for stage, tensor, dropout in PLACES:
-        places = locate(stage, tensor, dropout)
+        places = locate(stage, symbol_of(tensor), dropout)
         assert list(places) == list(IMPLEMENTATIONS)
         for implementation, place in places.items():
             file, number = place.split(":")
@@ -259,5 +259,5 @@ def test_the_gradients_are_found_at_the_hand_written_line_and_at_autograd(name):
     ids=str,
 )
 def test_the_other_stages_are_found_where_they_are_computed(stage, tensor, dropout, expected):
-    for place, text in zip(locate(stage, tensor, dropout).values(), expected, strict=True):
+    for place, text in zip(locate(stage, symbol_of(tensor), dropout).values(), expected, strict=True):
         assert text in line_at(place)

@@ -1,15 +1,18 @@
 """No false alarm of what is correct, however it is written; and how small a fault is seen all the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from shared.adapters.numpy import NumpyAdapter
 from shared.adapters.torch import TorchAdapter
-from shared.alignment.problem import Problem, random_problem
+from shared.alignment.random_problem import random_problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF
+from shared.case import Problem
 from shared.commands.limits import detection as limits
 from shared.commands.limits.false_alarms import NOWHERE, RUN, false_alarms
 from shared.parameters import initialize_parameters
@@ -67,7 +70,9 @@ def test_a_wrong_implementation_is_alarmed_on_random_problems(dtype, monkeypatch
     monkeypatch.setattr(
         NumpyAdapter,
         "first_updates",
-        lambda *arrays, learning_rate, **more: first_updates(*arrays, learning_rate=learning_rate * (1 + e), **more),
+        lambda self, problem, *start, **more: first_updates(
+            self, replace(problem, learning_rate=problem.learning_rate * (1 + e)), *start, **more
+        ),
     )
     found = false_alarms("numpy", 4, dtype, lambda: None)
     assert len(found["alarms"]) > 4

@@ -6,9 +6,9 @@ import pytest
 from numpy_impl import cost, gradients, network, training
 from shared.adapters.numpy import Replayed
 from shared.alignment.floor import Nudge, Shaken, shaken, spread
-from shared.alignment.problem import Problem
 from shared.alignment.states import STATES, make_states
 from shared.alignment.tensors import EXACT, REFERENCE, STAGE_OF, reference_tensors, tensors_of
+from shared.case import Problem
 from shared.parameters import PARAMETER_NAMES, initialize_parameters
 from shared.synthetic import make_dataset
 
@@ -133,7 +133,7 @@ def functions_of(X, Y, parameters):
         "update": lambda: training.update(parameters, X, Y, 0.3, 0.7, 0.8, Replayed(*masks)),
         "train": lambda: training.train(X, Y, parameters, num_iterations=3, **step),
         "trace": lambda: REFERENCE.trace(X, Y, parameters, lambd=0.7, keep_prob=0.8, masks=masks),
-        "first_updates": lambda: [s.parameters for s in REFERENCE.first_updates(X, Y, parameters, **step)],
+        "first_updates": lambda: [s.parameters for s in REFERENCE.first_updates(Problem(X, Y, **step), parameters)],
     }
 
 

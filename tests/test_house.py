@@ -33,15 +33,11 @@ EXCEPTIONS: dict[str, set[str]] = {
         "shared.readers",
     },
     "function": {
-        "shared.alignment.verification: verify_run",
         "shared.commands.compare.comparison: compare",
         "shared.commands.study.study: study",
     },
     "parameters": {
-        *(f"shared.adapters.{name}: train_segments" for name in ("implementation", "numpy", "torch", "tensorflow")),
-        "shared.alignment.recording: record_run",
         "shared.alignment.replay: repeat",
-        "shared.alignment.verification: verify_run",
         *(f"shared.commands.check.words: {name}" for name in ("forward", "backward")),
         *(f"shared.commands.check.work: {name}" for name in ("check_port", "_check")),
     },

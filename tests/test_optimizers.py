@@ -11,6 +11,7 @@ from shared.commands.optimizers import by_hand, verdicts
 from shared.commands.optimizers.rows import ALWAYS, DIFFERS, EQUAL, REMEDIES, ROWS, Row
 from shared.commands.optimizers.settings import UPDATES, Setting
 from shared.parameters import PARAMETER_NAMES
+from tests.helpers.training import in_segments
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = ("torch", "keras", "torch_by_hand", "keras_by_hand")
@@ -60,7 +61,7 @@ def test_sgd_by_hand_is_the_course_s(make_problem):
     rule = by_hand.rule_of("torch", Setting("SGD"), 0.3, 0.7 / X.shape[1])
     arrays = by_hand.train(rule, X, Y, start)
     lengths = np.diff([0, *UPDATES])
-    run = REFERENCE.train_segments(X, Y, start, learning_rate=0.3, lengths=lengths.tolist(), lambd=0.7)
+    run = in_segments(REFERENCE, X, Y, start, learning_rate=0.3, lengths=lengths.tolist(), lambd=0.7)
     for t, segment in zip(UPDATES, run, strict=True):
         course = {f"{name} after {t}": value for name, value in segment.parameters.items()}
         assert verdicts.compare(course, arrays, arrays, t)["verdict"] == EQUAL

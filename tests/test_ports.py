@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from shared.adapters.numpy import Replayed
+from shared.case import Problem
 from shared.errors import UsageError
+from tests.helpers.training import in_segments
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("W1", "b1", "W2", "b2", "W3", "b3")
@@ -49,7 +51,7 @@ def trained(make_problem):
     def train(implementation, variant, dtype="float64") -> Run:
         X, Y, parameters = make_problem(dtype=dtype)
         settings = {"learning_rate": RATE, "lengths": [4, 4]} | VARIANTS[variant]
-        return Run(implementation.adapter.train_segments(X, Y, parameters, **settings))
+        return Run(in_segments(implementation.adapter, X, Y, parameters, **settings))
 
     return train
 
@@ -111,7 +113,7 @@ def draws_after(do):
 def two_updates(implementation, problem, variant="none", seed=1):
     """The first two updates: costs (1,), parameters and masks of each."""
     X, Y, parameters = problem
-    return implementation.adapter.first_updates(X, Y, parameters, learning_rate=RATE, seed=seed, **VARIANTS[variant])
+    return implementation.adapter.first_updates(Problem(X, Y, RATE, **VARIANTS[variant]), parameters, seed=seed)
 
 
 # At the boundary
@@ -381,7 +383,7 @@ def test_numpy_s_memory_does_not_grow_with_the_updates(make_problem, reference, 
 
     def peak(updates):
         tracemalloc.start()
-        for _ in reference.adapter.train_segments(X, Y, parameters, learning_rate=0.01, lengths=[updates], lambd=lambd):
+        for _ in in_segments(reference.adapter, X, Y, parameters, learning_rate=0.01, lengths=[updates], lambd=lambd):
             pass
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()

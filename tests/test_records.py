@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from shared.alignment.tensors import REFERENCE
-from shared.harness.records import RunRecord, write_record
+from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES
+from tests.helpers.training import in_segments
 
 SETTINGS: dict[str, dict] = {"none": {}, "l2-dropout": {"lambd": 0.7, "keep_prob": 0.8}}
 
@@ -14,10 +15,11 @@ SETTINGS: dict[str, dict] = {"none": {}, "l2-dropout": {"lambd": 0.7, "keep_prob
 @pytest.mark.parametrize("variant", ["none", "l2-dropout"])
 def test_a_run_is_recorded_and_read_bit_for_bit_once_it_is_finished(make_problem, tmp_path, variant, dtype):
     X, Y, parameters = make_problem((3, 6, 4, 1), m=13, dtype=dtype)  # 6 * 13 and 4 * 13 are no whole bytes
-    run = list(REFERENCE.train_segments(X, Y, parameters, learning_rate=0.3, lengths=[7, 5, 1], **SETTINGS[variant]))
+    run = list(in_segments(REFERENCE, X, Y, parameters, learning_rate=0.3, lengths=[7, 5, 1], **SETTINGS[variant]))
     heard: list[tuple[int, float]] = []
-    write_record(tmp_path / "run", parameters, [7, 5, 1], run, lambda done, cost: heard.append((done, cost)))
-    record = RunRecord(tmp_path / "run")
+    Record(tmp_path / "run").write(parameters, [7, 5, 1], run, lambda done, cost: heard.append((done, cost)))
+    record = Record(tmp_path / "run")
+    assert record.finished
     assert (record.lengths, record.starts) == ([7, 5, 1], [0, 7, 12])
     assert heard == [(done, float(segment.costs[-1])) for done, segment in zip((7, 12, 13), run, strict=True)]
     np.testing.assert_array_equal(record.costs, np.concatenate([segment.costs for segment in run]), strict=True)
@@ -37,5 +39,6 @@ def test_a_run_is_recorded_and_read_bit_for_bit_once_it_is_finished(make_problem
         assert (bits.shape, bits.dtype) == ((13, -(-D[0].size // 8)), np.uint8)
     assert (record.folder / "D1.npy").exists() == (variant == "l2-dropout")
     (record.folder / "lengths.json").unlink()  # a run that was not finished
+    assert not record.finished
     with pytest.raises(FileNotFoundError):
-        RunRecord(record.folder)
+        _ = Record(record.folder).lengths

@@ -8,14 +8,14 @@ import sys
 import numpy as np
 import pytest
 
-from shared.alignment.problem import Problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.stages import single_step_checks
 from shared.alignment.tensors import REFERENCE
 from shared.alignment.trajectory import repeat_in_segments
+from shared.case import Problem
 from shared.harness.checks import RunId, Where
-from shared.harness.records import RunRecord, write_record
+from shared.harness.records import Record
 
 ONE_AFTER_THE_OTHER = """
 import contextlib, io, json, runpy, sys, traceback, warnings
@@ -62,10 +62,10 @@ def write(make_problem, tmp_path):
         assert failed.keys() >= faults.keys()
         written = []
         for name in faults:
-            stem = tmp_path / "alone" / f"{len(list(tmp_path.rglob('*.py')))} of {len(faults)}" / "reproduction"
-            stem.parent.mkdir(parents=True)
-            write_reproduction(stem, failed[name], problem, step_evidence(failed[name], problem, parameters, port), seed=1)
-            written.append((stem.with_suffix(".py"), failed[name]))
+            script = tmp_path / "alone" / f"{len(list(tmp_path.rglob('*.py')))} of {len(faults)}" / "reproduction.py"
+            script.parent.mkdir(parents=True)
+            write_reproduction(script, failed[name], problem, step_evidence(failed[name], problem, parameters, port), seed=1)
+            written.append((script, failed[name]))
         return written
 
     return write
@@ -187,13 +187,12 @@ def test_what_is_no_tensor_of_this_kind_is_shown_without_a_traceback(write, run_
 def test_a_bad_segment_is_shown_with_nothing_but_numpy(make_problem, run_all, tmp_path):
     X, Y, parameters = make_problem((3, 6, 4, 1), m=40)
     problem = Problem(X, Y, 0.3, 0.0, 1.0)
-    run = REFERENCE.train_segments(X, Y, parameters, lengths=[20, 20], **problem.step)
-    write_record(tmp_path / "run", parameters, [20, 20], run)
-    record = RunRecord(tmp_path / "run")
+    run = REFERENCE.train_segments(problem, parameters, [20, 20])
+    record = Record(tmp_path / "run").write(parameters, [20, 20], run)
     record.costs[27] *= 1.001
     result = repeat_in_segments(problem, record, RunId("none", "torch"))
     (bad,) = [c for c in result.checks if c.status == "failed"]
-    write_reproduction(tmp_path / "reproduction", bad, problem, result.evidence[bad.key], seed=1)
+    write_reproduction(tmp_path / "reproduction.py", bad, problem, result.evidence[bad.key], seed=1)
     [(code, printed, errors)] = run_all([tmp_path / "reproduction.py"])
     assert (code, errors) == (1, "")
     assert "as compared: 1 of 20 elements of cost differ" in printed

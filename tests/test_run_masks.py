@@ -10,14 +10,14 @@ from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.adapters.numpy import Replayed
 from shared.alignment.masks import FALSE_ALARM
-from shared.alignment.problem import Problem
 from shared.alignment.run_masks import RUN_TESTS, fresh_mask_checks, frozen_mask_checks, repeated
 from shared.alignment.trajectory import repeat_in_segments
+from shared.case import Problem
 from shared.contract import Segment
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
 from shared.harness.checks import MASKS, Cause, RunId, because
-from shared.harness.records import RunRecord, write_record
+from shared.harness.records import Record
 from shared.parameters import initialize_parameters
 
 RUN = RunId("", "")
@@ -32,8 +32,7 @@ def recorded(folder, D1s):
     """A record of segments whose first layer has these masks (n, 20, 60), the second a part of them."""
     zeros = initialize_parameters([2, 20, 3, 1])
     segments = [Segment(np.zeros(len(D1)), zeros, (D1, D1[:, ::-1][:, :3].copy())) for D1 in D1s]
-    write_record(folder, zeros, [len(D1) for D1 in D1s], segments)
-    return RunRecord(folder)
+    return Record(folder).write(zeros, [len(D1) for D1 in D1s], segments)
 
 
 def drawn(n, seed, share=0.86):
@@ -146,8 +145,7 @@ def make_run(make_problem, tmp_path):
                 yield Segment(np.array(costs), dict(now), (np.stack(D1s), np.stack(D2s)))
 
         folder = tmp_path / f"run{next(count)}"
-        write_record(folder, parameters, LENGTHS, segments())
-        return problem, RunRecord(folder), Zs, frozen
+        return problem, Record(folder).write(parameters, LENGTHS, segments()), Zs, frozen
 
     return make
 

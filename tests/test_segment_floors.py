@@ -7,13 +7,13 @@ from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.alignment import segments
 from shared.alignment.costs import cost_floor
-from shared.alignment.problem import Problem
 from shared.alignment.replay import repeat
 from shared.alignment.segments import DOUBT_NUDGED, SEGMENT_NUDGED
 from shared.alignment.trajectory import repeat_in_segments
+from shared.case import Problem
 from shared.contract import Segment
 from shared.harness.checks import RunId
-from shared.harness.records import RunRecord, write_record
+from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, initialize_parameters
 
 RUN = RunId("", "")
@@ -91,8 +91,7 @@ def record_of(tmp_path):
 
     def record(parameters, run):
         folder = tmp_path / f"run{next(count)}"
-        write_record(folder, parameters, LENGTHS, run)
-        return RunRecord(folder)
+        return Record(folder).write(parameters, LENGTHS, run)
 
     return record
 
@@ -157,14 +156,14 @@ def asked(monkeypatch):
 def run(make_problem, record_of):
     """A function that records a run; `change(costs)` alters them. Returns problem and record."""
 
-    def make(change=lambda costs: None, rate=1.0) -> tuple[Problem, RunRecord]:
+    def make(change=lambda costs: None, rate=1.0) -> tuple[Problem, Record]:
         X, Y, parameters = make_problem((3, 6, 4, 1), m=40)
         problem = Problem(X, Y, 0.3, 0.0, 1.0)
         record = record_of(parameters, legal_run(problem, parameters, 0, rate))
         costs = record.costs.copy()
         change(costs)
         np.save(record.folder / "costs.npy", costs)
-        return problem, RunRecord(record.folder)
+        return problem, Record(record.folder)
 
     return make
 
@@ -222,6 +221,6 @@ def test_the_least_bad_of_many_bad_segments_stand_for_all(make_problem, record_o
     costs = record.costs.copy()
     costs[20::30] *= 1 + 1e-13 * np.arange(1, 9)
     np.save(record.folder / "costs.npy", costs)
-    result = repeat_in_segments(problem, RunRecord(record.folder), RUN)
+    result = repeat_in_segments(problem, Record(record.folder), RUN)
     assert len({str(check.where) for check in result.checks if check.status == "failed"}) == 8
     assert asked == [(8, SEGMENT_NUDGED), *((3, nudged) for nudged in DOUBT_NUDGED)]

@@ -17,6 +17,7 @@ from shared.contract import join, segment_lengths
 from shared.errors import UsageError
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
+from tests.helpers.training import in_segments
 
 ROOT = Path(__file__).resolve().parents[1]
 GRID = Grid(
@@ -101,11 +102,8 @@ def test_runs_trained_together_are_bit_for_bit_those_trained_alone(variant, dtyp
     for run, (X, Y), (parameters, cost) in zip(runs, parts, train_together(runs, parts), strict=True):
         hyper, chosen = run.hyperparameters(), VARIANTS[variant]
         initial = initialize_parameters([2, 20, 3, 1], run.seeds.init_seed, dtype)
-        alone, costs = join(
-            reference.adapter.train_segments(
-                X, Y, initial, **hyper.of(chosen), lengths=segment_lengths(30), seed=hyper.seed, frozen=chosen.frozen
-            )
-        )
+        settings = hyper.of(chosen) | {"seed": hyper.seed, "frozen": chosen.frozen}
+        alone, costs = join(in_segments(reference.adapter, X, Y, initial, lengths=segment_lengths(30), **settings))
         assert all(np.array_equal(parameters[name], alone[name]) and parameters[name].dtype == dtype for name in alone)
         assert cost == float(np.mean(costs[-LAST:]))
 

@@ -11,6 +11,7 @@ from shared.config import DEFAULT_DATA_SEED, DEFAULT_VARIANTS, VARIANTS, Hyperpa
 from shared.metrics import accuracy
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
+from tests.helpers.training import in_segments
 
 LESSON = 3.0
 """Percentage points of test accuracy that L2 gains at least, on average over the seeds."""
@@ -37,7 +38,7 @@ def test_data_sets_trained_side_by_side_are_trained_as_if_alone(name):
     measured = measure(datasets, hyper, [name])[name]
     for dataset, found in zip(datasets, measured.T, strict=True):
         start = initialize_parameters([2, 20, 3, 1], 5)
-        [run] = REFERENCE.train_segments(dataset.X_train, dataset.Y_train, start, lengths=[300], seed=4,
+        [run] = in_segments(REFERENCE, dataset.X_train, dataset.Y_train, start, lengths=[300], seed=4,
                                          frozen=variant.frozen, **hyper.of(variant))  # fmt: skip
         parts = (dataset.X_train, dataset.Y_train), (dataset.X_test, dataset.Y_test)
         assert found == pytest.approx([100 * accuracy(predict(X, run.parameters), Y) for X, Y in parts])

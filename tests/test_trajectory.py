@@ -6,12 +6,12 @@ import pytest
 from numpy_impl.cost import cross_entropy, l2_penalty
 from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
-from shared.alignment.problem import Problem
 from shared.alignment.tensors import REFERENCE
 from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, repeat_in_segments
+from shared.case import Problem
 from shared.contract import Segment
 from shared.harness.checks import RunId, Updates
-from shared.harness.records import RunRecord, write_record
+from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES
 
 LENGTHS = [20, 20, 20]
@@ -40,13 +40,12 @@ def make_run(make_problem, tmp_path):
         frozen = settings.pop("frozen", False)
         problem = Problem(X, Y, rate, **{"lambd": 0.0, "keep_prob": 1.0} | settings)
         if altered is None:
-            run = REFERENCE.train_segments(X, Y, parameters, lengths=lengths, seed=seed, frozen=frozen, **problem.step)
+            run = REFERENCE.train_segments(problem, parameters, lengths, seed=seed, frozen=frozen)
         else:
             assert not frozen
             run = altered_run(problem, parameters, lengths, altered, e)
         folder = tmp_path / f"run{next(count)}"
-        write_record(folder, parameters, lengths, run)
-        return problem, parameters, RunRecord(folder)
+        return problem, parameters, Record(folder).write(parameters, lengths, run)
 
     return make
 
@@ -76,7 +75,7 @@ def edit(record, name, index, change):
     values = np.load(record.folder / f"{name}.npy")
     values[index] = change(values[index])
     np.save(record.folder / f"{name}.npy", values)
-    return RunRecord(record.folder)
+    return Record(record.folder)
 
 
 def a_little_more(value):
@@ -202,7 +201,7 @@ def test_masks_of_another_seed_are_red_everywhere(make_run):
     other = make_run("dropout", seed=2)[2]
     for layer in (1, 2):
         np.save(record.folder / f"D{layer}.npy", np.load(other.folder / f"D{layer}.npy"))
-    assert scopes(repeat_in_segments(problem, RunRecord(record.folder), RUN).checks) == SCOPES
+    assert scopes(repeat_in_segments(problem, Record(record.folder), RUN).checks) == SCOPES
 
 
 @pytest.mark.parametrize("which", ["lambd", "keep_prob", "learning_rate"])

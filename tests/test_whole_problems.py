@@ -78,8 +78,9 @@ def faulty(monkeypatch):
     """Training whose learning rate is off by 1e-9 of itself."""
     correct = NumpyAdapter.train_segments
 
-    def train(self, *arguments, learning_rate, **settings):
-        return correct(self, *arguments, learning_rate=learning_rate * (1 + 1e-9), **settings)
+    def train(self, problem, *arguments, **settings):
+        wrong = replace(problem, learning_rate=problem.learning_rate * (1 + 1e-9))
+        return correct(self, wrong, *arguments, **settings)
 
     monkeypatch.setattr(NumpyAdapter, "train_segments", train)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.case import Problem
 from shared.contract import Segment
 from shared.parameters import Parameters
 
@@ -71,38 +72,17 @@ class Adapter:
         raise NotImplementedError
 
     def train_segments(
-        self,
-        X: NDArray,
-        Y: NDArray,
-        parameters: Parameters,
-        *,
-        learning_rate: float,
-        lengths: Sequence[int],
-        lambd: float = 0.0,
-        keep_prob: float = 1.0,
-        seed: int = 1,
-        frozen: bool = False,
+        self, problem: Problem, start: Parameters, lengths: Sequence[int], *, seed: int = 1, frozen: bool = False
     ) -> Iterator[Segment]:
-        """Train for sum(lengths) updates; after each of the lengths, yield a Segment (costs, parameters, masks).
+        """Train from `start`; after so many updates as each of the lengths, yield a Segment (costs, parameters, masks).
 
         frozen: the masks are the same at every iteration: the generator is set back before each update.
         """
         raise NotImplementedError
 
-    def first_updates(
-        self,
-        X: NDArray,
-        Y: NDArray,
-        parameters: Parameters,
-        *,
-        learning_rate: float,
-        lambd: float = 0.0,
-        keep_prob: float = 1.0,
-        seed: int = 1,
-    ) -> list[Segment]:
-        """The first two updates from `parameters`, as two Segments: some mistakes show only at the second."""
-        settings: dict[str, Any] = {"learning_rate": learning_rate, "lambd": lambd, "keep_prob": keep_prob, "seed": seed}
-        return list(self.train_segments(X, Y, parameters, lengths=[1, 1], **settings))
+    def first_updates(self, problem: Problem, start: Parameters, *, seed: int = 1) -> list[Segment]:
+        """The first two updates from `start`, as two Segments: some mistakes show only at the second."""
+        return list(self.train_segments(problem, start, [1, 1], seed=seed))
 
 
 @contextmanager

@@ -58,10 +58,9 @@ class NumpyAdapter(Adapter):
         tensors |= {"decay_" + name: decay.get("d" + name, np.zeros_like(b)) for name, b in parameters.items()}
         return {"X": X, "Y": Y, **parameters, **tensors}
 
-    def train_segments(
-        self, X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_prob=1.0, seed=1, frozen=False
-    ) -> Iterator[Segment]:
+    def train_segments(self, problem, start, lengths, *, seed=1, frozen=False) -> Iterator[Segment]:
         """See Adapter. Frozen masks are the course's where the seed is 1: drawn from the legacy stream."""
+        X, Y, lambd, keep_prob, parameters = problem.X, problem.Y, problem.lambd, problem.keep_prob, start
         propagate, update_parameters = self.gradients.propagate, self.training.update_parameters
         rng: Any = np.random.RandomState(seed) if frozen else np.random.default_rng(seed)
         kept = Y.size + (sum(parameters[name].size for name in ("W1", "W2", "W3")) if lambd else 0)
@@ -79,7 +78,7 @@ class NumpyAdapter(Adapter):
                         D2s.append(cache.D2)
                         if frozen:
                             rng = Replayed(cache.D1, cache.D2)  # drawing the same again would only take time
-                    parameters = update_parameters(parameters, gradients, learning_rate)
+                    parameters = update_parameters(parameters, gradients, problem.learning_rate)
                 costs.append(self.costs(Z3s, Y, before, lambd))
             masks = (np.stack(D1s), np.stack(D2s)) if keep_prob < 1 else None
             yield Segment(np.concatenate(costs), {name: value.copy() for name, value in parameters.items()}, masks)

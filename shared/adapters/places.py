@@ -32,8 +32,8 @@ class Found:
     source: str
 
 
-def find(implementation: str, what: str, tensor: str = "") -> Found:
-    """Where `what` (a key of `places`) is computed, of the given tensor; ValueError where its functions are not there."""
+def find(implementation: str, what: str, name: str = "") -> Found:
+    """Where `what` (a key of `places`) is computed, for the tensor `name`; ValueError where its functions are not there."""
     package, place = IMPLEMENTATIONS[implementation].package, IMPLEMENTATIONS[implementation].places[what]
     file = f"{package}/{place.file}"
     text = (ROOT / file).read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def find(implementation: str, what: str, tensor: str = "") -> Found:
     return Found(
         file=file,
         first=min(node.lineno for node in nodes),
-        line=next(_matches(nodes, lines, place, tensor), nodes[0].lineno),
+        line=next(_matches(nodes, lines, place, name), nodes[0].lineno),
         source="\n\n".join(_unindented(lines[node.lineno - 1 : node.end_lineno]) for node in nodes),
     )
 
@@ -73,8 +73,7 @@ def what_of(stage: str, tensor: str, by_hand: bool = False) -> str:
     return BY_STAGE.get(stage, "Training loop")
 
 
-def _matches(nodes: list, lines: list[str], place: Place, tensor: str):
-    name = tensor.split()[0].rstrip(":") if tensor else ""
+def _matches(nodes: list, lines: list[str], place: Place, name: str):
     pattern = place.line.replace("{name}", re.escape(name)).replace("{layer}", name[-1:])
     for node in nodes:
         documented = ast.get_docstring(node) is not None

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.adapters.implementation import Adapter, Implementation, Place, columns, full_decay, moved, overheard
+from shared.case import Problem
 from shared.contract import Segment
+from shared.parameters import Parameters
 
 LOOP_FROM = 3000
 """Updates in segments of one length from which a loop of that length is compiled, beside the single update."""
@@ -27,7 +29,7 @@ class KerasAdapter(Adapter):
         """See Adapter. The step is the implementation's own `update`, uncompiled; its learning rate does not matter."""
         import tensorflow as tf
 
-        network, optimizer, rows, labels = self._load(X, Y, parameters, 1.0, lambd, keep_prob, seed)
+        network, optimizer, rows, labels = self._load(Problem(X, Y, 1.0, lambd, keep_prob), parameters, seed)
         seen = self._look(network)
         before = {name: value.copy() for name, value in self.network.read_parameters(network).items()}
         penalty = self.cost.l2_penalty(network, lambd, X.shape[-1])
@@ -50,43 +52,43 @@ class KerasAdapter(Adapter):
         arrays = {name: columns(tensor) for name, tensor in tensors.items()}
         return before | arrays | self._decay(parameters, lambd, X.shape[-1])
 
-    def first_updates(self, X, Y, parameters, *, learning_rate, lambd=0.0, keep_prob=1.0, seed=1) -> list[Segment]:
+    def first_updates(self, problem, start, *, seed=1) -> list[Segment]:
         """See Adapter. Uncompiled: the same code, without compiling it for two updates."""
-        network, optimizer, rows, labels = self._load(X, Y, parameters, learning_rate, lambd, keep_prob, seed)
+        network, optimizer, rows, labels = self._load(problem, start, seed)
         seen = self._look(network)
         segments = []
         for _ in range(2):
-            cost = self.training.update(network, optimizer, rows, labels, lambd)
+            cost = self.training.update(network, optimizer, rows, labels, problem.lambd)
             D1, D2 = (columns(seen[A] != 0)[np.newaxis] for A in ("A1", "A2"))
-            ends, masks = self.network.read_parameters(network), (D1, D2) if keep_prob < 1 else None
+            ends, masks = self.network.read_parameters(network), (D1, D2) if problem.keep_prob < 1 else None
             segments.append(Segment(np.asarray(cost)[np.newaxis], ends, masks))
         return segments
 
-    def train_segments(
-        self, X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_prob=1.0, seed=1, frozen=False
-    ) -> Iterator[Segment]:
+    def train_segments(self, problem, start, lengths, *, seed=1, frozen=False) -> Iterator[Segment]:
         """See Adapter. One single update is compiled, or one loop where a length comes often enough to pay for it."""
         lengths = list(lengths)
-        settings = (learning_rate, lambd, keep_prob, seed)
-        key = (*settings, str(X.dtype), X.shape, *(value.shape for value in parameters.values()))
+        X = problem.X
+        settings = (problem.learning_rate, problem.lambd, problem.keep_prob, seed)
+        key = (*settings, str(X.dtype), X.shape, *(value.shape for value in start.values()))
         program = self._programs.pop(key, None)
         if program is None:
-            network, optimizer, *_ = self._load(X, Y, parameters, *settings)
-            program = _Program(self, network, optimizer, lambd, keep_prob < 1)
+            network, optimizer, *_ = self._load(problem, start, seed)
+            program = _Program(self, network, optimizer, problem.lambd, problem.keep_prob < 1)
         self._programs[key] = program  # the latest last
         while len(self._programs) > PROGRAMS:
             del self._programs[next(iter(self._programs))]
-        program.start(self.network.load(parameters, keep_prob, seed), self.network.to_rows(X), self.network.to_rows(Y))
+        rows, labels = self.network.to_rows(X), self.network.to_rows(problem.Y)
+        program.start(self.network.load(start, problem.keep_prob, seed), rows, labels)
         for length in lengths:
             run = program.loop if length * lengths.count(length) >= LOOP_FROM else program.one_by_one
             costs, *masks = run(length, frozen)
             yield Segment(costs, self.network.read_parameters(program.network), (masks[0], masks[1]) if masks else None)
 
-    def _load(self, X, Y, parameters, learning_rate, lambd, keep_prob, seed) -> tuple:
+    def _load(self, problem: Problem, start: Parameters, seed: int) -> tuple:
         """A new network, its optimizer, and the examples as rows."""
-        network = self.network.load(parameters, keep_prob, seed)
-        optimizer = self.training.make_optimizer(network, learning_rate, lambd, X.shape[-1])
-        return network, optimizer, self.network.to_rows(X), self.network.to_rows(Y)
+        network = self.network.load(start, problem.keep_prob, seed)
+        optimizer = self.training.make_optimizer(network, problem.learning_rate, problem.lambd, problem.X.shape[-1])
+        return network, optimizer, self.network.to_rows(problem.X), self.network.to_rows(problem.Y)
 
     def _look(self, network: Any) -> dict[str, Any]:
         """What its dense layers take in and give out, from now on; in a traced function, its symbols."""

@@ -6,7 +6,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from shared.adapters.implementation import Adapter, Implementation, Place, columns, full_decay, moved, overheard
+from shared.case import Problem
 from shared.contract import Segment
+from shared.parameters import Parameters
 
 
 class TorchAdapter(Adapter):
@@ -19,7 +21,7 @@ class TorchAdapter(Adapter):
         """See Adapter. The step is the implementation's own `update`; its learning rate does not matter."""
         import torch
 
-        network, step, seen = self._make(X, Y, parameters, 1.0, lambd, keep_prob)
+        network, step, seen = self._make(Problem(X, Y, 1.0, lambd, keep_prob), parameters)
         before = {name: value.copy() for name, value in self.network.read_parameters(network).items()}
         penalty = torch.as_tensor(self.cost.l2_penalty(network, lambd, X.shape[-1]))
         gradients: dict[Any, Any] = {}
@@ -42,17 +44,17 @@ class TorchAdapter(Adapter):
         arrays = {name: columns(tensor.detach()) for name, tensor in tensors.items()}
         return before | arrays | self._decay(parameters, lambd, X.shape[-1])
 
-    def train_segments(
-        self, X, Y, parameters, *, learning_rate, lengths, lambd=0.0, keep_prob=1.0, seed=1, frozen=False
-    ) -> Iterator[Segment]:
+    def train_segments(self, problem, start, lengths, *, seed=1, frozen=False) -> Iterator[Segment]:
         """See Adapter. Between segments the caller's generator is as it was."""
         import torch
 
         from shared.adapters.compiling import is_compiled, make_compiled
 
+        dropout = problem.keep_prob < 1
+
         def make() -> tuple[Any, Callable]:  # afresh whenever it is asked for: compiling tries the step out
-            network, step, seen = self._make(X, Y, parameters, learning_rate, lambd, keep_prob)
-            if keep_prob == 1:
+            network, step, seen = self._make(problem, start)
+            if not dropout:
                 return network, lambda: (step(),)
             return network, lambda: (step(), seen["A1"], seen["A2"])
 
@@ -67,19 +69,19 @@ class TorchAdapter(Adapter):
                         torch.default_generator.manual_seed(seed)  # torch.manual_seed would visit other devices, slowly
                     cost, *dropped = step()
                     costs.append(cost)
-                    if keep_prob < 1:
+                    if dropout:
                         # A unit that was 0 before the layer reads as dropped; kept or dropped, it passes on the same 0.
                         D1s.append(dropped[0].bool())  # != 0, and three times as fast
                         D2s.append(dropped[1].bool())
                 dropout_state = torch.get_rng_state()
-            masks = (torch.stack(D1s).mT.numpy(), torch.stack(D2s).mT.numpy()) if keep_prob < 1 else None
+            masks = (torch.stack(D1s).mT.numpy(), torch.stack(D2s).mT.numpy()) if dropout else None
             yield Segment(torch.stack(costs).numpy(), self.network.read_parameters(network), masks)
 
-    def _make(self, X, Y, parameters, learning_rate, lambd, keep_prob) -> tuple[Any, Callable, dict]:
+    def _make(self, problem: Problem, start: Parameters) -> tuple[Any, Callable, dict]:
         """A new network; one update of it; and what its linear layers take in and give out, the first time in each."""
-        network = self.network.load(parameters, keep_prob)
-        optimizer = self.training.make_optimizer(network, learning_rate, lambd, X.shape[-1])
-        rows, labels = self.network.to_rows(X), self.network.to_rows(Y)
+        network = self.network.load(start, problem.keep_prob)
+        optimizer = self.training.make_optimizer(network, problem.learning_rate, problem.lambd, problem.X.shape[-1])
+        rows, labels = self.network.to_rows(problem.X), self.network.to_rows(problem.Y)
         seen: dict[str, Any] = {}
         for linear, taken, given in zip(self.network.linears(network), ("X", "A1", "A2"), ("Z1", "Z2", "Z3"), strict=True):
 
@@ -91,7 +93,7 @@ class TorchAdapter(Adapter):
 
         def step():
             seen.clear()
-            return self.training.update(network, optimizer, rows, labels, lambd)
+            return self.training.update(network, optimizer, rows, labels, problem.lambd)
 
         return network, step, seen
 

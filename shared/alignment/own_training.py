@@ -6,27 +6,27 @@ bit where both are compiled alike or not at all; where one is compiled, to round
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from shared.alignment.costs import cost_floor
 from shared.alignment.floor import spread
 from shared.alignment.judge import judge
-from shared.alignment.problem import Problem
+from shared.alignment.recording import AGAIN, FRESH, OWN
 from shared.alignment.segments import DOUBT_NUDGED, repeat_segments
 from shared.alignment.trajectory import SegmentResult, repeat_check
+from shared.case import Problem
 from shared.harness.checks import Cause, Check, RunId
-from shared.harness.records import RunRecord
+from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES
 
 
-def own_training_check(problem: Problem, record: RunRecord, folder: Path, segments: SegmentResult, run: RunId) -> Check:
+def own_training_check(problem: Problem, record: Record, segments: SegmentResult, run: RunId) -> Check:
     """The check `repeat` of the training. With frozen masks, which `train` has not, two runs; and `train` without them."""
-    again = RunRecord(folder / "again")
-    if (folder / "own").exists():
+    again = record.beside(AGAIN)
+    if record.beside(OWN).finished:
         check = repeat_check(record, again, segments, run)
-        return check if check.failed else _first_updates(folder, check)
+        return check if check.failed else _first_updates(record, check)
     check = repeat_check(record, again, segments, run, Cause.OWN_TRAINING)
     for floors in _floors(problem, record, segments):
         if check.failed and check.difference is not None:
@@ -34,7 +34,7 @@ def own_training_check(problem: Problem, record: RunRecord, folder: Path, segmen
     return check
 
 
-def _floors(problem: Problem, record: RunRecord, segments: SegmentResult) -> Iterator[SegmentResult]:
+def _floors(problem: Problem, record: Record, segments: SegmentResult) -> Iterator[SegmentResult]:
     """The noise floors of the first segment from more replicates: few can miss a unit that crosses its kink earlier."""
     for nudged in DOUBT_NUDGED:
         costs, ends = repeat_segments(problem, record, np.array([0]), nudged)
@@ -42,8 +42,8 @@ def _floors(problem: Problem, record: RunRecord, segments: SegmentResult) -> Ite
         yield replace(segments, floors=cost_floor(costs[:, :, 0]), first_ends=last)
 
 
-def _first_updates(folder: Path, check: Check) -> Check:
-    own, fresh = RunRecord(folder / "own"), RunRecord(folder / "fresh")
+def _first_updates(record: Record, check: Check) -> Check:
+    own, fresh = record.beside(OWN), record.beside(FRESH)
     pairs = [(own.costs, fresh.costs), *((own.final_parameters[n], fresh.final_parameters[n]) for n in PARAMETER_NAMES)]
     for its, expected in pairs:
         if not np.array_equal(its, expected, equal_nan=True):

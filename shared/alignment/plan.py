@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from shared.alignment.masks import mask_tests
 from shared.alignment.run_masks import RUN_TESTS
 from shared.alignment.states import STATES
-from shared.alignment.tensors import STAGE_OF, tensors_of
+from shared.alignment.tensors import STAGE_OF, UPDATED, tensors_of
 from shared.config import Variant
 from shared.harness.checks import FINAL, FREE_RUN, MASKS, Key, RunId, Updates, Where
 from shared.parameters import PARAMETER_NAMES
@@ -32,6 +32,19 @@ def planned(variant: Variant, lengths: list[int], implementation: str) -> Iterat
             yield run.at("trajectory", segment, tensor)
     for part in PREDICTED:
         yield run.at("predictions", FINAL, part)
+
+
+SYMBOLS = {
+    **{tensor: name for tensor, (name, _) in UPDATED.items()},
+    **{test: test[:2] for frozen in (False, True) for test in mask_tests(frozen)},
+    **dict(zip(RUN_TESTS, ("D1", "D2"), strict=True)),
+}
+"""Tensor -> how it is called in the implementations' own lines, where that is something else."""
+
+
+def symbol_of(tensor: str) -> str:
+    """How a tensor of a comparison is called in the implementations' own lines."""
+    return SYMBOLS.get(tensor, tensor)
 
 
 def segments_of(lengths: list[int]) -> list[Updates]:

@@ -1,42 +1,39 @@
 """Run a port and leave a record of everything that is held against the reference afterwards."""
 
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.adapters import Adapter
 from shared.alignment.masks import all_on, sample_length
-from shared.alignment.problem import Problem
 from shared.alignment.states import make_states
-from shared.config import Hyperparameters, Variant
+from shared.alignment.tensors import after
+from shared.case import Case, Problem
 from shared.contract import Segment
-from shared.harness.records import RunRecord, save_arrays, write_record
+from shared.harness.records import FIRST, Record
 from shared.parameters import Parameters
+
+AGAIN, OWN, FRESH, MASKS = "again", "own", "fresh", "masks"
+"""Trainings beside the run: the first segment once more; the first updates by its own `train`, and by the adapter with
+fresh masks, where the run has frozen ones; one that draws masks and moves nothing."""
 
 FEW = 2
 """Updates by which `train` is compared where it cannot make the run itself."""
 
 
-def record_run(
-    port: Adapter,
-    X: NDArray,
-    Y: NDArray,
-    parameters: Parameters,
-    hyper: Hyperparameters,
-    variant: Variant,
-    lengths: list[int],
-    inputs: dict[str, NDArray],
-    folder: Path,
-    report: Callable[[int, float], None],
-) -> list[float]:
-    """Train a port, and run its single steps; the record goes to `folder`, what its own `train` does beside it.
+def _silent(done: int, cost: float) -> None:
+    pass
 
-    inputs: X_train, X_test and grid, to predict. Returns the seconds after which each segment was done.
+
+def record_run(port: Adapter, case: Case, record: Record, report: Callable[[int, float], None] = _silent) -> list[float]:
+    """Train a port, and run its single steps; everything goes to `record`, what its own `train` does beside it.
+
+    Returns the seconds after which each segment was done.
     """
-    settings = hyper.of(variant) | {"seed": hyper.seed}
+    problem, variant, start = case.problem, case.variant, case.start
     started = time.perf_counter()
     seconds: list[float] = []
 
@@ -44,41 +41,48 @@ def record_run(
         seconds.append(time.perf_counter() - started)
         report(done, cost)
 
-    def run(start, lengths, frozen=variant.frozen, **settings):
-        return port.train_segments(X, Y, start, lengths=lengths, frozen=frozen, **settings)
-
-    def own(length):
-        ends, costs = port.train(X, Y, parameters, num_iterations=length, **settings)
-        return [Segment(costs, ends, None)]
-
-    write_record(folder, parameters, lengths, run(parameters, lengths, **settings), timed)
-    if variant.frozen:  # which `train` itself is not: there its first updates are compared with fresh masks
-        few = [min(FEW, lengths[0])]
-        write_record(folder / "again", parameters, lengths[:1], run(parameters, lengths[:1], **settings))
-        write_record(folder / "fresh", parameters, few, run(parameters, few, frozen=False, **settings))
-        write_record(folder / "own", parameters, few, own(few[0]))
-    else:
-        write_record(folder / "again", parameters, lengths[:1], own(lengths[0]))
+    record.write(start, case.lengths, _train(port, case, start, case.lengths), timed)
+    _record_train(port, case, record)
     if variant.dropout:
         # In two segments, so that a generator that is lost between them shows.
-        start, half = all_on(parameters), sample_length(*hyper.hidden, X.shape[-1]) // 2
-        steps = [half, half]
-        write_record(folder / "masks", start, steps, run(start, steps, **settings | {"learning_rate": 1e-30}))
-    record = RunRecord(folder)
-    for part, examples in inputs.items():
-        np.save(folder / f"predictions_{part}.npy", port.predict(examples, record.final_parameters))
-    for state, start in make_states(X, parameters, record.late_parameters).items():
-        for attempt in ("port", "again"):
-            save_arrays(folder / f"{state}-{attempt}.npz", single_step(port, X, Y, start, settings))
+        all_units, half = all_on(start), sample_length(len(start["b1"]), len(start["b2"]), problem.X.shape[-1]) // 2
+        still = replace(case, problem=replace(problem, learning_rate=1e-30))
+        record.beside(MASKS).write(all_units, [half, half], _train(port, still, all_units, [half, half]))
+    for part, examples in case.inputs.items():
+        record.save_predictions(part, port.predict(examples, record.final_parameters))
+    for state, parameters in make_states(problem.X, start, record.late_parameters).items():
+        for attempt in (FIRST, AGAIN):
+            record.save_step(state, attempt, single_step(port, problem, parameters, case.seed))
     return seconds
 
 
-def single_step(port: Adapter, X: NDArray, Y: NDArray, start: Parameters, settings: dict) -> dict[str, NDArray]:
+def _train(port: Adapter, case: Case, start: Parameters, lengths: list[int]) -> Iterator[Segment]:
+    return port.train_segments(case.problem, start, lengths, seed=case.seed, frozen=case.variant.frozen)
+
+
+def _record_train(port: Adapter, case: Case, record: Record) -> None:
+    """Beside the run, what the port's own `train` makes of its first segment; less with frozen masks, which it has not."""
+    problem, start, lengths = case.problem, case.start, case.lengths[:1]
+
+    def own(length: int) -> list[Segment]:
+        settings = problem.step | {"seed": case.seed, "num_iterations": length}
+        ends, costs = port.train(problem.X, problem.Y, start, **settings)
+        return [Segment(costs, ends, None)]
+
+    if not case.variant.frozen:
+        record.beside(AGAIN).write(start, lengths, own(lengths[0]))
+        return
+    few = [min(FEW, lengths[0])]
+    record.beside(AGAIN).write(start, lengths, _train(port, case, start, lengths))
+    record.beside(FRESH).write(start, few, port.train_segments(problem, start, few, seed=case.seed))
+    record.beside(OWN).write(start, few, own(few[0]))
+
+
+def single_step(port: Adapter, problem: Problem, start: Parameters, seed: int) -> dict[str, NDArray]:
     """The port's tensors of one step, and its parameters and masks after the first and the second update."""
-    regularization = {name: value for name, value in settings.items() if name != "learning_rate"}
-    tensors = dict(port.trace(X, Y, start, **regularization))
-    for update, segment in enumerate(port.first_updates(X, Y, start, **settings), start=1):
-        tensors |= {f"{name} after update {update}": value for name, value in segment.parameters.items()}
+    tensors = dict(port.trace(problem.X, problem.Y, start, seed=seed, **problem.regularization))
+    for update, segment in enumerate(port.first_updates(problem, start, seed=seed), start=1):
+        tensors |= {after(name, update): value for name, value in segment.parameters.items()}
         for layer, D in enumerate(segment.masks or (), start=1):
             tensors[f"D{layer} of update {update}"] = D[0]
     return tensors
@@ -86,5 +90,4 @@ def single_step(port: Adapter, X: NDArray, Y: NDArray, start: Parameters, settin
 
 def port_tensors(port: Adapter, problem: Problem, parameters: Parameters, seed: int = 1) -> dict[str, NDArray]:
     """What a port's `trace` and `first_updates` give: a step's tensors, parameters and masks after both updates."""
-    tensors = single_step(port, problem.X, problem.Y, parameters, problem.step | {"seed": seed})
-    return {name: np.asarray(value) for name, value in tensors.items()}
+    return {name: np.asarray(value) for name, value in single_step(port, problem, parameters, seed).items()}

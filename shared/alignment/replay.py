@@ -16,8 +16,8 @@ from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.adapters.numpy import Replayed
 from shared.alignment.floor import Nudge
-from shared.alignment.problem import Problem
-from shared.harness.records import RunRecord
+from shared.case import Problem
+from shared.harness.records import Record
 from shared.parameters import Parameters
 
 LOGITS = 2**18
@@ -136,7 +136,7 @@ def repeat(
     return np.concatenate(costs), parameters
 
 
-def mask_reader(record: RunRecord, starts: NDArray, length: int, dtype: np.dtype) -> Callable[[int], Masks]:
+def mask_reader(record: Record, starts: NDArray, length: int, dtype: np.dtype) -> Callable[[int], Masks]:
     """masks(step) -> D1 (S, h1, m), D2 (S, h2, m) of the segments that begin at `starts`, unpacked a stretch at a time."""
     per_step = len(starts) * sum(record.masks(slice(0, 1), layer).size for layer in (1, 2))
     stretch = max(1, UNPACKED_BYTES // per_step)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.judge import allowance
-from shared.alignment.problem import Problem
-from shared.alignment.tensors import EXACT, STAGE_OF, reference_tensors, with_decay
+from shared.alignment.tensors import EXACT, STAGE_OF, UPDATED, reference_tensors, with_decay
+from shared.case import Problem
 from shared.harness.checks import Check
 from shared.harness.records import save_arrays
 from shared.harness.workers import ROOT
@@ -59,9 +59,10 @@ agrees = show("as compared", case["port"])
 AGAIN = """
 sys.path.insert(0, {root!r})  # the project
 from shared.adapters import IMPLEMENTATIONS  # noqa: E402
+from shared.case import Problem  # noqa: E402
 
 adapter = IMPLEMENTATIONS[{implementation!r}].adapter()
-start = case["X"], case["Y"], {{name: case["start_" + name] for name in {names!r}}}
+X, Y, start = case["X"], case["Y"], {{name: case["start_" + name] for name in {names!r}}}
 agrees = show("today", {call})
 """
 
@@ -82,26 +83,27 @@ def step_evidence(check: Check, problem: Problem, start: Parameters, port: dict)
     }
 
 
-def write_reproduction(stem: Path, check: Check, problem: Problem, evidence: Evidence, seed: int) -> None:
-    """Write stem.py and stem.npz."""
+def write_reproduction(script: Path, check: Check, problem: Problem, evidence: Evidence, seed: int) -> None:
+    """Write the script, and its arrays beside it."""
     again = ""
     if check.stage in STAGE_OF and not check.tensor.startswith("decay of"):
         again = AGAIN.format(
             root=str(ROOT), implementation=check.implementation, names=PARAMETER_NAMES, call=_call(check, problem, seed)
         )
-    script = SCRIPT.format(
+    text = SCRIPT.format(
         title=f"{check.implementation}, {check.variant}, {check.stage} ({check.where}): {check.tensor}",
         reason=check.reason,
         promise=", and as the implementation computes it today" if again else "",
         tensor=check.tensor,
         again=again,
     )
-    stem.with_suffix(".py").write_text(script, encoding="utf-8")
-    save_arrays(stem.with_suffix(".npz"), evidence)
+    script.write_text(text, encoding="utf-8")
+    save_arrays(script.with_suffix(".npz"), evidence)
 
 
 def _call(check: Check, problem: Problem, seed: int) -> str:
-    if " after update " in check.tensor:
-        name, update = check.tensor.split(" after update ")
-        return f"adapter.first_updates(*start, **{problem.step!r}, seed={seed})[{int(update) - 1}].parameters[{name!r}]"
-    return f"np.asarray(adapter.trace(*start, **{problem.regularization!r}, seed={seed})[{check.tensor!r}])"
+    if check.tensor in UPDATED:
+        name, update = UPDATED[check.tensor]
+        given = f"Problem(X, Y, **{problem.step!r}), start, seed={seed}"
+        return f"adapter.first_updates({given})[{update - 1}].parameters[{name!r}]"
+    return f"np.asarray(adapter.trace(X, Y, start, **{problem.regularization!r}, seed={seed})[{check.tensor!r}])"

@@ -13,7 +13,7 @@ from scipy import special
 from shared.alignment.judge import FACTOR
 from shared.alignment.masks import FALSE_ALARM, LIMIT
 from shared.harness.checks import MASKS, Cause, Check, Outcome, RunId
-from shared.harness.records import RunRecord
+from shared.harness.records import Record
 
 RUN_TESTS = ("D1 of the run", "D2 of the run")
 
@@ -58,7 +58,7 @@ def _is_on(Z: NDArray) -> NDArray:
     return Z[0] > FACTOR * np.maximum(moved, np.finfo(Z.dtype).eps * size)
 
 
-def frozen_mask_checks(record: RunRecord, dropped: list[Layers], run: RunId) -> Iterator[Check]:
+def frozen_mask_checks(record: Record, dropped: list[Layers], run: RunId) -> Iterator[Check]:
     """A mask that must stay the same: no unit of an example is kept at one iteration and dropped at another.
 
     dropped: of each segment, the bits of D1 and D2 that are proven dropped (see `Dropped`). There is no chance in it.
@@ -83,7 +83,7 @@ def frozen_mask_checks(record: RunRecord, dropped: list[Layers], run: RunId) -> 
         yield outcome.of(run.at("forward", MASKS, test))
 
 
-def fresh_mask_checks(record: RunRecord, keep_prob: float, run: RunId) -> Iterator[Check]:
+def fresh_mask_checks(record: Record, keep_prob: float, run: RunId) -> Iterator[Check]:
     """Masks that must be drawn anew: of the units that one mask keeps, another one keeps no more than chance lets through.
 
     Held against each other are iterations up to LONGEST apart, and the same place in neighbouring segments. Units that go
@@ -121,7 +121,7 @@ def repeated(kept: int, of: int, keep_prob: float) -> float:
     return float(np.exp(min(0.0, log_likelihood - log_average)))
 
 
-def _counts(record: RunRecord, layer: int) -> Iterator[tuple[int, int, str]]:
+def _counts(record: Record, layer: int) -> Iterator[tuple[int, int, str]]:
     """Units kept again, units kept before, and where: within each segment, and from one to the next."""
     starts, lengths = record.starts, record.lengths
     before = None

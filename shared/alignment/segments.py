@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from shared.alignment.costs import cost_floor
 from shared.alignment.floor import spread
 from shared.alignment.judge import allowance, judge
-from shared.alignment.problem import Problem
 from shared.alignment.replay import Watch, mask_reader, repeat
 from shared.alignment.run_masks import Dropped, Layers
-from shared.harness.records import RunRecord
+from shared.case import Problem
+from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 SEGMENT_NUDGED = 2
@@ -54,7 +54,7 @@ class Repeated:
         self.cost_floors = np.maximum(self.cost_floors, other.cost_floors)
         self.end_floors = {name: max(floor, other.end_floors[name]) for name, floor in self.end_floors.items()}
 
-    def compared(self, record: RunRecord, s: int) -> Iterator[tuple[str, NDArray, NDArray, NDArray | float]]:
+    def compared(self, record: Record, s: int) -> Iterator[tuple[str, NDArray, NDArray, NDArray | float]]:
         """Tensor, the port's, the reference's and its floor: the costs of segment s, and the parameters at its end."""
         during = slice(record.starts[s], record.starts[s] + record.lengths[s])
         yield "cost", record.costs[during], self.costs, self.cost_floors
@@ -64,7 +64,7 @@ class Repeated:
 
 def repeat_all(
     problem: Problem,
-    record: RunRecord,
+    record: Record,
     report: Callable[[int], None],
     doubt: tuple[int, ...],
     frozen: bool,
@@ -90,7 +90,7 @@ def repeat_all(
 
 
 def repeat_segments(
-    problem: Problem, record: RunRecord, chosen: NDArray, nudged: int, seed: int = 0, watch: Watch | None = None
+    problem: Problem, record: Record, chosen: NDArray, nudged: int, seed: int = 0, watch: Watch | None = None
 ) -> tuple[NDArray, Parameters]:
     """Repeat segments of one length together: costs (length, 1 + nudged, S) and parameters (1 + nudged, S, ...)."""
     start = {name: record.snapshots[name][chosen] for name in PARAMETER_NAMES}
@@ -100,7 +100,7 @@ def repeat_segments(
 
 
 def _repeat(
-    problem: Problem, record: RunRecord, chosen: NDArray, nudged: int, seed: int, watch: Watch | None = None
+    problem: Problem, record: Record, chosen: NDArray, nudged: int, seed: int, watch: Watch | None = None
 ) -> dict[int, Repeated]:
     costs, ends = repeat_segments(problem, record, chosen, nudged, seed, watch)
     return {
@@ -114,13 +114,13 @@ def _repeat(
     }
 
 
-def _together(problem: Problem, record: RunRecord, lanes: int, size: int) -> int:
+def _together(problem: Problem, record: Record, lanes: int, size: int) -> int:
     """How many segments of so many lanes keep one activation within so many bytes; at least one."""
     units = max(record.snapshots[name][0].size for name in ("b1", "b2"))
     return max(1, size // (units * problem.X.shape[-1] * problem.X.itemsize * lanes))
 
 
-def _doubt(problem: Problem, record: RunRecord, repeated: dict[int, Repeated], doubt: tuple[int, ...]) -> None:
+def _doubt(problem: Problem, record: Record, repeated: dict[int, Repeated], doubt: tuple[int, ...]) -> None:
     """Repeat the segments that do not agree with more replicates, the least bad first, as long as that clears any.
 
     A unit that crosses its kink one update earlier is rounding too, but rare: two replicates can miss it.
@@ -140,7 +140,7 @@ def _doubt(problem: Problem, record: RunRecord, repeated: dict[int, Repeated], d
             break
 
 
-def _widen(problem: Problem, record: RunRecord, segments: dict[int, Repeated], nudged: int, seed: int) -> None:
+def _widen(problem: Problem, record: Record, segments: dict[int, Repeated], nudged: int, seed: int) -> None:
     """Repeat the segments with so many further replicates, as many at once as memory bears."""
     for length in sorted({record.lengths[s] for s in segments}):
         chosen = np.array([s for s in segments if record.lengths[s] == length])
@@ -151,7 +151,7 @@ def _widen(problem: Problem, record: RunRecord, segments: dict[int, Repeated], n
                 segments[s].widen(more)
 
 
-def _used(record: RunRecord, s: int, segment: Repeated) -> float:
+def _used(record: Record, s: int, segment: Repeated) -> float:
     """The largest share of what is allowed; infinite where something cannot be compared."""
     used = 0.0
     for _, port, reference, floor in segment.compared(record, s):
@@ -161,7 +161,7 @@ def _used(record: RunRecord, s: int, segment: Repeated) -> float:
     return used
 
 
-def _hopeless(record: RunRecord, s: int, segment: Repeated) -> bool:
+def _hopeless(record: Record, s: int, segment: Repeated) -> bool:
     port = record.costs[record.starts[s] :][: min(EARLY, record.lengths[s])]
     reference, floors = segment.costs[: len(port)], segment.cost_floors[: len(port)]
     return bool((np.abs(port - reference) > HOPELESS * allowance(reference, floors)).any())

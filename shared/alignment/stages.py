@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from numpy_impl.network import forward_propagation
 from shared.alignment.floor import Nudge, shaken
 from shared.alignment.judge import FACTOR, judge
-from shared.alignment.problem import Problem
 from shared.alignment.step import LEGAL, Step
 from shared.alignment.tensors import (
     EXACT,
@@ -21,6 +20,7 @@ from shared.alignment.tensors import (
     tensors_of,
     with_decay,
 )
+from shared.case import Problem
 from shared.harness.checks import FINAL, Cause, Check, Outcome, RunId, Where, because
 from shared.parameters import Parameters
 

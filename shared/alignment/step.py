@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from numpy_impl.cost import compute_cost, cross_entropy
 from numpy_impl.network import relu, sigmoid
-from shared.alignment.problem import Problem
 from shared.alignment.replay import Masks
 from shared.alignment.tensors import Tensors, decay_estimates, usable_masks
+from shared.case import Problem
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 WEIGHTS = ("W1", "W2", "W3")

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from shared.adapters.numpy import NumpyAdapter
 from shared.alignment.floor import Nudge, shaken
-from shared.alignment.problem import Problem
 from shared.alignment.replay import Masks, replay
+from shared.case import Problem
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 REFERENCE = NumpyAdapter()
@@ -25,6 +25,15 @@ Tensors = Mapping[str, NDArray]
 Compute = Callable[[Problem, Parameters, Tensors], dict[str, NDArray]]
 """(problem, parameters, the port's tensors for their masks) -> every tensor of STAGE_OF."""
 
+
+def after(name: str, update: int) -> str:
+    """What the parameter after the first or the second update is called."""
+    return f"{name} after update {update}"
+
+
+UPDATED = {after(name, update): (name, update) for update in (1, 2) for name in PARAMETER_NAMES}
+"""Tensor -> the parameter, and the update after which it is."""
+
 STAGE_OF = {
     "data": ("X", "Y"),
     "parameters": PARAMETER_NAMES,
@@ -35,7 +44,7 @@ STAGE_OF = {
         *("decay_W1", "decay_b1", "decay_W2", "decay_b2", "decay_W3", "decay_b3"),
     ),
     "update": (
-        *(f"{name} after update {k}" for k in (1, 2) for name in PARAMETER_NAMES),
+        *UPDATED,
         *("decay of W", "decay of b"),
     ),
 }
@@ -78,7 +87,7 @@ def reference_tensors(
 
 def with_decay(port: Tensors, problem: Problem, parameters: Parameters, reference: Tensors) -> dict[str, NDArray]:
     """The port's tensors and what its first update shows of its weight decay (see `decay_estimates`), where it has one."""
-    if any(not alike(port.get(f"{name} after update 1"), parameters[name]) for name in PARAMETER_NAMES):
+    if any(not alike(port.get(after(name, 1)), parameters[name]) for name in PARAMETER_NAMES):
         return dict(port)
     with np.errstate(all="ignore"):
         return {**port, **decay_estimates(port, problem.learning_rate, parameters, reference)}
@@ -99,8 +108,8 @@ def one_step(problem: Problem, parameters: Parameters, port: Tensors) -> dict[st
 
     dropout = problem.keep_prob < 1
     run = replay(problem, parameters, 2, masks if dropout else None)
-    for update, (_, after) in enumerate(run, start=1):
-        tensors |= {f"{name} after update {update}": value for name, value in after.items()}
+    for update, (_, ends) in enumerate(run, start=1):
+        tensors |= {after(name, update): value for name, value in ends.items()}
     first = (
         REFERENCE.trace(problem.X, problem.Y, parameters, **problem.regularization, masks=masks(0)) if dropout else tensors
     )
@@ -122,7 +131,7 @@ def decay_estimates(
         for name in (f"{kind}1", f"{kind}2", f"{kind}3"):
             before = np.asarray(parameters[name], np.float64)
             step = before - learning_rate * np.asarray(reference[f"d{name} of update 1"], np.float64)
-            along += np.sum((step - np.asarray(tensors[f"{name} after update 1"], np.float64)) * before)
+            along += np.sum((step - np.asarray(tensors[after(name, 1)], np.float64)) * before)
             square += np.sum(before * before)
         estimates[f"decay of {kind}"] = np.asarray(along / (learning_rate * square) if square else square)
     return estimates

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from shared.alignment.costs import cost_check, cost_floor, horizon, informed
 from shared.alignment.floor import spread
 from shared.alignment.judge import allowance, judge
-from shared.alignment.problem import Problem
 from shared.alignment.replay import mask_reader, repeat
 from shared.alignment.run_masks import Layers
 from shared.alignment.segments import DOUBT_NUDGED, Repeated, repeat_all
+from shared.case import Problem
 from shared.harness.checks import FREE_RUN, Cause, Check, Key, Outcome, RunId, Updates
-from shared.harness.records import RunRecord
+from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 FREE_NUDGED = 4
@@ -47,7 +47,7 @@ class SegmentResult:
 
 def repeat_in_segments(
     problem: Problem,
-    record: RunRecord,
+    record: Record,
     run: RunId,
     report: Callable[[int], None] = lambda updates: None,
     doubt: tuple[int, ...] = DOUBT_NUDGED,
@@ -61,7 +61,7 @@ def repeat_in_segments(
 
 
 def _result(
-    record: RunRecord, repeated: dict[int, Repeated], dropped: dict[int, tuple[Layers, Layers]], run: RunId
+    record: Record, repeated: dict[int, Repeated], dropped: dict[int, tuple[Layers, Layers]], run: RunId
 ) -> SegmentResult:
     """Judge all segments, in the order of the run."""
     result = SegmentResult([], np.empty(len(record.costs)), np.empty(len(record.costs)), repeated[0].end_floors)
@@ -89,7 +89,7 @@ def _result(
     return result
 
 
-def _evidence(record: RunRecord, s: int, segment: Repeated, failed: list[Key]) -> dict:
+def _evidence(record: Record, s: int, segment: Repeated, failed: list[Key]) -> dict:
     keys = {key.tensor: key for key in failed}
     start = {f"start_{name}": record.snapshots[name][s] for name in PARAMETER_NAMES}
     return {
@@ -99,9 +99,7 @@ def _evidence(record: RunRecord, s: int, segment: Repeated, failed: list[Key]) -
     }
 
 
-def repeat_check(
-    record: RunRecord, again: RunRecord, result: SegmentResult, run: RunId, cause: Cause = Cause.TWO_RUNS
-) -> Check:
+def repeat_check(record: Record, again: Record, result: SegmentResult, run: RunId, cause: Cause = Cause.TWO_RUNS) -> Check:
     """Compare the port's first segment with a second run of it: within the floor that holds for the reference.
 
     cause: which two runs they are.
@@ -122,7 +120,7 @@ def free_run(
     problem: Problem,
     parameters: Parameters,
     num_iterations: int,
-    record: RunRecord | None,
+    record: Record | None,
     report: Callable[[int], None],
 ) -> tuple[NDArray, Parameters]:
     """The reference's own run from the initial parameters, with nudged replicates: costs (n, R) and the parameters then.
@@ -141,7 +139,7 @@ def free_run(
     return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
 
 
-def free_run_checks(costs: NDArray, ends: Parameters, record: RunRecord, run: RunId) -> Iterator[Check]:
+def free_run_checks(costs: NDArray, ends: Parameters, record: Record, run: RunId) -> Iterator[Check]:
     """Compare the costs of the free run, one by one, up to the horizon; and the final parameters, if it reaches them."""
     end = horizon(costs)
     last = len(record.costs)

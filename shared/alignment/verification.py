@@ -1,20 +1,19 @@
-"""Everything that is held against the reference in one run of one implementation."""
+"""Everything that is compared with the reference in one run of one implementation."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.masks import mask_checks
 from shared.alignment.own_training import own_training_check
-from shared.alignment.problem import Problem
+from shared.alignment.recording import AGAIN, MASKS
 from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.run_masks import fresh_mask_checks, frozen_mask_checks
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.tensors import STAGE_OF
 from shared.alignment.trajectory import (
+    SegmentResult,
     cost_floor,
     free_run,
     free_run_checks,
@@ -22,73 +21,47 @@ from shared.alignment.trajectory import (
     horizon,
     repeat_in_segments,
 )
-from shared.config import Variant
+from shared.case import Case
 from shared.contract import recorded_iterations
 from shared.harness.checks import Check, RunId, Where
 from shared.harness.ledger import first_failed
-from shared.harness.records import RunRecord
+from shared.harness.records import Record
 from shared.harness.results import Run
 from shared.parameters import Parameters
 
 
+def _silent(updates: int) -> None:
+    pass
+
+
+FreeRun = tuple[NDArray, Parameters]
+"""The costs of the reference's free run and its replicates, and the parameters at its end (see `free_run`)."""
+
+
 def verify_run(
-    problem: Problem,
-    parameters: Parameters,
-    inputs: dict[str, NDArray],
-    folder: Path,
-    reference: Path,
-    variant: Variant,
+    case: Case,
+    record: Record,
     implementation: str,
-    seed: int,
-    report: Callable[[int], None],
+    reference: FreeRun | None = None,
+    report: Callable[[int], None] = _silent,
 ) -> tuple[list[Check], Run]:
-    """The checks of a run recorded in `folder`, and what is shown of it beside them.
+    """The checks of a recorded run, and what is shown of it beside them.
 
-    inputs: X_train, X_test and grid, of which the port's predictions are recorded. reference: where the reference's free
-    run is, for variants without dropout; with dropout it is repeated with the port's own masks. report(updates repeated).
-    Where something failed, folder/reproduction.py and .npz show the first of it.
+    reference: its free run, for variants without dropout, where it was made before; with dropout it is replayed with the
+    port's own masks.
+    report(updates replayed). Where something failed, the record's reproduction shows the first of it.
     """
-    run = RunId(variant.name, implementation)
-    record = RunRecord(folder)
-    last = len(record.costs)
-    checks: list[Check] = []
-
-    states = make_states(problem.X, parameters, record.late_parameters)
-    for state, start in states.items():
-        with np.load(folder / f"{state}-port.npz") as port, np.load(folder / f"{state}-again.npz") as again:
-            checks += single_step_checks(problem, Where(state), start, dict(port), dict(again), run)
-    kept = None
-    if variant.dropout:
-        masks = RunRecord(folder / "masks")
-        D1, D2 = (masks.masks(slice(None), layer) for layer in (1, 2))
-        kept = {"D1": float(D1.mean()), "D2": float(D2.mean())}
-        checks += mask_checks(D1, D2, problem.keep_prob, variant.frozen, run)
-
+    problem, variant, run = case.problem, case.variant, RunId(case.variant.name, implementation)
     segments = repeat_in_segments(problem, record, run, report, frozen=variant.frozen)
-    if variant.frozen:
-        checks += frozen_mask_checks(record, segments.dropped, run)
-    elif variant.dropout:
-        checks += fresh_mask_checks(record, problem.keep_prob, run)
-    checks += [own_training_check(problem, record, folder, segments, run), *segments.checks]
-    if variant.dropout:
-        costs, ends = free_run(problem, parameters, last, record, report)
-    else:
-        with np.load(reference) as saved:
-            ends = dict(saved)
-            costs = ends.pop("costs")
+    checks = [*_step_checks(case, record, run), *_mask_checks(case, record, run, segments)]
+    checks += [own_training_check(problem, record, segments, run), *segments.checks]
+    last = len(record.costs)
+    costs, ends = reference or free_run(problem, case.start, last, record if variant.dropout else None, report)
     checks += free_run_checks(costs, ends, record, run)
-    for part, X in inputs.items():
-        predictions = np.load(folder / f"predictions_{part}.npy")
+    for part, X in case.inputs.items():
+        predictions = record.predictions(part)
         checks.append(prediction_check(X, record.final_parameters, predictions, part.removeprefix("X_"), last, run))
-
-    for first in first_failed(checks):
-        evidence = segments.evidence.get(first.key)
-        if first.stage in STAGE_OF and first.where.name in states:
-            with np.load(folder / f"{first.where.name}-port.npz") as port:
-                evidence = step_evidence(first, problem, states[first.where.name], dict(port))
-        if evidence:
-            write_reproduction(folder / "reproduction", first, problem, evidence, seed)
-
+    _reproduce(case, record, checks, segments)
     apart = free_run_difference(costs, record.costs)
     recorded = recorded_iterations(last)
     return checks, Run(
@@ -97,10 +70,54 @@ def verify_run(
         segment_difference=float(segments.differences.max()),
         free_run_difference=float(apart.max()),
         horizon=horizon(costs),
-        kept_share=kept,
+        kept_share=_kept_share(record) if variant.dropout else None,
         segments=_curve(segments.differences, segments.floors, recorded),
         free_run=_curve(apart, cost_floor(costs)[: len(apart)], recorded),
     )
+
+
+def states_of(case: Case, record: Record) -> dict[str, Parameters]:
+    """The states from which the single steps of a recorded run were made."""
+    return make_states(case.problem.X, case.start, record.late_parameters)
+
+
+def sampled_masks(record: Record) -> tuple[NDArray, NDArray]:
+    """The masks D1 (n, h1, m) and D2 (n, h2, m) that were drawn beside the run, with every unit on."""
+    masks = record.beside(MASKS)
+    return masks.masks(slice(None), 1), masks.masks(slice(None), 2)
+
+
+def _step_checks(case: Case, record: Record, run: RunId) -> Iterator[Check]:
+    for state, start in states_of(case, record).items():
+        port, again = record.step(state), record.step(state, AGAIN)
+        yield from single_step_checks(case.problem, Where(state), start, port, again, run)
+
+
+def _mask_checks(case: Case, record: Record, run: RunId, segments: SegmentResult) -> Iterator[Check]:
+    if not case.variant.dropout:
+        return
+    keep_prob, frozen = case.problem.keep_prob, case.variant.frozen
+    yield from mask_checks(*sampled_masks(record), keep_prob, frozen, run)
+    if frozen:
+        yield from frozen_mask_checks(record, segments.dropped, run)
+    else:
+        yield from fresh_mask_checks(record, keep_prob, run)
+
+
+def _kept_share(record: Record) -> dict[str, float]:
+    return {layer: float(D.mean()) for layer, D in zip(("D1", "D2"), sampled_masks(record), strict=True)}
+
+
+def _reproduce(case: Case, record: Record, checks: list[Check], segments: SegmentResult) -> None:
+    """Write what shows the first failure alone, where there is one that can be shown."""
+    for first in first_failed(checks):
+        evidence = segments.evidence.get(first.key)
+        states = states_of(case, record)
+        if first.stage in STAGE_OF and first.where.name in states:
+            state = first.where.name
+            evidence = step_evidence(first, case.problem, states[state], record.step(state))
+        if evidence:
+            write_reproduction(record.reproduction, first, case.problem, evidence, case.seed)
 
 
 def _curve(differences: NDArray, floors: NDArray, recorded: list[int]) -> list[list[float]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from shared.adapters.places import locate
+from shared.alignment.plan import symbol_of
 from shared.config import VARIANTS
 from shared.harness.checks import Check
 from shared.harness.ledger import first_failed
@@ -95,5 +96,5 @@ def _explained(check: Check, checks: list[Check]) -> Failure:
         check,
         inputs_agreed=[each.tensor for each in inputs if each.passed],
         inputs_differ=[each.tensor for each in inputs if each.failed],
-        locations=locate(check.stage, check.tensor, VARIANTS[check.variant].dropout),
+        locations=locate(check.stage, symbol_of(check.tensor), VARIANTS[check.variant].dropout),
     )

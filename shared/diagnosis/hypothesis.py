@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from shared.alignment.judge import allowance
 from shared.alignment.masks import FALSE_ALARM, chance
-from shared.alignment.problem import Problem
 from shared.alignment.stages import judge_tensor
 from shared.alignment.step import Effect, Step
-from shared.alignment.tensors import STAGE_OF, Tensors, alike, comes_near, reference_tensors, tensors_of
+from shared.alignment.tensors import STAGE_OF, Tensors, after, alike, comes_near, reference_tensors, tensors_of
+from shared.case import Problem
 from shared.harness.checks import Where
 from shared.parameters import Parameters
 
@@ -92,8 +92,8 @@ def resembles(effect: Effect, evidence: Evidence) -> bool:
     if not evidence.names():
         return False
     for start, port in evidence.states.values():
-        names = [f"{name} after update 1" for name in start]
-        if not all(alike(port.get(name), start[name.split()[0]]) for name in names):
+        names = [after(name, 1) for name in start]
+        if not all(alike(port.get(after(name, 1)), value) for name, value in start.items()):
             return False
         runs = []
         with np.errstate(all="ignore"):

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.config import Hyperparameters
+from shared.case import Case, case_of
+from shared.config import VARIANTS, Hyperparameters
 from shared.data import Dataset
 from shared.errors import DataError
 from shared.harness.results import Data, Settings
@@ -43,6 +44,12 @@ def read_problem(task: dict) -> tuple[NDArray, NDArray, Parameters, Hyperparamet
     hyper = Hyperparameters(**settings | {"hidden": tuple(settings["hidden"])})
     X, Y = read_array(task, "X_train"), read_array(task, "Y_train")
     return X, Y, initialize_parameters(hyper.layers_dims(X.shape[0]), hyper.init_seed, hyper.dtype), hyper
+
+
+def read_case(task: dict, variant: str) -> Case:
+    """The run of a variant that a task of a comparison is about."""
+    X, Y, parameters, hyper = read_problem(task)
+    return case_of(hyper, VARIANTS[variant], (X, Y, read_inputs(task)), parameters, task["lengths"][variant])
 
 
 def read_inputs(task: dict) -> dict[str, NDArray]:

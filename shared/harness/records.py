@@ -1,7 +1,8 @@
 """The record of a run on disk: plain .npy files in a folder, written by the port's process, read by the reference's."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,38 @@ from numpy.typing import NDArray
 from shared.contract import Segment
 from shared.parameters import PARAMETER_NAMES, Parameters
 
+FIRST = "port"
+"""The first of two attempts at a single step."""
 
-class RunRecord:
-    """costs (num_iterations,), parameters at the start, after every segment, and the masks as bits (memory-mapped)."""
+
+class Record:
+    """The folder of one run: costs (num_iterations,), parameters at the start and after every segment, masks as bits.
+
+    Of a run that is compared, also its single steps, its predictions, and the records of other trainings beside it.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.lengths: list[int] = json.loads((folder / "lengths.json").read_text())
-        self.costs = np.load(folder / "costs.npy")
-        self.snapshots = {name: np.load(folder / f"{name}.npy") for name in PARAMETER_NAMES}
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run was written to its end."""
+        return (self.folder / "lengths.json").exists()
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """The updates of each segment."""
+        return json.loads((self.folder / "lengths.json").read_text())
+
+    @cached_property
+    def costs(self) -> NDArray:
+        """The cost before each update."""
+        return np.load(self.folder / "costs.npy")
+
+    @cached_property
+    def snapshots(self) -> Parameters:
         """W1 (S + 1, 20, n_x), ...: row s is the start of segment s, row S the end of the run."""
+        return {name: np.load(self.folder / f"{name}.npy") for name in PARAMETER_NAMES}
 
     @property
     def starts(self) -> list[int]:
@@ -29,6 +52,7 @@ class RunRecord:
 
     @property
     def final_parameters(self) -> Parameters:
+        """The parameters after the last update."""
         return {name: rows[-1] for name, rows in self.snapshots.items()}
 
     @property
@@ -47,38 +71,95 @@ class RunRecord:
         """The same masks as they are kept: eight units of examples to a byte (n, bytes)."""
         return np.load(self.folder / f"D{layer}.npy", mmap_mode="r")[iterations]
 
+    def write(
+        self,
+        start: Parameters,
+        lengths: list[int],
+        segments: Iterable[Segment],
+        report: Callable[[int, float], None] = lambda done, cost: None,
+    ) -> "Record":
+        """Write a run as it happens; `report(iterations_done, cost)` is called after each segment."""
+        self.folder.mkdir(parents=True)
+        costs: list[NDArray] = []
+        snapshots = [start]
+        bits: dict[int, NDArray] = {}
+        done = 0
+        for segment in segments:
+            if segment.costs.shape != (lengths[len(costs)],):
+                raise ValueError(f"expected {lengths[len(costs)]} costs of a segment, got {segment.costs.shape}")
+            end = done + len(segment.costs)
+            for layer, D in enumerate(segment.masks or (), start=1):
+                packed = np.packbits(D.reshape(len(D), -1), axis=-1)
+                if layer not in bits:
+                    (self.folder / f"D{layer}.json").write_text(json.dumps(D.shape[1:]))
+                    shape = (sum(lengths), packed.shape[1])
+                    bits[layer] = np.lib.format.open_memmap(self.folder / f"D{layer}.npy", "w+", np.uint8, shape)
+                bits[layer][done:end] = packed
+            costs.append(segment.costs)
+            snapshots.append(segment.parameters)
+            done = end
+            report(done, float(segment.costs[-1]))
+        np.save(self.folder / "costs.npy", np.concatenate(costs))
+        for name in PARAMETER_NAMES:
+            np.save(self.folder / f"{name}.npy", np.stack([snapshot[name] for snapshot in snapshots]))
+        (self.folder / "lengths.json").write_text(json.dumps(lengths))  # last: its presence says that the record is whole
+        return self
+
+    # Beside the run
+
+    def beside(self, training: str) -> "Record":
+        """The record of another training of the same port, such as a second one of the first segment."""
+        return Record(self.folder / training)
+
+    def save_predictions(self, part: str, classes: NDArray) -> None:
+        """Keep the classes that the port predicts of the inputs `part`."""
+        np.save(self.folder / f"predictions_{part}.npy", classes)
+
+    def predictions(self, part: str) -> NDArray:
+        """The classes that the port predicted of the inputs `part`."""
+        return np.load(self.folder / f"predictions_{part}.npy")
+
+    def save_step(self, state: str, attempt: str, tensors: Mapping[str, NDArray]) -> None:
+        """Keep the tensors of a single step from a state; attempt: the first one, or the one that repeats it."""
+        save_arrays(self.folder / f"{state}-{attempt}.npz", tensors)
+
+    def step(self, state: str, attempt: str = FIRST) -> dict[str, NDArray]:
+        """The tensors of a single step from a state."""
+        with np.load(self.folder / f"{state}-{attempt}.npz") as tensors:
+            return dict(tensors)
+
+    def save_verified(self, content: dict[str, Any]) -> None:
+        """Keep what came of the comparison of the run."""
+        (self.folder / "verified.json").write_text(json.dumps(content))
+
+    @property
+    def verified(self) -> dict[str, Any]:
+        """What came of the comparison of the run."""
+        return json.loads((self.folder / "verified.json").read_text())
+
+    @property
+    def reproduction(self) -> Path:
+        """The script that shows the first failure of the run alone; its arrays have the same name."""
+        return self.folder / "reproduction.py"
+
+
+def record_of(folder: Path, variant: str, implementation: str) -> Record:
+    """The record of a run in the folder of a command."""
+    return Record(folder / implementation / variant)
+
+
+def save_free_run(folder: Path, variant: str, costs: NDArray, ends: Parameters) -> None:
+    """Keep the reference's free run of a variant, its costs and the parameters at its end, for other processes."""
+    save_arrays(folder / f"reference-{variant}.npz", {"costs": costs, **ends})
+
+
+def read_free_run(folder: Path, variant: str) -> tuple[NDArray, Parameters]:
+    """The reference's free run of a variant."""
+    with np.load(folder / f"reference-{variant}.npz") as saved:
+        return saved["costs"], {name: saved[name] for name in PARAMETER_NAMES}
+
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write an .npz of plain arrays; one that would need pickle raises."""
     keywords: dict[str, Any] = {**arrays, "allow_pickle": False}
     np.savez(path, **keywords)
-
-
-def write_record(
-    folder: Path, parameters: Parameters, lengths: list[int], segments: Iterable[Segment], report=lambda done, cost: None
-) -> None:
-    """Write a run as it happens; `report(iterations_done, cost)` is called after each segment."""
-    folder.mkdir(parents=True)
-    costs: list[NDArray] = []
-    snapshots = [parameters]
-    bits: dict[int, NDArray] = {}
-    done = 0
-    for segment in segments:
-        if segment.costs.shape != (lengths[len(costs)],):
-            raise ValueError(f"expected {lengths[len(costs)]} costs of a segment, got {segment.costs.shape}")
-        end = done + len(segment.costs)
-        for layer, D in enumerate(segment.masks or (), start=1):
-            packed = np.packbits(D.reshape(len(D), -1), axis=-1)
-            if layer not in bits:
-                (folder / f"D{layer}.json").write_text(json.dumps(D.shape[1:]))
-                shape = (sum(lengths), packed.shape[1])
-                bits[layer] = np.lib.format.open_memmap(folder / f"D{layer}.npy", "w+", np.uint8, shape)
-            bits[layer][done:end] = packed
-        costs.append(segment.costs)
-        snapshots.append(segment.parameters)
-        done = end
-        report(done, float(segment.costs[-1]))
-    np.save(folder / "costs.npy", np.concatenate(costs))
-    for name in PARAMETER_NAMES:
-        np.save(folder / f"{name}.npy", np.stack([snapshot[name] for snapshot in snapshots]))
-    (folder / "lengths.json").write_text(json.dumps(lengths))  # last: its presence says that the record is whole

@@ -16,6 +16,7 @@ from shared.commands.bench.race import race
 from shared.config import VARIANTS, Hyperparameters
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
+from tests.helpers.training import in_segments
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def test_the_plain_loop_computes_what_numpy_impl_computes(problem, variant):
     state = np.random.get_state()
     costs, ends = plain_loop.train(X, Y, parameters, 50, **settings)
     np.random.set_state(state)
-    (segment,) = REFERENCE.train_segments(X, Y, parameters, lengths=[50], seed=1, **settings)
+    (segment,) = in_segments(REFERENCE, X, Y, parameters, lengths=[50], seed=1, **settings)
     np.testing.assert_allclose(costs, segment.costs, rtol=1e-12, strict=True)
     for name, value in segment.parameters.items():
         np.testing.assert_allclose(ends[name], value, rtol=0, atol=1e-12, strict=True)

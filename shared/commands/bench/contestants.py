@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.adapters import IMPLEMENTATIONS
+from shared.case import Problem
 from shared.commands.bench import plain_loop
 from shared.config import VARIANTS, Hyperparameters
 from shared.contract import segment_lengths
@@ -36,12 +37,13 @@ def contestants(
     for variant in ("none", "l2", "dropout", "frozen-dropout"):
         for name in (PLAIN, *(name for name in names if name in IMPLEMENTATIONS)):
             settings = hyper.of(VARIANTS[variant]) | {"frozen": VARIANTS[variant].frozen}
+            problem = Problem(X, Y, **hyper.of(VARIANTS[variant]))
             mask_bytes = sum(hyper.hidden) * X.shape[1] if VARIANTS[variant].dropout else 0
             segments = segment_lengths(updates, mask_bytes, longest=updates)
             if name == PLAIN:
                 blocks = partial(_plain, X, Y, parameters, updates, settings)
             else:
-                blocks = partial(_port, name, X, Y, parameters, segments, rounds, settings)
+                blocks = partial(_port, name, problem, parameters, segments, rounds, VARIANTS[variant].frozen)
             yield Contestant(name, variant, updates, blocks)
     few, fewer = max(1, updates // 4), max(1, updates // 200)
     others = {
@@ -62,9 +64,9 @@ def _plain(X, Y, parameters, updates, settings) -> Iterator[float]:
         yield float(costs[-1])
 
 
-def _port(name, X, Y, parameters, block, rounds, settings) -> Iterator[float]:
+def _port(name, problem, parameters, block, rounds, frozen) -> Iterator[float]:
     """block: the lengths of its segments, of which only one holds its masks at a time."""
-    segments = IMPLEMENTATIONS[name].adapter().train_segments(X, Y, parameters, lengths=block * rounds, **settings)
+    segments = IMPLEMENTATIONS[name].adapter().train_segments(problem, parameters, block * rounds, frozen=frozen)
     for _ in range(rounds):
         for _ in block:
             cost = float(next(segments).costs[-1])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.adapters import IMPLEMENTATIONS
+from shared.case import Problem
 from shared.commands.bench.contestants import products
 from shared.contract import segment_lengths
 from shared.parameters import initialize_parameters
@@ -85,7 +86,7 @@ def _run(implementation: str, X, Y, parameters, lengths: list[int]) -> list[floa
         return seconds
     adapter = IMPLEMENTATIONS[implementation].adapter()
     started = time.perf_counter()
-    for _ in adapter.train_segments(X, Y, parameters, learning_rate=0.3, lengths=lengths):
+    for _ in adapter.train_segments(Problem(X, Y, 0.3), parameters, lengths):
         seconds.append(time.perf_counter() - started)
         started = time.perf_counter()
     return seconds

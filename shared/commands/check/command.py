@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.adapters.places import locate
+from shared.alignment.plan import symbol_of
 from shared.commands.check.loading import CONTRACT, COURSE
 from shared.commands.check.work import task_of
 from shared.config import VARIANTS, Hyperparameters
@@ -148,4 +149,4 @@ def _locations(check: Check, seen: Seen) -> dict[str, str]:
     called = check.where.function if isinstance(check.where, Call) else check.tensor
     own = next((name for name in (called, "trace", "train", "predict") if name in seen.lines), None)
     found = {check.implementation: f"{seen.path}:{seen.lines[own]}"} if own else {}
-    return found | locate(check.stage, check.tensor, VARIANTS[check.variant].dropout)
+    return found | locate(check.stage, symbol_of(check.tensor), VARIANTS[check.variant].dropout)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.masks import FALSE_ALARM, LIMIT, chance
-from shared.alignment.problem import Problem
 from shared.alignment.stages import single_step_checks
+from shared.case import Problem
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
 from shared.commands.check.port import Session, fail

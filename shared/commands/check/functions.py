@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from numpy_impl import course
 from numpy_impl.network import predict
 from shared.adapters.numpy import Replayed
-from shared.alignment.problem import Problem, random_problem
+from shared.alignment.random_problem import random_problem
 from shared.alignment.states import make_states
+from shared.case import Problem
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 RANDOM_CASES = 6

@@ -7,8 +7,8 @@ import numpy as np
 from numpy_impl import course
 from shared.alignment.floor import spread
 from shared.alignment.judge import judge
-from shared.alignment.problem import Problem
 from shared.alignment.trajectory import horizon, repeat
+from shared.case import Problem
 from shared.commands.check.course import Found
 from shared.commands.check.port import Session
 from shared.config import VARIANTS, Hyperparameters

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from numpy_impl.training import train as reference_train
 from shared.alignment.masks import all_on, mask_checks
-from shared.alignment.problem import Problem
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.trajectory import free_run, free_run_checks, free_run_difference, horizon, repeat_in_segments
+from shared.case import Problem
 from shared.commands.check.calling import Called, NoAnswer, call
 from shared.commands.check.contract import Float32Answer, unpack_predict, unpack_trace, unpack_train
 from shared.commands.check.course import Found
@@ -23,7 +23,7 @@ from shared.contract import Segment, recorded_iterations, segment_lengths
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
 from shared.harness.checks import Call, Cause, RunId, Where, because
-from shared.harness.records import RunRecord, write_record
+from shared.harness.records import Record
 from shared.harness.results import Run
 from shared.metrics import accuracy
 from shared.parameters import PARAMETER_NAMES, Parameters
@@ -185,19 +185,19 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
             fail(session, found, "train", "whole run", ValueError("the costs are not finite"))
         return found, run
     with tempfile.TemporaryDirectory(prefix="samenet-") as name:
-        whole = Path(name) / "whole"
-        write_record(whole, session.parameters, [N], [Segment(costs, ends, None)])
+        whole = Record(Path(name) / "whole").write(session.parameters, [N], [Segment(costs, ends, None)])
         reference, last = free_run(problem, session.parameters, N, None, report)
-        found.checks += free_run_checks(reference, last, RunRecord(whole), session.run)
+        found.checks += free_run_checks(reference, last, whole, session.run)
         apart = float(free_run_difference(reference, costs).max())
         run = replace(run, free_run_difference=apart, horizon=horizon(reference))
         lengths = segment_lengths(N)
         try:
-            write_record(Path(name) / "segments", session.parameters, lengths, _segments(session.parameters, lengths, train))
+            record = Record(Path(name) / "segments")
+            record.write(session.parameters, lengths, _segments(session.parameters, lengths, train))
         except ValueError as error:
             fail(session, found, "train", "segments", error)
             return found, run
-        segments = repeat_in_segments(problem, RunRecord(Path(name) / "segments"), session.run, report)
+        segments = repeat_in_segments(problem, record, session.run, report)
         found.checks += segments.checks
         run = replace(run, segment_difference=float(segments.differences.max()))
     return found, run

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from shared.alignment.problem import Problem
+from shared.case import Problem
 from shared.commands.check.course import Found, check_function
 from shared.commands.check.dropout import check_dropout
 from shared.commands.check.functions import FUNCTIONS, make_cases

@@ -1,6 +1,5 @@
 """The comparison: train every implementation, hold every run against the reference, gather the results."""
 
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from shared.harness.environment import describe
 from shared.harness.inputs import GRID, MAX_POINTS, describe_data, settings_of, write_arrays
 from shared.harness.ledger import Ledger, first_failed
 from shared.harness.output import write_whole
-from shared.harness.records import RunRecord
+from shared.harness.records import Record, record_of
 from shared.harness.results import Diagnosis, Results, Run, results_as_json, verified_from_json
 from shared.harness.workers import THREADS, Message, Task, Workers
 from shared.metrics import accuracy
@@ -91,7 +90,7 @@ def compare(
                     seconds["ports" if task["task"] == "train" else "reference"] += message["seconds"]
                 if event == "trained":
                     run = RunId(message["variant"], task["implementation"])
-                    scored = _score(folder / run.implementation / run.variant, dataset, hyper, run)
+                    scored = _score(record_of(folder, run.variant, run.implementation), dataset, hyper, run)
                     per_update = message["us_per_iteration"]
                     runs[run] = replace(scored, seconds=message["seconds"], microseconds_per_iteration=per_update)
                     notes += [f"{run.implementation}, {run.variant}: {note}" for note in message["notes"]]
@@ -109,8 +108,7 @@ def compare(
                         workers.submit(verification)
                 elif event == "verified":
                     run = RunId(message["variant"], message["implementation"])
-                    path = folder / run.implementation / run.variant / "verified.json"
-                    verified = verified_from_json(json.loads(path.read_text()))
+                    verified = verified_from_json(record_of(folder, run.variant, run.implementation).verified)
                     ledger.fill(verified.checks)
                     diagnoses += verified.diagnoses
                     runs[run] = runs[run].merged(verified.run)
@@ -168,7 +166,7 @@ def _bad_segment(checks: list[Check], lengths: list[int]) -> int | None:
 
 def _keep_reproduction(folder: Path, run: RunId, out: Path | None) -> str | None:
     """Copy the script and arrays that show a failure beside the results; where they are."""
-    source = folder / run.implementation / run.variant / "reproduction.py"
+    source = record_of(folder, run.variant, run.implementation).reproduction
     if out is None or not source.exists():
         return None
     target = out / f"reproduce_{run.implementation}_{run.variant.replace('-', '_')}.py"
@@ -190,12 +188,11 @@ def _give_up(ledger: Ledger, runs: dict[RunId, Run], task: Task, reason: str) ->
         ledger.skip(f"the reference could not repeat the run: {reason}", task["variant"], task.get("implementation"))
 
 
-def _score(folder: Path, dataset: Dataset, hyper: Hyperparameters, run: RunId) -> Run:
+def _score(record: Record, dataset: Dataset, hyper: Hyperparameters, run: RunId) -> Run:
     """What a trained run came to: its costs, and its classes beside the labels."""
-    record = RunRecord(folder)
     finite = bool(np.isfinite(record.costs).all()) and all(np.isfinite(W).all() for W in record.final_parameters.values())
-    on_grid = np.load(folder / "predictions_grid.npy")
-    classes = {"train": np.load(folder / "predictions_X_train.npy"), "test": np.load(folder / "predictions_X_test.npy")}
+    on_grid = record.predictions("grid")
+    classes = {"train": record.predictions("X_train"), "test": record.predictions("X_test")}
     labels = {"train": dataset.Y_train, "test": dataset.Y_test}
     # Predictions of another shape fail in their own comparison; here they have no accuracy and no picture.
     fit = all(classes[part].shape == labels[part].shape for part in labels)

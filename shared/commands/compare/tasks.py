@@ -1,7 +1,6 @@
 """What the processes of a comparison do: train, run the reference, verify, look for the first bad update."""
 
 import itertools
-import json
 import logging
 import traceback
 from collections.abc import Iterator
@@ -9,14 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.adapters import IMPLEMENTATIONS, Adapter
-from shared.config import VARIANTS, Hyperparameters
 from shared.harness.checks import RunId
 from shared.harness.child import Send
-from shared.harness.inputs import read_inputs, read_problem
-from shared.harness.records import RunRecord, save_arrays, write_record
+from shared.harness.inputs import read_case
+from shared.harness.records import read_free_run, record_of, save_free_run
 from shared.harness.results import Verified, verified_as_json
 
 ADAPTERS = "shared.adapters"
@@ -39,21 +36,18 @@ def train(task: dict, send: Send) -> None:
 def _train_variant(task: dict, port: Adapter, name: str, send: Send) -> None:
     from shared.alignment.recording import record_run
 
-    X, Y, parameters, hyper = read_problem(task)
-    variant = hyper.effective(VARIANTS[name])
-    folder = Path(task["folder"]) / task["implementation"] / name
+    case = read_case(task, name)
 
     def report(done: int, cost: float) -> None:
-        send("progress", variant=variant.name, iteration=done, cost=cost)
+        send("progress", variant=name, iteration=done, cost=cost)
 
-    lengths = task["lengths"][variant.name]
     with _warnings() as notes:
-        seconds = record_run(port, X, Y, parameters, hyper, variant, lengths, read_inputs(task), folder, report)
-    per_iteration = np.diff(seconds, prepend=0) / lengths
+        seconds = record_run(port, case, record_of(Path(task["folder"]), name, task["implementation"]), report)
+    per_iteration = np.diff(seconds, prepend=0) / case.lengths
     # The first segment holds what is paid once: tracing, compiling, first touches.
     steady = per_iteration[1:] if len(per_iteration) > 1 else per_iteration
     per_update = 1e6 * float(np.median(steady))
-    send("trained", variant=variant.name, seconds=seconds[-1], us_per_iteration=per_update, notes=list(dict.fromkeys(notes)))
+    send("trained", variant=name, seconds=seconds[-1], us_per_iteration=per_update, notes=list(dict.fromkeys(notes)))
 
 
 @contextmanager
@@ -73,10 +67,9 @@ def reference(task: dict, send: Send) -> None:
     """The reference's free run of a variant without dropout, which serves every implementation."""
     from shared.alignment.trajectory import free_run
 
-    X, Y, parameters, hyper = read_problem(task)
-    problem = _alignment_problem(X, Y, hyper, task["variant"])
-    costs, ends = free_run(problem, parameters, hyper.num_iterations, None, lambda n: send("progress", updates=n))
-    save_arrays(Path(task["folder"]) / f"reference-{task['variant']}.npz", {"costs": costs, **ends})
+    case = read_case(task, task["variant"])
+    costs, ends = free_run(case.problem, case.start, sum(case.lengths), None, lambda n: send("progress", updates=n))
+    save_free_run(Path(task["folder"]), task["variant"], costs, ends)
     send("referenced", variant=task["variant"])
 
 
@@ -85,50 +78,34 @@ def verify(task: dict, send: Send) -> None:
     from shared.alignment.verification import verify_run
     from shared.diagnosis.run import diagnose_run
 
-    X, Y, parameters, hyper = read_problem(task)
-    implementation, variant = task["implementation"], task["variant"]
-    folder = Path(task["folder"])
-    effective, inputs = hyper.effective(VARIANTS[variant]), read_inputs(task)
-    problem = _alignment_problem(X, Y, hyper, variant)
-    record = folder / implementation / variant
-    reference = folder / f"reference-{variant}.npz"
-
-    def report(updates: int) -> None:
-        send("progress", updates=updates)
-
-    checks, run = verify_run(problem, parameters, inputs, record, reference, effective, implementation, hyper.seed, report)
-    diagnoses = diagnose_run(problem, parameters, inputs, record, effective, implementation, checks)
-    content = verified_as_json(Verified(run, checks, diagnoses))
-    (record / "verified.json").write_text(json.dumps(content))
+    implementation, variant, folder = task["implementation"], task["variant"], Path(task["folder"])
+    case, record = read_case(task, variant), record_of(folder, variant, implementation)
+    reference = None if case.variant.dropout else read_free_run(folder, variant)
+    checks, run = verify_run(case, record, implementation, reference, lambda n: send("progress", updates=n))
+    diagnoses = diagnose_run(case, record, implementation, checks)
+    record.save_verified(verified_as_json(Verified(run, checks, diagnoses)))
     send("verified", variant=variant, implementation=implementation)
 
 
 def bisect(task: dict, send: Send) -> None:
-    """Find the first bad update inside a bad segment: train again up to it, hand over every update of it, repeat each."""
+    """Find the first bad update inside a bad segment: train again up to it, hand over every update of it, replay each."""
     from shared.alignment.trajectory import repeat_in_segments
 
-    X, Y, parameters, hyper = read_problem(task)
-    variant = hyper.effective(VARIANTS[task["variant"]])
-    before, length = task["lengths"][variant.name][: task["segment"]], task["lengths"][variant.name][task["segment"]]
-    port = IMPLEMENTATIONS[task["implementation"]].adapter()
+    case, run = read_case(task, task["variant"]), RunId(task["variant"], task["implementation"])
+    before, length = case.lengths[: task["segment"]], case.lengths[task["segment"]]
+    port = IMPLEMENTATIONS[run.implementation].adapter()
     # The last is never reached. A port may compile runs with long segments, and is to do here what it did there.
-    lengths = [*before, *[1] * length, max(task["lengths"][variant.name])]
-    run = port.train_segments(X, Y, parameters, lengths=lengths, seed=hyper.seed, frozen=variant.frozen, **hyper.of(variant))
+    lengths = [*before, *[1] * length, max(case.lengths)]
+    trained = port.train_segments(case.problem, case.start, lengths, seed=case.seed, frozen=case.variant.frozen)
+    start = case.start
     for _ in before:
-        parameters = next(run).parameters
-    folder = Path(task["folder"]) / task["implementation"] / variant.name / "bisected"
-    write_record(folder, parameters, [1] * length, itertools.islice(run, length))
-    problem = _alignment_problem(X, Y, hyper, variant.name)
-    result = repeat_in_segments(problem, RunRecord(folder), RunId(variant.name, task["implementation"]))
+        start = next(trained).parameters
+    record = record_of(Path(task["folder"]), run.variant, run.implementation).beside("bisected")
+    record.write(start, [1] * length, itertools.islice(trained, length))
+    result = repeat_in_segments(case.problem, record, run)
     # The parameters' checks carry the number of updates done, the costs' the update they stand before.
     bad = [check.iteration - (check.tensor != "cost") for check in result.checks if check.failed]
-    send("bisected", variant=variant.name, update=sum(before) + min(bad) if bad else None)
-
-
-def _alignment_problem(X: NDArray, Y: NDArray, hyper: Hyperparameters, variant: str):
-    from shared.alignment.problem import Problem
-
-    return Problem(X, Y, **hyper.of(VARIANTS[variant]))
+    send("bisected", variant=run.variant, update=sum(before) + min(bad) if bad else None)
 
 
 TASKS = {"train": train, "reference": reference, "verify": verify, "bisect": bisect}

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from shared.alignment.floor import spread
 from shared.alignment.judge import FACTOR, judge
-from shared.alignment.problem import Problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.segments import repeat_segments
 from shared.alignment.stages import judge_tensor
 from shared.alignment.states import make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF, reference_tensors, tensors_of, with_decay
 from shared.alignment.trajectory import cost_floor, repeat_in_segments
+from shared.case import Problem
 from shared.commands.limits.false_alarms import NOWHERE, RUN
 from shared.harness.checks import Check
-from shared.harness.records import RunRecord, write_record
+from shared.harness.records import Record
 from shared.parameters import Parameters, initialize_parameters
 
 LADDER = 10.0 ** np.arange(-17, -0.9, 0.25)
@@ -192,10 +192,9 @@ def _smallest(red: Callable[[float], bool], ladder: NDArray = LADDER) -> float:
     return limit
 
 
-def _train(problem: Problem, parameters: Parameters, folder: Path) -> RunRecord:
-    run = REFERENCE.train_segments(problem.X, problem.Y, parameters, lengths=[1000], **problem.step)
-    write_record(folder / "run", parameters, [1000], run)
-    return RunRecord(folder / "run")
+def _train(problem: Problem, parameters: Parameters, folder: Path) -> Record:
+    run = REFERENCE.train_segments(problem, parameters, [1000])
+    return Record(folder / "run").write(parameters, [1000], run)
 
 
 def _masks(problem: Problem, parameters: Parameters) -> tuple[NDArray, NDArray] | None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from shared.adapters import IMPLEMENTATIONS
-from shared.alignment.problem import random_problem
+from shared.alignment.random_problem import random_problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.trajectory import repeat_in_segments
 from shared.harness.checks import Check, RunId, Where
-from shared.harness.records import RunRecord, write_record
+from shared.harness.records import Record
 
 TRAINED_EVERY = 10
 """Of the random problems, every tenth is also trained for 50 updates and verified in segments."""
@@ -35,9 +35,9 @@ def false_alarms(implementation: str, problems: int, dtype: str, report: Callabl
         checks += single_step_checks(problem, NOWHERE, parameters, port, port, RUN)
         if number % TRAINED_EVERY == 0:
             with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
-                run = adapter.train_segments(problem.X, problem.Y, parameters, lengths=[25, 25], **problem.step)
-                write_record(Path(folder) / "run", parameters, [25, 25], run)
-                checks += repeat_in_segments(problem, RunRecord(Path(folder) / "run"), RUN).checks
+                run = adapter.train_segments(problem, parameters, [25, 25])
+                record = Record(Path(folder) / "run").write(parameters, [25, 25], run)
+                checks += repeat_in_segments(problem, record, RUN).checks
         report()
     return {
         "compared": len(checks),

@@ -1,6 +1,6 @@
 """What the processes of `compare.py limits` do: count false alarms, and find the smallest faults that are seen."""
 
-from shared.alignment.problem import Problem
+from shared.case import Problem
 from shared.config import VARIANTS
 from shared.harness.child import Send
 from shared.harness.inputs import read_problem

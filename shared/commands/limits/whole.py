@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.adapters import IMPLEMENTATIONS
-from shared.alignment.problem import Problem
 from shared.alignment.recording import record_run
-from shared.alignment.trajectory import free_run
 from shared.alignment.verification import verify_run
+from shared.case import case_of
 from shared.config import VARIANTS, Hyperparameters
 from shared.contract import segment_lengths
 from shared.harness.checks import Check
 from shared.harness.ledger import count
-from shared.harness.records import save_arrays
+from shared.harness.records import Record
 from shared.parameters import initialize_parameters
 
 WORK = 5e7
@@ -161,14 +160,9 @@ def verified(problem: WholeProblem, implementation: str, folder: Path) -> list[C
     masks = sum(hyper.hidden) * X.shape[1] if variant.dropout else 0
     lengths = segment_lengths(hyper.num_iterations, masks)
     inputs = {"X_train": X, "X_test": others, "grid": others[:, :1]}
-    compared = Problem(X, Y, **hyper.of(variant))
-    reference = folder / "reference.npz"
-    if not variant.dropout:
-        costs, ends = free_run(compared, parameters, hyper.num_iterations, None, lambda updates: None)
-        save_arrays(reference, {"costs": costs, **ends})
-    record_run(port, X, Y, parameters, hyper, variant, lengths, inputs, folder / "run", lambda done, cost: None)
-    return verify_run(compared, parameters, inputs, folder / "run", reference, variant, implementation, hyper.seed,
-                      lambda updates: None)[0]  # fmt: skip
+    case, record = case_of(hyper, variant, (X, Y, inputs), parameters, lengths), Record(folder / "run")
+    record_run(port, case, record)
+    return verify_run(case, record, implementation)[0]
 
 
 def whole_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> dict:

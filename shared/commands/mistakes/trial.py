@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from shared.adapters import Adapter
-from shared.alignment.problem import Problem
 from shared.alignment.recording import record_run
-from shared.alignment.trajectory import free_run
 from shared.alignment.verification import verify_run
+from shared.case import Problem, case_of
 from shared.commands.mistakes.planting import planted
 from shared.config import VARIANTS, Hyperparameters
 from shared.diagnosis.catalogue import CATALOGUE
@@ -20,13 +19,13 @@ from shared.diagnosis.mistake import Plant
 from shared.diagnosis.run import diagnose_run
 from shared.harness.checks import Check
 from shared.harness.ledger import first_failed
-from shared.harness.records import save_arrays
+from shared.harness.records import Record
 from shared.harness.results import Diagnosis, diagnosis_as_json
 from shared.metrics import accuracy
 from shared.parameters import Parameters
 
 PROBED = 100
-"""Updates of the run that is held against the reference."""
+"""Updates of the run that is compared with the reference."""
 
 SIZES = (1, 10, 1000)
 """Updates after which the size of a mistake is measured; and at the end."""
@@ -62,7 +61,7 @@ Sizes = dict[int, tuple[Parameters, float]]
 
 
 def try_out(trial: Trial, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Sizes | None) -> dict:
-    """Plant it, hold it against the reference, diagnose it; measure it against the correct run of the same implementation.
+    """Plant it, compare it with the reference, diagnose it; measure it against the correct run of the same implementation.
 
     data: X_train, Y_train, X_test, Y_test, grid. correct: see `correct_run`; None: sizes are not measured.
     Returns found ({stage, scope, tensor} or None), named, right (as it must be), diagnoses, and sizes.
@@ -91,25 +90,15 @@ def _verdict(
     trial: Trial, port: Adapter, hyper: Hyperparameters, data: dict, parameters: Parameters, folder: Path
 ) -> tuple[Check | None, list[Diagnosis]]:
     """The first failed comparison, and what explains it."""
-    variant = VARIANTS[trial.plant.variant]
     inputs = {part: data[part] for part in ("X_train", "X_test", "grid")}
-    X, Y = data["X_train"], data["Y_train"]
-    problem = Problem(X, Y, **hyper.of(variant))
-    run, reference = folder / "run", folder / "reference.npz"
-    lengths = [PROBED // 2] * 2
-    record_run(port, X, Y, parameters, hyper, variant, lengths, inputs, run, lambda done, cost: None)
-    if not variant.dropout:
-        costs, ends = free_run(problem, parameters, PROBED, None, lambda n: None)
-        save_arrays(reference, {"costs": costs, **ends})
-    implementation = trial.plant.implementation
-    checks, _ = verify_run(
-        problem, parameters, inputs, run, reference, variant, implementation, hyper.seed, lambda n: None
-    )  # fmt: skip
+    given = data["X_train"], data["Y_train"], inputs
+    case = case_of(hyper, VARIANTS[trial.plant.variant], given, parameters, [PROBED // 2] * 2)
+    record, implementation = Record(folder / "run"), trial.plant.implementation
+    record_run(port, case, record)
+    checks, _ = verify_run(case, record, implementation)
     if trial.small_logits:
         checks = [check for check in checks if check.where.name in SMALL_LOGITS]
-    return next(iter(first_failed(checks)), None), diagnose_run(
-        problem, parameters, inputs, run, variant, implementation, checks
-    )
+    return next(iter(first_failed(checks)), None), diagnose_run(case, record, implementation, checks)
 
 
 def correct_run(port: Adapter, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters) -> Sizes:
@@ -139,12 +128,10 @@ def _snapshots(
     marks = sorted({mark for mark in (*SIZES, *range(2000, last, 1000), last) if mark <= last})
     # Few different lengths: a compiling framework compiles each of them.
     lengths = [1] * min(10, last) + np.diff([10, *(mark for mark in marks if mark > 10)]).tolist()
-    settings = hyper.of(VARIANTS[variant])
+    problem = Problem(data["X_train"], data["Y_train"], **hyper.of(VARIANTS[variant]))
+    start = {name: value.copy() for name, value in parameters.items()}
     done = 0
-    for segment in port.train_segments(
-        data["X_train"], data["Y_train"], {name: value.copy() for name, value in parameters.items()},
-        lengths=lengths, seed=hyper.seed, **settings,
-    ):  # fmt: skip
+    for segment in port.train_segments(problem, start, lengths, seed=hyper.seed):
         done += len(segment.costs)
         if done in marks:
             ends = {name: value.copy() for name, value in segment.parameters.items()}

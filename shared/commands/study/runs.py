@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from shared.adapters import IMPLEMENTATIONS
 from shared.adapters.numpy import NumpyAdapter, Replayed
+from shared.case import Problem
 from shared.commands.study.grid import Run
 from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
@@ -154,7 +155,7 @@ def _train(run: Run, X: NDArray, Y: NDArray) -> tuple[Parameters, float]:
         IMPLEMENTATIONS[run.implementation]
         .adapter()
         .train_segments(
-            X, Y, _initial(run, X), **hyper.of(variant), lengths=lengths, seed=hyper.seed, frozen=effective.frozen
+            Problem(X, Y, **hyper.of(variant)), _initial(run, X), lengths, seed=hyper.seed, frozen=effective.frozen
         )
     )
     return parameters, float(np.mean(costs[-LAST:]))

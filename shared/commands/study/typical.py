@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from shared.adapters.numpy import NumpyAdapter
 from shared.alignment.replay import replicate
+from shared.case import Problem
 from shared.config import DEFAULT_VARIANTS, VARIANTS, Hyperparameters
 from shared.contract import segment_lengths
 from shared.data import Dataset
@@ -35,8 +36,8 @@ def measure(datasets: Sequence[Dataset], hyper: Hyperparameters, variants: Seque
     for name in variants:
         variant = VARIANTS[name]
         lengths = segment_lengths(hyper.num_iterations)
-        settings = {"seed": hyper.seed, "frozen": variant.frozen, **hyper.of(variant)}
-        for segment in reference.train_segments(X, Y, start, lengths=lengths, **settings):
+        problem = Problem(X, Y, **hyper.of(variant))
+        for segment in reference.train_segments(problem, start, lengths, seed=hyper.seed, frozen=variant.frozen):
             parameters = segment.parameters
         parts = (X, Y), (X_test, Y_test)
         accuracies[name] = 100 * np.array([np.mean(reference.predict(x, parameters) == y, axis=(1, 2)) for x, y in parts])
