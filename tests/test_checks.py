@@ -7,7 +7,7 @@ import pytest
 
 from shared.alignment.judge import FACTOR, judge
 from shared.harness.checks import RunId, Where
-from shared.harness.results import check_as_json
+from shared.harness.results_json import check_as_json
 
 DTYPES = ("float64", "float32")
 PAIRS_OF_SHAPES = list(itertools.permutations([(4,), (4, 1), (1, 4)], 2))

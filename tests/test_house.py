@@ -27,22 +27,14 @@ MAX_LINES, MAX_FUNCTION, MAX_PARAMETERS, EQUAL = 250, 60, 8, 6
 EXCEPTIONS: dict[str, set[str]] = {
     "lines": {
         "compare",
-        "shared.commands.check.words",
         "shared.commands.study.study",
-        "shared.diagnosis.catalogue.data",
-        "shared.readers",
     },
     "function": {
         "shared.commands.compare.comparison: compare",
         "shared.commands.study.study: study",
     },
-    "parameters": {
-        "shared.alignment.replay: repeat",
-        *(f"shared.commands.check.words: {name}" for name in ("forward", "backward")),
-        *(f"shared.commands.check.work: {name}" for name in ("check_port", "_check")),
-    },
+    "parameters": set(),
     "twice": {
-        "shared.adapters.implementation",
         "shared.commands.bench.plain_loop and tests.ports.student",  # both are the course's own lines
         "shared.commands.limits.progress and shared.commands.optimizers.progress",
         "tests.test_study and tests.test_study_store",

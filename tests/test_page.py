@@ -18,6 +18,7 @@ from shared.commands.compare.page.build import page
 from shared.commands.compare.page.concepts import CONCEPTS, agreement
 from shared.config import DEFAULT_DATA_SEED
 from shared.errors import UsageError
+from shared.harness.results_json import results_from_json
 from tests.helpers.results import ended, failing, only
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -150,9 +151,9 @@ def test_a_concept_without_lines_is_a_defect(monkeypatch):
 
 
 def test_every_stage_of_the_comparison_belongs_to_a_concept(results):
-    alone = only(results, "numpy")["checks"]
+    alone = results_from_json(only(results, "numpy")).checks
     measured = sum(agreement(concept, alone, "numpy")["compared"] for concept in CONCEPTS)
-    assert measured + sum(check["stage"] in ("data", "repeat") for check in alone) == len(alone)
+    assert measured + sum(check.stage in ("data", "repeat") for check in alone) == len(alone)
 
 
 def test_a_mismatch_opens_on_the_first_difference_with_the_lines(undrawn, results):

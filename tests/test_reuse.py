@@ -11,8 +11,9 @@ import pytest
 from shared.commands.compare import reuse
 from shared.commands.compare.reuse import Store
 from shared.config import VARIANTS, Hyperparameters
+from shared.harness.checks import Cause
 from shared.harness.environment import describe
-from shared.harness.results import check_from_json
+from shared.harness.results_json import check_from_json, results_from_json
 from shared.synthetic import make_dataset
 
 ALONE = ("--implementations", "numpy", "--variants", "none", "--iterations", 50)
@@ -134,7 +135,7 @@ def test_after_an_edit_nothing_that_depends_on_the_lines_holds(monkeypatch, chec
     edit("torch_impl/cost.py", "\nimport", "\n# another line\nimport")
     assert holds(store())
     assert not holds(store(implementation="torch"), "torch")
-    for file in ("numpy_impl/cost.py", "shared/alignment/checks.py"):
+    for file in ("numpy_impl/cost.py", "shared/alignment/judge.py"):
         before = (folder / file).read_text()
         (folder / file).write_text(before + "\n# another line\n")
         assert not holds(store()), file
@@ -146,24 +147,24 @@ def test_lines_that_are_edited_during_a_run_are_not_taken_for_proved(monkeypatch
     folder, edit = checkout
     monkeypatch.setattr(reuse, "ROOT", folder)
     began, path = store(folder=tmp_path / "new"), tmp_path / "new" / "numpy-none.json"
-    of_it = of_run(everything.results)
-    began.save(VARIANTS["none"], "numpy", of_it["runs"][0], of_it["checks"])
+    of_it = results_from_json(of_run(everything.results))
+    began.save(VARIANTS["none"], of_it.runs[0], of_it.checks)
     assert path.exists()
     path.unlink()
     edit("numpy_impl/cost.py", "\nimport", "\n# another line\nimport")
-    began.save(VARIANTS["none"], "numpy", of_it["runs"][0], of_it["checks"])
+    began.save(VARIANTS["none"], of_it.runs[0], of_it.checks)
     assert (path.exists(), began.problem) == (False, None)
 
 
 def test_what_was_proved_before_is_forgotten_when_it_fails(everything, store, tmp_path):
     empty, path = store(folder=tmp_path / "new"), tmp_path / "new" / "numpy-none.json"
-    of_it = of_run(everything.results)
-    run, checks = of_it["runs"][0], of_it["checks"]
-    failed = [checks[0] | {"status": "failed"}, *checks[1:]]
-    for outcome in ((run | {"status": "diverged"}, checks), (run, failed), (run | {"status": "crashed"}, [])):
-        empty.save(VARIANTS["none"], "numpy", run, checks)
+    of_it = results_from_json(of_run(everything.results))
+    run, checks = of_it.runs[0], of_it.checks
+    failed = [replace(checks[0], cause=Cause.MISSING), *checks[1:]]
+    for outcome in ((replace(run, status="diverged"), checks), (run, failed), (replace(run, status="crashed"), [])):
+        empty.save(VARIANTS["none"], run, checks)
         assert path.exists()
-        empty.save(VARIANTS["none"], "numpy", *outcome)
+        empty.save(VARIANTS["none"], *outcome)
         assert not path.exists()
 
 
@@ -181,17 +182,17 @@ def changed(change):
     [
         lambda path: path.write_bytes(path.read_bytes()[:-100]),
         lambda path: (path.parent / "numpy-l2.json").replace(path),
-        changed(lambda kept: kept["checks"].pop()),
-        changed(lambda kept: kept["checks"].append(kept["checks"][0])),
-        changed(lambda kept: kept["checks"][0].update(status="failed")),
-        changed(lambda kept: kept["checks"][0].update(implementation="torch")),
-        changed(lambda kept: kept["run"].update(status="diverged")),
+        changed(lambda kept: kept["verified"]["checks"].pop()),
+        changed(lambda kept: kept["verified"]["checks"].append(kept["verified"]["checks"][0])),
+        changed(lambda kept: kept["verified"]["checks"][0].update(status="failed")),
+        changed(lambda kept: kept["verified"]["checks"][0].update(implementation="torch")),
+        changed(lambda kept: kept["verified"]["run"].update(status="diverged")),
         changed(lambda kept: kept.update(key="0" * 64)),
-        changed(lambda kept: kept.update(checks=None)),
-        changed(lambda kept: kept.pop("run")),
-        changed(lambda kept: kept["run"].update(test_accuracy=0.1)),
-        changed(lambda kept: kept["run"].pop("costs")),
-        changed(lambda kept: kept["checks"][0].update(difference=None)),
+        changed(lambda kept: kept["verified"].update(checks=None)),
+        changed(lambda kept: kept["verified"].pop("run")),
+        changed(lambda kept: kept["verified"]["run"].update(test_accuracy=0.1)),
+        changed(lambda kept: kept["verified"]["run"].pop("costs")),
+        changed(lambda kept: kept["verified"]["checks"][0].update(difference=None)),
         changed(lambda kept: kept.pop("digest")),
         lambda path: path.write_text("[" * 200_000),
         lambda path: path.write_text("[]"),
@@ -225,6 +226,6 @@ def test_what_cannot_be_kept_is_said(everything, store, holds, tmp_path, obstacl
     obstacle(tmp_path / "new")
     blocked = store(folder=tmp_path / "new")
     assert not holds(blocked)
-    of_it = of_run(everything.results)
-    blocked.save(VARIANTS["none"], "numpy", of_it["runs"][0], of_it["checks"])
+    of_it = results_from_json(of_run(everything.results))
+    blocked.save(VARIANTS["none"], of_it.runs[0], of_it.checks)
     assert bool(blocked.problem) != holds(store(folder=tmp_path / "new"))

@@ -7,7 +7,7 @@ from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.alignment import segments
 from shared.alignment.costs import cost_floor
-from shared.alignment.replay import repeat
+from shared.alignment.replay import Replicates, repeat
 from shared.alignment.segments import DOUBT_NUDGED, SEGMENT_NUDGED
 from shared.alignment.trajectory import repeat_in_segments
 from shared.case import Problem
@@ -116,8 +116,8 @@ def test_a_small_fault_in_such_a_run_is_red(case, record_of, fault):
 def test_the_first_replicate_is_the_reference_itself(case):
     problem, parameters = case("float64")
     start = {name: value[np.newaxis] for name, value in parameters.items()}
-    costs, ends = repeat(problem, start, 20, None, 3)
-    alone, alone_ends = repeat(problem, start, 20, None, 0)
+    costs, ends = repeat(problem, start, 20, None, Replicates(3))
+    alone, alone_ends = repeat(problem, start, 20, None, Replicates(0))
     np.testing.assert_array_equal(costs[:, 0], alone[:, 0])
     for name in PARAMETER_NAMES:
         np.testing.assert_array_equal(ends[name][0], alone_ends[name][0])
@@ -127,7 +127,7 @@ def test_the_replicates_of_one_seed_are_the_same_and_of_another_are_others(make_
     X, Y, parameters = make_problem()
     problem = Problem(X, Y, 0.3, 0.7, 1.0)
     start = {name: value[np.newaxis] for name, value in parameters.items()}
-    one, same, other = (repeat(problem, start, 5, None, 3, seed=seed)[0] for seed in (1, 1, 2))
+    one, same, other = (repeat(problem, start, 5, None, Replicates(3, seed))[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert (one[:, 1:] != other[:, 1:]).any()
 
@@ -144,9 +144,9 @@ def asked(monkeypatch):
     """(segments, replicates) of every call of `repeat`."""
     calls = []
 
-    def counted(problem, start, length, masks, nudged, **settings):
-        calls.append((len(start["b1"]), nudged))
-        return repeat(problem, start, length, masks, nudged, **settings)
+    def counted(problem, start, length, masks, replicates, **settings):
+        calls.append((len(start["b1"]), replicates.nudged))
+        return repeat(problem, start, length, masks, replicates, **settings)
 
     monkeypatch.setattr(segments, "repeat", counted)
     return calls

@@ -7,6 +7,7 @@ rounds the same way at every update; and its costs are summed one by one.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,13 @@ Masks = tuple[NDArray, NDArray]
 
 Watch = Callable[[int, tuple], None]
 """(step, the course's cache of its forward pass) -> what somebody wants to know of it."""
+
+
+class Replicates(NamedTuple):
+    """How many perturbed replicates run beside the reference, and the seed of what perturbs them."""
+
+    nudged: int
+    seed: int = 0
 
 
 def replicate(parameters: Parameters, count: int) -> Parameters:
@@ -99,18 +107,18 @@ def repeat(
     start: Parameters,
     length: int,
     masks: Callable[[int], Masks] | None,
-    nudged: int,
+    replicates: Replicates,
     report: Callable[[int], None] = lambda updates: None,
     enough: Callable[[NDArray], bool] = lambda costs: False,
-    seed: int = 0,
     watch: Watch | None = None,
 ) -> tuple[NDArray, Parameters]:
     """Repeat segments together from start (S, ...), until `enough` of the costs so far, asked now and then.
 
-    Returns the costs (length, 1 + nudged, S) and the parameters at the end (1 + nudged, S, ...). seed: of the replicates.
+    Returns the costs (length, 1 + nudged, S) and the parameters at the end (1 + nudged, S, ...).
     """
+    nudged = replicates.nudged
     parameters = replicate(start, 1 + nudged)
-    nudge = Nudge(seed)
+    nudge = Nudge(replicates.seed)
     nudge.replicates(parameters)  # the port's last rounding before the start is as good as the reference's
     kept = problem.Y.size * parameters["b3"].size  # numbers of an update
     if problem.lambd:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from shared.alignment.costs import cost_floor
 from shared.alignment.floor import spread
 from shared.alignment.judge import allowance, judge
-from shared.alignment.replay import Watch, mask_reader, repeat
+from shared.alignment.replay import Replicates, Watch, mask_reader, repeat
 from shared.alignment.run_masks import Dropped, Layers
 from shared.case import Problem
 from shared.harness.records import Record
@@ -96,7 +96,7 @@ def repeat_segments(
     start = {name: record.snapshots[name][chosen] for name in PARAMETER_NAMES}
     length = record.lengths[chosen[0]]
     masks = mask_reader(record, np.array(record.starts)[chosen], length, problem.X.dtype) if problem.keep_prob < 1 else None
-    return repeat(problem, start, length, masks, nudged, seed=seed, watch=watch)
+    return repeat(problem, start, length, masks, Replicates(nudged, seed), watch=watch)
 
 
 def _repeat(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shared.alignment.costs import cost_check, cost_floor, horizon, informed
 from shared.alignment.floor import spread
 from shared.alignment.judge import allowance, judge
-from shared.alignment.replay import mask_reader, repeat
+from shared.alignment.replay import Replicates, mask_reader, repeat
 from shared.alignment.run_masks import Layers
 from shared.alignment.segments import DOUBT_NUDGED, Repeated, repeat_all
 from shared.case import Problem
@@ -134,7 +134,7 @@ def free_run(
     def parted(costs: NDArray) -> bool:
         return horizon(costs[:, :, 0]) < len(costs)
 
-    costs, ends = repeat(problem, start, num_iterations, reader, FREE_NUDGED, report, parted)
+    costs, ends = repeat(problem, start, num_iterations, reader, Replicates(FREE_NUDGED), report, parted)
     report(num_iterations - len(costs))
     return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
 

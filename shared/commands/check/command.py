@@ -20,16 +20,8 @@ from shared.errors import UsageError
 from shared.harness.checks import Call, Cause, Check, RunId, Where, because
 from shared.harness.environment import describe
 from shared.harness.inputs import describe_data, settings_of, write_arrays
-from shared.harness.results import (
-    Diagnosis,
-    PortFile,
-    Results,
-    Run,
-    check_from_json,
-    diagnosis_from_json,
-    results_as_json,
-    run_from_json,
-)
+from shared.harness.results import Diagnosis, PortFile, Results, Run
+from shared.harness.results_json import check_from_json, diagnosis_from_json, results_as_json, run_from_json
 from shared.harness.workers import THREADS, Message, Task, Workers
 
 TASKS = "shared.commands.check.tasks"
@@ -103,7 +95,11 @@ def check(
                     if function is None or function in task["given_up"]:
                         break  # nothing that could be left out the next time
                     workers.submit(task | {"given_up": [*task["given_up"], function]})
-    results = Results(
+    return results_as_json(_results(seen, dataset, hyper, variants, time.monotonic() - started))
+
+
+def _results(seen: Seen, dataset: Dataset, hyper: Hyperparameters, variants: list[str], seconds: float) -> Results:
+    return Results(
         environment=describe(THREADS),
         data=describe_data(dataset),
         settings=settings_of(hyper, dataset, variants),
@@ -111,11 +107,10 @@ def check(
         checks=seen.checks,
         failures=[replace(failure, locations=_locations(failure.check, seen)) for failure in first_failures(seen.checks)],
         diagnoses=_told(seen),
-        seconds={"all": time.monotonic() - started},
-        port=PortFile(str(path), path.stem, seen.functions, seen.lines, _not_defined(seen.functions)),
+        seconds={"all": seconds},
+        port=PortFile(str(seen.path), seen.path.stem, seen.functions, seen.lines, _not_defined(seen.functions)),
         remarks=seen.remarks,
     )
-    return results_as_json(results)
 
 
 def _not_answered(implementation: str, function: str | None, what: str, reason: str) -> Check:

@@ -15,7 +15,7 @@ from shared.alignment.judge import judge
 from shared.alignment.masks import FALSE_ALARM, chance
 from shared.alignment.tensors import SHAKEN
 from shared.commands.check.calling import Called, call
-from shared.commands.check.functions import Case, Function, Outputs
+from shared.commands.check.functions import CourseCase, Function, Outputs
 from shared.commands.check.words import alternatives
 from shared.harness.checks import Call, Cause, Check, RunId, because
 from shared.harness.results import Diagnosis
@@ -30,12 +30,12 @@ class Found:
     diagnoses: list[Diagnosis] = field(default_factory=list)
 
 
-def check_function(spec: Function, function: Callable, cases: list[Case], path: Path, implementation: str) -> Found:
+def check_function(spec: Function, function: Callable, cases: list[CourseCase], path: Path, implementation: str) -> Found:
     """Call it on every case and compare every tensor that comes back."""
     found = Found()
     run = RunId(spec.variant, implementation)
     seen: list[tuple[tuple, Outputs]] = []
-    drawn: list[tuple[Case, Outputs]] = []
+    drawn: list[tuple[CourseCase, Outputs]] = []
     for case in cases:
         where = Call(case.name, spec.name)
         arguments = spec.arguments(case)

@@ -26,7 +26,7 @@ Outputs = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Case:
+class CourseCase:
     """One problem, with lambd > 0 and keep_prob < 1, its parameters, and masks of 0 and 1, as in the course."""
 
     name: str
@@ -46,13 +46,13 @@ class Function:
     name: str
     variant: str
     stage: str
-    arguments: Callable[[Case], tuple]
+    arguments: Callable[[CourseCase], tuple]
     reference: Callable[..., Any]
     unpack: Callable[[Any], Outputs]
     may_change: frozenset[str] = frozenset()
 
 
-def make_cases(problem: Problem, parameters: Parameters, dtype: str) -> list[Case]:
+def make_cases(problem: Problem, parameters: Parameters, dtype: str) -> list[CourseCase]:
     """The data set, from the initial parameters and with biases; and random problems of other sizes."""
     rng = np.random.default_rng(0)
     states = make_states(problem.X, parameters, parameters)
@@ -66,26 +66,26 @@ def make_cases(problem: Problem, parameters: Parameters, dtype: str) -> list[Cas
         settings = {"lambd": each.lambd or 0.7, "keep_prob": each.keep_prob if each.keep_prob < 1 else 0.86}
         masks = [rng.random((len(start[b]), each.X.shape[-1])) < settings["keep_prob"] for b in ("b1", "b2")]
         cases.append(
-            Case(name, Problem(each.X, each.Y, each.learning_rate, **settings), start, (masks[0] * 1, masks[1] * 1))
+            CourseCase(name, Problem(each.X, each.Y, each.learning_rate, **settings), start, (masks[0] * 1, masks[1] * 1))
         )
     return cases
 
 
-def _cache(case: Case) -> tuple:
+def _cache(case: CourseCase) -> tuple:
     return course.forward_propagation(case.problem.X, case.parameters)[1]
 
 
-def _dropout_cache(case: Case) -> tuple:
+def _dropout_cache(case: CourseCase) -> tuple:
     problem, rng = case.problem, Replayed(*case.masks)
     return course.forward_propagation_with_dropout(problem.X, case.parameters, problem.keep_prob, rng)[1]
 
 
-def _gradients(case: Case) -> Parameters:
+def _gradients(case: CourseCase) -> Parameters:
     problem = case.problem
     return course.backward_propagation_with_regularization(problem.X, problem.Y, _cache(case), problem.lambd)
 
 
-def _layers_dims(case: Case) -> list[int]:
+def _layers_dims(case: CourseCase) -> list[int]:
     return [case.problem.X.shape[0], len(case.parameters["b1"]), len(case.parameters["b2"]), 1]
 
 

@@ -9,7 +9,8 @@ from rich.text import Text
 from shared.commands.check.loading import COURSE
 from shared.diagnosis.failure import explanation, message
 from shared.harness.checks import FREE_RUN, MASKS, Call, Check, Status, Updates
-from shared.harness.results import Diagnosis, Failure, Results, results_from_json
+from shared.harness.results import Diagnosis, Failure, Results
+from shared.harness.results_json import results_from_json
 from shared.harness.tables import VERDICTS
 
 MEANING = {

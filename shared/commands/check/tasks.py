@@ -8,11 +8,11 @@ from shared.harness.inputs import read_array, read_inputs, read_problem
 
 def check(task: dict, send: Send) -> None:
     """Check someone's port (see shared/commands/check/)."""
-    from shared.commands.check.work import check_port
+    from shared.commands.check.work import Given, check_port
 
     X, Y, parameters, hyper = read_problem(task)
     labels = {"train": Y, "test": read_array(task, "Y_test")}
-    check_port(Path(task["path"]), X, Y, read_inputs(task), labels, parameters, hyper, task, send)
+    check_port(Path(task["path"]), Given(X, Y, read_inputs(task), labels, parameters, hyper), task, send)
 
 
 TASKS = {"check": check}

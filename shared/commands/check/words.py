@@ -1,18 +1,17 @@
 """What a student's line does, in the course's words: other ways to write each function, and what they give."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from numpy_impl.network import relu, sigmoid
+from shared.commands.check.rewrites import LAYERS, Outputs, WrongBackward, WrongForward, backward, entropy, forward
 
-Outputs = dict[str, Any]
 Alternative = tuple[str, str, Callable[..., Outputs]]
 """Name of the mistake, the words, and the outputs for the function's own arguments."""
 
-LAYERS = (1, 2, 3)
 MULTIPLES = (
     ("lost", "lacks the term lambd/m * W{i}", lambda m: 0.0),
     ("halved", "has the term lambd/(2m) * W{i}; it should be lambd/m * W{i}", lambda m: 0.5),
@@ -44,63 +43,6 @@ def alternatives(name: str) -> Iterator[Alternative]:
         yield from _wrong_classes(name)
 
 
-def backward(X, Y, cache, lambd=0.0, keep_prob=None, *, mean=(), gate=(), bare=(), kept=(), times=None, sign=1, biases=()):
-    """Backward propagation with mistakes: layers whose mean, ReLU gate or division by keep_prob is left out or turned round.
-
-    mean: gradients not divided by m. gate: layers without A > 0. bare: dA not divided by keep_prob; kept: multiplied by it.
-    times(m): {layer: multiple of lambd/m * W}. biases: layers whose db has lambd/m * b.
-    """
-    D = {}
-    if len(cache) == 14:
-        (_, D[1], A1, W1, b1, _, D[2], A2, W2, b2, _, A3, W3, b3) = cache
-    else:
-        (_, A1, W1, b1, _, A2, W2, b2, _, A3, W3, b3) = cache
-    A, W, b = {0: X, 1: A1, 2: A2}, {1: W1, 2: W2, 3: W3}, {1: b1, 2: b2, 3: b3}
-    m = X.shape[-1]
-    multiple = times(m) if times else dict.fromkeys(LAYERS, 1.0)
-    dZ = sign * (A3 - Y)
-    out: Outputs = {"dZ3": dZ}
-    for i in (3, 2, 1):
-        out[f"dW{i}"] = dZ @ A[i - 1].T / (1 if f"dW{i}" in mean else m)
-        out[f"db{i}"] = np.sum(dZ, axis=1, keepdims=True) / (1 if f"db{i}" in mean else m)
-        if lambd:
-            if multiple[i]:
-                out[f"dW{i}"] = out[f"dW{i}"] + multiple[i] * lambd / m * W[i]
-            if i in biases:
-                out[f"db{i}"] = out[f"db{i}"] + lambd / m * b[i]
-        if i > 1:
-            dA = W[i].T @ dZ
-            if D:
-                dA = dA * D[i - 1]
-                dA = dA if i - 1 in bare else dA * keep_prob if i - 1 in kept else dA / keep_prob
-            out[f"dA{i - 1}"] = dA
-            dZ = dA if i - 1 in gate else dA * (A[i - 1] > 0)
-            out[f"dZ{i - 1}"] = dZ
-    return out
-
-
-def forward(X, parameters, keep_prob=None, masks=None, *, bare=(), twice=(), undropped=(), turned=(), multiplied=(),
-            activation=None, without_bias=(), last=sigmoid):  # fmt: skip
-    """Forward propagation with mistakes: layers not divided by keep_prob, divided twice, without or with the turned mask."""
-    out: Outputs = {}
-    A = X
-    for i in LAYERS:
-        W, b = parameters[f"W{i}"], parameters[f"b{i}"]
-        Z = W @ A if i in without_bias else W @ A + b
-        if i == 3:
-            A = last(Z)
-        else:
-            A = (activation or {}).get(i, relu)(Z)
-            if masks is not None:
-                D = masks[i - 1]
-                out[f"D{i}"] = D
-                A = A if i in undropped else A * (1 - D) if i in turned else A * D
-                for _ in range(0 if i in bare else 2 if i in twice else 1):
-                    A = A * keep_prob if i in multiplied else A / keep_prob
-        out |= {f"Z{i}": Z, f"A{i}": A, f"W{i}": W, f"b{i}": b}
-    return out | {"returned A3": A}
-
-
 def _subsets(items) -> Iterator[tuple]:
     """All of them first, then every smaller choice."""
     for size in range(len(items), 0, -1):
@@ -113,52 +55,59 @@ def _list(names) -> str:
 
 
 def _wrong_decay() -> Iterator[Alternative]:
+    def of(wrong: WrongBackward):
+        return lambda X, Y, cache, lambd: backward(X, Y, cache, lambd, wrong=wrong)
+
     for slug, words, factor in MULTIPLES:
         for layers in _subsets(LAYERS):
 
             def times(m, layers=layers, factor=factor):
                 return {i: factor(m) if i in layers else 1.0 for i in LAYERS}
 
-            said = "; ".join(f"dW{i} {words.format(i=i)}" for i in layers)
-            yield f"term-{slug}", said, lambda X, Y, cache, lambd, times=times: backward(X, Y, cache, lambd, times=times)
+            yield f"term-{slug}", "; ".join(f"dW{i} {words.format(i=i)}" for i in layers), of(WrongBackward(times=times))
     for layers in _subsets(LAYERS):
         said = "; ".join(f"db{i} has the term lambd/m * b{i}, which belongs to the weights alone" for i in layers)
-        yield "biases-decayed", said, lambda X, Y, cache, lambd, layers=layers: backward(X, Y, cache, lambd, biases=layers)
+        yield "biases-decayed", said, of(WrongBackward(biases=layers))
 
 
 def _wrong_undrop() -> Iterator[Alternative]:
+    def of(wrong: WrongBackward):
+        return lambda X, Y, cache, keep_prob: backward(X, Y, cache, 0, keep_prob, wrong)
+
     for layers in _subsets((1, 2)):
-        names = [f"dA{i}" for i in layers]
-        yield "not-divided", f"{_list(names)} not divided by keep_prob", (
-            lambda X, Y, cache, keep_prob, layers=layers: backward(X, Y, cache, 0, keep_prob, bare=layers))  # fmt: skip
-        yield "multiplied", f"{_list(names)} multiplied by keep_prob; it should be divided by it", (
-            lambda X, Y, cache, keep_prob, layers=layers: backward(X, Y, cache, 0, keep_prob, kept=layers))  # fmt: skip
+        names = _list([f"dA{i}" for i in layers])
+        yield "not-divided", f"{names} not divided by keep_prob", of(WrongBackward(bare=layers))
+        said = f"{names} multiplied by keep_prob; it should be divided by it"
+        yield "multiplied", said, of(WrongBackward(kept=layers))
 
 
 def _wrong_backward(name: str) -> Iterator[Alternative]:
     dropout, l2 = name.endswith("dropout"), name.endswith("regularization")
 
-    def with_settings(**wrong):
+    def of(wrong: WrongBackward):
         if dropout:
-            return lambda X, Y, cache, keep_prob: backward(X, Y, cache, 0, keep_prob, **wrong)
+            return lambda X, Y, cache, keep_prob: backward(X, Y, cache, 0, keep_prob, wrong)
         if l2:
-            return lambda X, Y, cache, lambd: backward(X, Y, cache, lambd, **wrong)
-        return lambda X, Y, cache: backward(X, Y, cache, **wrong)
+            return lambda X, Y, cache, lambd: backward(X, Y, cache, lambd, wrong=wrong)
+        return lambda X, Y, cache: backward(X, Y, cache, wrong=wrong)
 
     for layers in _subsets((1, 2)):
         said = _list([f"dZ{i}" for i in layers])
-        yield "gate-lost", f"{said} without the factor A > 0, the derivative of ReLU", with_settings(gate=layers)
-    yield "sign", "dZ3 is Y - A3; it should be A3 - Y", with_settings(sign=-1)
+        yield "gate-lost", f"{said} without the factor A > 0, the derivative of ReLU", of(WrongBackward(gate=layers))
+    yield "sign", "dZ3 is Y - A3; it should be A3 - Y", of(WrongBackward(sign=-1))
     for names in (
         *(tuple(f"{d}{i}" for i in LAYERS) for d in ("dW", "db")),
         *((f"{d}{i}",) for d in ("dW", "db") for i in LAYERS),
     ):
-        yield "not-mean", f"{_list(names)} not divided by m", with_settings(mean=names)
+        yield "not-mean", f"{_list(names)} not divided by m", of(WrongBackward(mean=names))
     every = tuple(f"{d}{i}" for d in ("dW", "db") for i in LAYERS)
-    yield "not-mean", "no gradient is divided by m", with_settings(mean=every)
+    yield "not-mean", "no gradient is divided by m", of(WrongBackward(mean=every))
 
 
 def _wrong_drop() -> Iterator[Alternative]:
+    def of(wrong: WrongForward):
+        return lambda X, p, k, masks=None: forward(X, p, k, masks, wrong)
+
     for what, words in (
         ("bare", "not divided by keep_prob"),
         ("undropped", "not multiplied by its mask"),
@@ -168,25 +117,25 @@ def _wrong_drop() -> Iterator[Alternative]:
     ):
         for layers in _subsets((1, 2)):
             said = f"{_list([f'A{i}' for i in layers])} {words}"
-            yield what, said, lambda X, p, k, masks=None, w=what, layers=layers: forward(X, p, k, masks, **{w: layers})
-    yield "undropped", "A1 and A2 neither multiplied by their masks nor divided by keep_prob", (
-        lambda X, p, k, masks=None: forward(X, p, k, masks, undropped=(1, 2), bare=(1, 2)))  # fmt: skip
+            yield what, said, of(replace(WrongForward(), **{what: layers}))  # type: ignore[arg-type]
+    said = "A1 and A2 neither multiplied by their masks nor divided by keep_prob"
+    yield "undropped", said, of(WrongForward(undropped=(1, 2), bare=(1, 2)))
 
 
 def _wrong_forward(name: str) -> Iterator[Alternative]:
-    def of(**wrong):
+    def of(wrong: WrongForward):
         if name.endswith("dropout"):
-            return lambda X, p, k, masks=None: forward(X, p, k, masks, **wrong)
-        return lambda X, p: forward(X, p, **wrong)
+            return lambda X, p, k, masks=None: forward(X, p, k, masks, wrong)
+        return lambda X, p: forward(X, p, wrong=wrong)
 
     for word, function in (("nothing", lambda Z: Z), ("tanh", np.tanh), ("the sigmoid", sigmoid)):
         for layers in _subsets((1, 2)):
             said = f"{_list([f'A{i}' for i in layers])} with {word} where relu(Z) should be"
-            yield "activation", said, of(activation=dict.fromkeys(layers, function))
-    yield "activation", "A3 is Z3; it should be sigmoid(Z3)", of(last=lambda Z: Z)
-    yield "activation", "A3 is relu(Z3); it should be sigmoid(Z3)", of(last=relu)
+            yield "activation", said, of(WrongForward(activation=dict.fromkeys(layers, function)))
+    yield "activation", "A3 is Z3; it should be sigmoid(Z3)", of(WrongForward(last=lambda Z: Z))
+    yield "activation", "A3 is relu(Z3); it should be sigmoid(Z3)", of(WrongForward(last=relu))
     for layers in _subsets(LAYERS):
-        yield "bias-lost", f"{_list([f'Z{i}' for i in layers])} without the bias b", of(without_bias=layers)
+        yield "bias-lost", f"{_list([f'Z{i}' for i in layers])} without the bias b", of(WrongForward(without_bias=layers))
 
 
 def _wrong_penalty() -> Iterator[Alternative]:
@@ -194,7 +143,7 @@ def _wrong_penalty() -> Iterator[Alternative]:
         def compute(A3, Y, parameters, lambd):
             m = Y.shape[1]
             penalty = lambd / (2 * m) * sum(np.sum(square(parameters[name])) for name in names)
-            return {"cost": entropy * _entropy(A3, Y) + factor(m) * penalty}
+            return {"cost": entropy * entropy(A3, Y) + factor(m) * penalty}
 
         return compute
 
@@ -229,12 +178,12 @@ def _wrong_cost(name: str) -> Iterator[Alternative]:
     yield (
         "sum-for-mean",
         "the cross-entropy is a sum; it should be divided by m",
-        of(lambda A, Y: Y.shape[1] * _entropy(A, Y)),
+        of(lambda A, Y: Y.shape[1] * entropy(A, Y)),
     )
-    yield "sign", "the cross-entropy has the wrong sign", of(lambda A, Y: -_entropy(A, Y))
+    yield "sign", "the cross-entropy has the wrong sign", of(lambda A, Y: -entropy(A, Y))
     yield "half-lost", "the cross-entropy lacks (1 - Y) * log(1 - A3)", of(lambda A, Y: -np.sum(Y * np.log(A)) / Y.shape[1])
     yield "half-lost", "the cross-entropy lacks Y * log(A3)", of(lambda A, Y: -np.sum((1 - Y) * np.log(1 - A)) / Y.shape[1])
-    yield "turned", "Y and 1 - Y are exchanged in the cross-entropy", of(lambda A, Y: _entropy(A, 1 - Y))
+    yield "turned", "Y and 1 - Y are exchanged in the cross-entropy", of(lambda A, Y: entropy(A, 1 - Y))
 
 
 def _wrong_update() -> Iterator[Alternative]:
@@ -270,7 +219,3 @@ def _wrong_classes(name: str) -> Iterator[Alternative]:
     yield "threshold-on-logits", "the class is 1 where Z3 > 0.5; it should be where A3 > 0.5", of(lambda Z3, A3: Z3 > 0.5)
     yield "turned", "the classes are exchanged", of(lambda Z3, A3: A3 <= 0.5)
     yield "constant", "the class is 0 for every example", of(lambda Z3, A3: A3 > 2)
-
-
-def _entropy(A3, Y):
-    return -np.sum(Y * np.log(A3) + (1 - Y) * np.log(1 - A3)) / Y.shape[1]

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from shared.case import Problem
 from shared.commands.check.course import Found, check_function
 from shared.commands.check.dropout import check_dropout
 from shared.commands.check.functions import FUNCTIONS, make_cases
-from shared.commands.check.loading import Port, load_port
+from shared.commands.check.loading import load_port
 from shared.commands.check.model import check_model
-from shared.commands.check.port import Session, check_predictions, check_run, check_step
+from shared.commands.check.port import Session, check_predictions, check_step
+from shared.commands.check.run import check_run
 from shared.config import VARIANTS, Hyperparameters
 from shared.errors import UsageError
-from shared.harness.results import Run, check_as_json, diagnosis_as_json, run_as_json
+from shared.harness.results import Run
+from shared.harness.results_json import check_as_json, diagnosis_as_json, run_as_json
 from shared.parameters import Parameters
 
 Send = Callable[..., None]
@@ -52,17 +54,19 @@ def _takes_labels(predict: Callable) -> bool:
         return False
 
 
-def check_port(
-    path: Path,
-    X: NDArray,
-    Y: NDArray,
-    inputs: dict[str, NDArray],
-    labels: dict[str, NDArray],
-    parameters: Parameters,
-    hyper: Hyperparameters,
-    task: dict,
-    send: Send,
-) -> None:
+@dataclass(frozen=True)
+class Given:
+    """What a port is checked with. inputs: X_train, X_test and grid, to predict. labels: train and test."""
+
+    X: NDArray
+    Y: NDArray
+    inputs: dict[str, NDArray]
+    labels: dict[str, NDArray]
+    start: Parameters
+    hyper: Hyperparameters
+
+
+def check_port(path: Path, given: Given, task: dict, send: Send) -> None:
     """Check everything that is neither done nor given up; see `items_of`. task: variants, done, given_up."""
     send("begin", function=None, what="reading the file")
     try:
@@ -72,11 +76,18 @@ def check_port(
         return
     send("loaded", functions=list(port.functions), lines=port.lines, remarks=port.remarks)
     usable = {name: function for name, function in port.functions.items() if name not in task["given_up"]}
+
+    def begin(function: str, what: str) -> None:
+        send("begin", function=function, what=what)
+
     for kind, variant in items_of(usable, task["variants"]):
         if [kind, variant] in task["done"]:
             continue
         send("begin", function=kind if kind in FUNCTIONS else None, what=kind)
-        found, run = _check(kind, variant, port, usable, path, X, Y, inputs, labels, parameters, hyper, send)
+        chosen = VARIANTS["none" if variant == EVERYTHING else variant]
+        problem = Problem(given.X, given.Y, **given.hyper.of(chosen))
+        session = Session(usable, path, port.name, chosen, given.hyper, problem, given.start, begin)
+        found, run = _check(kind, session, given, lambda updates: send("progress", updates=updates))
         content: dict[str, Any] = {
             "checks": [check_as_json(check) for check in found.checks],
             "diagnoses": [diagnosis_as_json(diagnosis) for diagnosis in found.diagnoses],
@@ -85,40 +96,22 @@ def check_port(
         send("checked", item=[kind, variant], remarks=found.remarks, **content)
 
 
-def _check(
-    kind: str,
-    variant: str,
-    port: Port,
-    usable: dict[str, Callable],
-    path: Path,
-    X: NDArray,
-    Y: NDArray,
-    inputs: dict,
-    labels: dict,
-    parameters: Parameters,
-    hyper: Hyperparameters,
-    send: Send,
-) -> tuple[Found, Run | None]:
-    def begin(function: str, what: str) -> None:
-        send("begin", function=function, what=what)
-
-    chosen = VARIANTS["none" if variant == EVERYTHING else variant]
-    problem = Problem(X, Y, **hyper.of(chosen))
-    session = Session(usable, path, port.name, chosen, hyper, problem, parameters, begin)
+def _check(kind: str, session: Session, given: Given, report: Callable[[int], None]) -> tuple[Found, Run | None]:
     if kind == "step":
         return check_step(session), None
     if kind == "dropout":
         return check_dropout(session), None
     if kind == "run":
-        return check_run(session, inputs, labels, lambda updates: send("progress", updates=updates))
+        return check_run(session, given.inputs, given.labels, report)
     if kind == "predictions":
-        return check_predictions(session, inputs), None
+        return check_predictions(session, given.inputs), None
     if kind == "model":
-        return check_model(session, hyper), None
-    spec = FUNCTIONS[kind]
-    begin(kind, kind)
-    cases = make_cases(Problem(X, Y, hyper.learning_rate, hyper.lambd, hyper.keep_prob), parameters, hyper.dtype)
-    return check_function(spec, usable[kind], cases, path, port.name), None
+        return check_model(session, given.hyper), None
+    hyper = given.hyper
+    session.begin(kind, kind)
+    problem = Problem(given.X, given.Y, hyper.learning_rate, hyper.lambd, hyper.keep_prob)
+    cases = make_cases(problem, given.start, hyper.dtype)
+    return check_function(FUNCTIONS[kind], session.functions[kind], cases, session.path, session.implementation), None
 
 
 def task_of(path: Path, hyper: Hyperparameters, variants: list[str], folder: Path) -> dict:

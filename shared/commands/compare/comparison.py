@@ -22,7 +22,8 @@ from shared.harness.inputs import GRID, MAX_POINTS, describe_data, settings_of, 
 from shared.harness.ledger import Ledger, first_failed
 from shared.harness.output import write_whole
 from shared.harness.records import Record, record_of
-from shared.harness.results import Diagnosis, Results, Run, results_as_json, verified_from_json
+from shared.harness.results import Diagnosis, Results, Run
+from shared.harness.results_json import results_as_json, verified_from_json
 from shared.harness.workers import THREADS, Message, Task, Workers
 from shared.metrics import accuracy
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.commands.compare.table import figures, state
 from shared.diagnosis.failure import message
-from shared.harness.results import results_from_json
+from shared.harness.results_json import results_from_json
 from shared.harness.tables import VERDICTS
 
 

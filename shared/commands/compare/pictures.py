@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.harness.figures import COLOURS, STYLES
-from shared.harness.results import Curve, Results, Run, results_from_json
+from shared.harness.results import Curve, Results, Run
+from shared.harness.results_json import results_from_json
 
 CLASSES = ("#0072b2", "#d55e00")
 

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from shared.diagnosis.failure import message
 from shared.harness.checks import Status
-from shared.harness.results import Results, Run, results_from_json
+from shared.harness.results import Results, Run
+from shared.harness.results_json import results_from_json
 from shared.harness.tables import VERDICTS, fitting
 
 HEADINGS = ("cost", "train", "test", "us/iter", "in segments", "free run", "verdict")

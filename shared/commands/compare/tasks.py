@@ -14,7 +14,8 @@ from shared.harness.checks import RunId
 from shared.harness.child import Send
 from shared.harness.inputs import read_case
 from shared.harness.records import read_free_run, record_of, save_free_run
-from shared.harness.results import Verified, verified_as_json
+from shared.harness.results import Verified
+from shared.harness.results_json import verified_as_json
 
 ADAPTERS = "shared.adapters"
 """Whose warnings are passed on."""

@@ -20,7 +20,8 @@ from shared.diagnosis.run import diagnose_run
 from shared.harness.checks import Check
 from shared.harness.ledger import first_failed
 from shared.harness.records import Record
-from shared.harness.results import Diagnosis, diagnosis_as_json
+from shared.harness.results import Diagnosis
+from shared.harness.results_json import diagnosis_as_json
 from shared.metrics import accuracy
 from shared.parameters import Parameters
 

@@ -31,7 +31,7 @@ ONE_AT_A_TIME = threading.Lock()
 SOURCES = tuple(
     f"shared/{name}.py"
     for name in (
-        *("config", "contract", "data", "metrics", "parameters", "readers", "synthetic"),
+        *("case", "config", "contract", "data", "matlab", "metrics", "parameters", "readers", "synthetic"),
         *("commands/study/grid", "commands/study/runs"),
     )
 )

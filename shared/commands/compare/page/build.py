@@ -12,7 +12,8 @@ from shared.commands.compare.pictures import SHOWN, cost_curves, decision_bounda
 from shared.commands.compare.table import state
 from shared.diagnosis.failure import message
 from shared.harness.checks import MASKS, Check, RunId, Status
-from shared.harness.results import Results, results_from_json
+from shared.harness.results import Results
+from shared.harness.results_json import results_from_json
 from shared.synthetic import BUILT_IN
 
 ABOUT = {
