@@ -8,7 +8,7 @@ from rich.text import Text
 
 from shared.commands.check.loading import COURSE
 from shared.diagnosis.failure import explanation, message
-from shared.harness.checks import FREE_RUN, MASKS, Call, Check, Status, Updates
+from shared.harness.checks import FREE_RUN, MASKS, Call, Cause, Check, Status, Updates
 from shared.harness.results import Diagnosis, Failure, Results
 from shared.harness.results_json import results_from_json
 from shared.harness.tables import VERDICTS
@@ -104,5 +104,7 @@ def _show_failures(results: Results, console: Console) -> None:
 def _of_function(failure: Failure, diagnoses: list[Diagnosis]) -> list[Diagnosis]:
     """The diagnoses of the function that failed: those of a student's other functions explain nothing of it."""
     where = failure.check.where
+    if failure.check.cause is Cause.UNKNOWN:  # an older file does not say which function was called
+        return diagnoses
     called = where.function if isinstance(where, Call) else failure.check.tensor
     return [diagnosis for diagnosis in diagnoses if diagnosis.function in (None, called)]

@@ -1,0 +1,57 @@
+"""results.json: an older file of schema 1 and a new one are read alike, and what is read is written again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.commands.check.table import failure_text
+from shared.commands.compare.markdown import markdown
+from shared.harness.checks import FREE_RUN, MASKS, Call, Cause, Updates
+from shared.harness.output import plain
+from shared.harness.results_json import results_as_json, results_from_json
+
+OLDER = json.loads((Path(__file__).parent / "data" / "schema_1.json").read_text())
+"""Of a comparison and of a check, as they were before comparisons had a cause; cut short."""
+
+
+def without_additions(entry, older):
+    """The entry without the keys that the older one has not."""
+    if isinstance(older, dict):
+        return {key: without_additions(entry[key], older[key]) for key in older}
+    if isinstance(older, list):
+        assert len(entry) == len(older)
+        return [without_additions(each, its) for each, its in zip(entry, older, strict=True)]
+    return entry
+
+
+@pytest.mark.parametrize("kind", OLDER)
+def test_an_older_file_is_read_and_nothing_of_it_is_lost(kind):
+    older = OLDER[kind]
+    results = results_from_json(older)
+    assert (results.verdict, results.counts.uninformative) == (older["verdict"], older["beyond_horizon"])
+    assert without_additions(results_as_json(results), older) == older
+
+
+def test_an_older_file_is_shown():
+    assert "dW2 lacks the term lambd/m * W2" in failure_text(OLDER["check"])
+    assert "| dropout | numpy |" in markdown(OLDER["comparison"])
+    causes = [check.cause for check in results_from_json(OLDER["check"]).checks]
+    assert causes == [Cause.NOT_RUN, Cause.AGREES, Cause.UNKNOWN]
+
+
+def test_a_new_file_is_read_as_it_was_written(everything):
+    results = results_from_json(everything.results)
+    assert plain(results_as_json(results)) == everything.results
+    wheres = {check.where for check in results.checks}
+    assert {FREE_RUN, MASKS, Updates.of(0, 50)} <= wheres
+    assert results_from_json(OLDER["comparison"]).settings.variants == ["dropout"]
+
+
+def test_the_verdict_is_that_of_the_comparisons_whatever_the_file_says(everything):
+    content = json.loads(json.dumps(everything.results))
+    content["checks"][0] |= {"status": "failed", "reason": "differs"}
+    results = results_from_json(content)
+    assert (results.verdict, results.counts.failed, results.checks[0].cause) == ("mismatch", 1, Cause.UNKNOWN)
+    content["checks"][0] |= {"function": "train", "call": "whole run"}
+    assert results_from_json(content).checks[0].where == Call("whole run", "train")
