@@ -139,11 +139,11 @@ def _wrong_forward(name: str) -> Iterator[Alternative]:
 
 
 def _wrong_penalty() -> Iterator[Alternative]:
-    def cost(factor, square=np.square, names=("W1", "W2", "W3"), entropy=1.0):
+    def cost(factor, square=np.square, names=("W1", "W2", "W3"), of_entropy=1.0):
         def compute(A3, Y, parameters, lambd):
             m = Y.shape[1]
             penalty = lambd / (2 * m) * sum(np.sum(square(parameters[name])) for name in names)
-            return {"cost": entropy * entropy(A3, Y) + factor(m) * penalty}
+            return {"cost": of_entropy * entropy(A3, Y) + factor(m) * penalty}
 
         return compute
 
@@ -153,7 +153,7 @@ def _wrong_penalty() -> Iterator[Alternative]:
     yield "mean-lost", "the penalty has lambd alone: it should be lambd/(2m)", cost(lambda m: 2.0 * m)
     yield "halved", "the penalty is halved: it should be lambd/(2m)", cost(lambda m: 0.5)
     yield "sign", "the penalty is subtracted; it should be added", cost(lambda m: -1.0)
-    yield "entropy-lost", "the cost is the penalty alone: the cross-entropy is missing", cost(lambda m: 1.0, entropy=0.0)
+    yield "entropy-lost", "the cost is the penalty alone: the cross-entropy is missing", cost(lambda m: 1.0, of_entropy=0.0)
     yield "not-squared", "the penalty has sum(W), not sum(W^2)", cost(lambda m: 1.0, lambda W: W)
     yield "not-squared", "the penalty has sum(|W|), not sum(W^2)", cost(lambda m: 1.0, np.abs)
     for names in _subsets(("W1", "W2", "W3")):
