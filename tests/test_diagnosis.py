@@ -124,7 +124,7 @@ def test_logarithms_clamped_by_pytorch_are_known_by_its_own_epsilon(seed, tmp_pa
     start = make_states(problem.X, initial, initial)["saturated"]
     (trial,) = (trial for trial in TRIALS if trial.name == "logarithms-clamped")
     with planted(trial.plant, tmp_path / "source") as port:
-        evidence = Evidence(problem, {"saturated": (start, port_tensors(port, problem, start))})
+        evidence = Evidence(problem, {Where("saturated"): (start, port_tensors(port, problem, start))})
     fits = [fit(clamped_by_torch(epsilon), evidence) for epsilon in (EAGER_EPSILON, COMPILED_EPSILON, 2e-12, 1.1e-12)]
     assert [fitting is not None for fitting in fits] == [True, False, False, False]
 
