@@ -12,7 +12,7 @@ from shared.adapters.implementation import overheard
 from shared.adapters.numpy import Replayed
 from shared.alignment.own_training import own_training_check
 from shared.alignment.recording import record_run
-from shared.alignment.trajectory import repeat_in_segments
+from shared.alignment.trajectory import replay_in_segments
 from shared.case import case_of
 from shared.commands.mistakes.planting import planted
 from shared.config import VARIANTS, Hyperparameters
@@ -109,7 +109,7 @@ def own_check(name, variant, make_problem, folder, *changes):
     with planted(plant, folder / "source") as port:
         case, record = case_of(hyper, chosen, (X, Y, inputs), parameters, [4, 4]), Record(folder / "run")
         record_run(port, case, record)
-    segments = repeat_in_segments(case.problem, record, RUN)
+    segments = replay_in_segments(case.problem, record, RUN)
     assert all(check.status == "passed" for check in segments.checks)
     return own_training_check(case.problem, record, segments, RUN)
 

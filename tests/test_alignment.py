@@ -75,7 +75,7 @@ def test_the_ports_agree_with_the_reference_everywhere(port, make_case, state, v
     tensors = port_tensors(port.adapter, problem, start)
     checks = checks_of(problem, start, tensors)
     assert failed(checks) == []
-    assert max(check.budget_used or 0 for check in checks) > 0  # the two do round differently: something was compared
+    assert max(check.share or 0 for check in checks) > 0  # the two do round differently: something was compared
 
 
 @pytest.mark.parametrize(("state", "variant", "dtype"), [case for case in CASES if case[0] != "late"])
@@ -88,7 +88,7 @@ def test_legal_rewrites_of_the_same_step_stay_green(make_case, state, variant, d
     assert len(rewrites) == 3
     for checks in rewrites.values():
         assert failed(checks) == []
-    used = [check.budget_used or 0 for checks in rewrites.values() for check in checks]
+    used = [check.share or 0 for checks in rewrites.values() for check in checks]
     assert 0 < max(used) <= 1
 
 
@@ -351,7 +351,7 @@ def test_two_runs_that_differ_by_rounding_are_repeatable(make_case):
     again = one_element(lambda value: np.nextafter(value, 9))(port["Z1"])
     checks = checks_of(problem, start, port, again=port | {"Z1": again})
     assert failed(checks) == []
-    assert 0 < checks[0].budget_used <= 1
+    assert 0 < checks[0].share <= 1
 
 
 @pytest.mark.parametrize("again", [None, "missing", "shape", "dtype", "nan"])

@@ -33,7 +33,7 @@ def judged(port, reference, floor=FLOOR):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_equal_tensors_pass_and_use_nothing_of_the_budget(matrix, dtype, floor):
     check = judged(matrix.astype(dtype), matrix.astype(dtype), floor)
-    assert (check.status, check.difference, check.budget_used, check.reason) == ("passed", 0.0, 0.0, "")
+    assert (check.status, check.difference, check.share, check.reason) == ("passed", 0.0, 0.0, "")
     assert check.index is None
 
 
@@ -89,7 +89,7 @@ def test_an_empty_tensor_fails(shape):
 
 def test_a_missing_tensor_fails(matrix):
     check = judged(None, matrix)
-    assert (check.status, check.reason, check.difference, check.budget_used) == ("failed", "missing", None, None)
+    assert (check.status, check.reason, check.difference, check.share) == ("failed", "missing", None, None)
 
 
 @pytest.mark.parametrize("port", [[[1.0]], 1.0, np.float64(1), "1.0"], ids=lambda port: type(port).__name__)
@@ -162,8 +162,8 @@ def test_no_floor_allows_not_one_unit_in_the_last_place(matrix):
     port = matrix.copy()
     port[1, 2] = np.nextafter(port[1, 2], 2)
     check = judged(port, matrix, None)
-    assert (check.status, check.allowed, check.differing, check.index) == ("failed", 0.0, 1, [1, 2])
-    assert check.budget_used == np.inf
+    assert (check.status, check.tolerance, check.differing, check.index) == ("failed", 0.0, 1, [1, 2])
+    assert check.share == np.inf
     assert judged(port, matrix, 0.0).status == "passed"
 
 
@@ -175,12 +175,12 @@ def test_a_difference_at_the_limit_passes_and_one_unit_beyond_fails(dtype, floor
     reference = np.zeros(3, dtype)
     port = np.array([0, limit, 0], dtype)
     check = judged(port, reference, floor)
-    assert (check.status, check.budget_used) == ("passed", 1.0)
+    assert (check.status, check.share) == ("passed", 1.0)
     port[1] = np.nextafter(port[1], np.array(1, dtype))
     check = judged(port, reference, floor)
     assert (check.status, check.index, check.differing) == ("failed", [1], 1)
-    assert check.budget_used is not None
-    assert check.budget_used > 1
+    assert check.share is not None
+    assert check.share > 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -244,21 +244,21 @@ def test_the_element_that_uses_most_of_its_own_allowance_is_reported():
     floor = np.array([[1.0, 1.0], [1e-3, 1e-9]])
     check = judged(port, reference, floor)
     assert (check.index, check.port_value, check.reference_value) == ([1, 1], 1e-3, 0.0)
-    assert (check.difference, check.allowed) == (1e-3, FACTOR * 1e-9)
+    assert (check.difference, check.tolerance) == (1e-3, FACTOR * 1e-9)
     assert (check.elements, check.differing) == (4, 2)
-    assert check.budget_used == pytest.approx(1e-3 / (FACTOR * 1e-9))
+    assert check.share == pytest.approx(1e-3 / (FACTOR * 1e-9))
     assert check.reason == "differs by 0.001 where rounding explains 1.6e-08"
 
 
 def test_where_nothing_is_allowed_the_largest_difference_is_reported():
-    """Bit for bit, every element that differs is infinitely beyond its allowance; the worst is still the largest."""
+    """Bit for bit, every element that differs is infinitely beyond its tolerance_of; the worst is still the largest."""
     check = judged(np.array([1.0, 2.1, 9.0]), np.array([1.0, 2.0, 3.0]), None)
     assert (check.index, check.port_value, check.reference_value, check.difference) == ([2], 9.0, 3.0, 6.0)
 
 
 def test_what_passed_reports_how_close_it_came_and_no_element():
     check = judged(np.array([1 + 4 * FLOOR, 1.0]), np.ones(2))
-    assert check.budget_used == pytest.approx(4 / FACTOR)
+    assert check.share == pytest.approx(4 / FACTOR)
     assert not {"index", "port_value"} & check_as_json(check).keys()
 
 

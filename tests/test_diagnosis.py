@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shared.adapters import IMPLEMENTATIONS
-from shared.alignment.floor import Nudge
+from shared.alignment.floor import Perturbation
 from shared.alignment.random_problem import random_problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
@@ -138,11 +138,11 @@ def test_another_clamp_is_not_taken_for_pytorch_s(other):
 @pytest.mark.parametrize("name", ["biases-decayed", "float32-labels", "sigmoid-twice", "momentum"])
 def test_another_processor_s_last_bits_change_no_name(name):
     evidence = evidence_of(problem_of(False), entry(name).effects[0])
-    nudge = Nudge(1)
+    perturb = Perturbation(1)
     for start, port in evidence.states.values():
         given = {"X", "Y", *start}
         computed = [tensor for tensor, value in port.items() if value.dtype.kind == "f" and tensor not in given]
-        port |= {tensor: np.asarray(nudge(port[tensor])) for tensor in computed}
+        port |= {tensor: np.asarray(perturb(port[tensor])) for tensor in computed}
         port["cost"] = np.asarray(port["cross_entropy"] + port["l2_penalty"])
     assert name in named(evidence)
 

@@ -1,11 +1,11 @@
-"""The noise floor and the states it is measured from: what is shaken is rounding, and only rounding."""
+"""The noise floor and the states it is measured from: what is perturbed is rounding, and only rounding."""
 
 import numpy as np
 import pytest
 
 from numpy_impl import cost, gradients, network, training
 from shared.adapters.numpy import Replayed
-from shared.alignment.floor import Nudge, Shaken, shaken, spread
+from shared.alignment.floor import Perturbation, Perturbed, perturbed, spread
 from shared.alignment.states import STATES, make_states
 from shared.alignment.tensors import EXACT, REFERENCE, STAGE_OF, reference_tensors, tensors_of
 from shared.case import Problem
@@ -20,16 +20,16 @@ def ulps(values, other):
     return np.abs((np.float64(values) - np.float64(other)) / np.spacing(np.abs(other)))
 
 
-# Nudge
+# Perturbation
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(3, 50, 7), (2**20 + 3,)], ids=["from the pool", "larger than the pool"])
 def test_a_nudge_moves_by_one_unit_in_the_last_place_up_down_or_not(shape, dtype):
     values = np.random.default_rng(0).standard_normal(shape).astype(dtype)
-    nudged = Nudge()(values)
-    assert (nudged.shape, nudged.dtype) == (values.shape, values.dtype)
-    moved = (nudged.astype(float) - values) / np.spacing(np.abs(values))
+    perturbed = Perturbation()(values)
+    assert (perturbed.shape, perturbed.dtype) == (values.shape, values.dtype)
+    moved = (perturbed.astype(float) - values) / np.spacing(np.abs(values))
     assert set(np.unique(moved)) == {-1.0, 0.0, 1.0}
     shares = [float((moved == direction).mean()) for direction in (-1, 0, 1)]
     assert shares == pytest.approx([1 / 3] * 3, abs=0.06)
@@ -40,62 +40,62 @@ def test_a_nudge_keeps_zero(dtype):
     """A zero that moves would turn units on: A > 0."""
     values = np.zeros(1000, dtype)
     values[::2] = -0.0
-    assert not Nudge()(values).any()
-    assert (Nudge()(values + 1) != 1).any()
+    assert not Perturbation()(values).any()
+    assert (Perturbation()(values + 1) != 1).any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_nudge_never_turns_a_number_into_zero_or_its_negative(dtype):
     tiny = np.finfo(dtype).tiny
     values = np.repeat(np.array([tiny, -tiny, 1e-30, -1.0], dtype), 100)
-    assert (np.sign(Nudge()(values)) == np.sign(values)).all()
+    assert (np.sign(Perturbation()(values)) == np.sign(values)).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_nudge_leaves_what_is_not_finite_as_it_is_and_warns_of_nothing(dtype):
     values = np.array([np.inf, -np.inf, np.nan, 1], dtype)
     for _ in range(20):
-        np.testing.assert_array_equal(Nudge()(values)[:3], values[:3], strict=True)
+        np.testing.assert_array_equal(Perturbation()(values)[:3], values[:3], strict=True)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_nudge_of_the_largest_number_is_finite_or_infinite_and_never_nan(dtype):
     values = np.full(100, np.finfo(dtype).max, dtype)
     with np.errstate(over="ignore"):
-        assert not np.isnan(Nudge()(values)).any()
+        assert not np.isnan(Perturbation()(values)).any()
 
 
 def test_a_nudge_leaves_its_argument_alone():
     values = np.ones(100)
-    Nudge()(values)
+    Perturbation()(values)
     assert (values == 1).all()
 
 
 def test_a_nudge_takes_a_number_and_an_empty_array():
-    assert abs(float(Nudge()(np.array(1.0))) - 1) <= np.spacing(1)
-    assert Nudge()(np.zeros((0, 3))).shape == (0, 3)
+    assert abs(float(Perturbation()(np.array(1.0))) - 1) <= np.spacing(1)
+    assert Perturbation()(np.zeros((0, 3))).shape == (0, 3)
 
 
 def test_nudges_are_repeatable_by_seed_and_differ_from_call_to_call():
     values = np.ones(100)
-    nudge, again, other = Nudge(1), Nudge(1), Nudge(2)
-    first = nudge(values)
+    perturb, again, other = Perturbation(1), Perturbation(1), Perturbation(2)
+    first = perturb(values)
     np.testing.assert_array_equal(again(values), first)
     assert (other(values) != first).any()
-    assert (nudge(values) != first).any()
+    assert (perturb(values) != first).any()
 
 
-def test_replicates_are_nudged_but_for_the_first():
+def test_replicates_are_perturbed_but_for_the_first():
     parameters = {"W1": np.ones((4, 5, 2)), "b1": np.ones((4, 5, 1))}
-    nudged = Nudge().replicates(parameters)
-    assert nudged is parameters
-    for values in nudged.values():
+    perturbed = Perturbation().replicates(parameters)
+    assert perturbed is parameters
+    for values in perturbed.values():
         assert (values[0] == 1).all()
         assert all((values[r] != 1).any() for r in (1, 2, 3))
         assert (ulps(values, np.ones(values.shape)) <= 1).all()
 
 
-# Shaken
+# Perturbed
 
 
 @pytest.fixture(params=DTYPES)
@@ -104,7 +104,7 @@ def problem(request, make_problem):
 
 
 def functions_of(X, Y, parameters):
-    """Every function of numpy_impl that computes, by name; each called with the given arrays, plain or shaken."""
+    """Every function of numpy_impl that computes, by name; each called with the given arrays, plain or perturbed."""
     rng = np.random.default_rng(0)
     masks = tuple(rng.random((parameters[W].shape[0], X.shape[1])) < 0.8 for W in ("W1", "W2"))
     A3, cache = network.forward_propagation(X, parameters)
@@ -158,10 +158,10 @@ def test_shaken_functions_stay_within_rounding_of_the_plain_ones_and_do_move(pro
     X, Y, parameters = problem
     plain = {name: [np.asarray(leaf) for leaf in leaves(call())] for name, call in functions_of(X, Y, parameters).items()}
     moved = set()
-    for seed in range(20):  # one nudge of one number is none with a chance of one third; a mean of many hides most
-        nudge = Nudge(seed)
-        wrapped = {name: shaken(nudge(value), nudge) for name, value in parameters.items()}
-        for function, call in functions_of(shaken(nudge(X), nudge), Y, wrapped).items():
+    for seed in range(20):  # one perturb of one number is none with a chance of one third; a mean of many hides most
+        perturb = Perturbation(seed)
+        wrapped = {name: perturbed(perturb(value), perturb) for name, value in parameters.items()}
+        for function, call in functions_of(perturbed(perturb(X), perturb), Y, wrapped).items():
             for value, expected in zip(map(np.asarray, leaves(call())), plain[function], strict=True):
                 assert (value.dtype, value.shape) == (expected.dtype, expected.shape), function
                 if expected.dtype != bool:
@@ -188,10 +188,10 @@ def test_the_table_of_functions_is_complete(make_problem):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_operation_is_rounded_at_random(dtype):
-    nudge = Nudge()
-    x = shaken(np.full(300, 3, dtype), nudge)
+    perturb = Perturbation()
+    x = perturbed(np.full(300, 3, dtype), perturb)
     for result, exact in ((x + 0, 3), (x * 1, 3), (np.maximum(0, x), 3), (1 / x, dtype_third(dtype)), (np.sqrt(x * x), 3)):
-        assert isinstance(result, Shaken)
+        assert isinstance(result, Perturbed)
         assert result.dtype == dtype
         plain = np.asarray(result)
         assert len(np.unique(plain)) >= 3
@@ -203,14 +203,14 @@ def dtype_third(dtype):
 
 
 def test_comparisons_are_of_truth_values():
-    x = shaken(np.array([-1.0, 0.0, 1.0]), Nudge())
+    x = perturbed(np.array([-1.0, 0.0, 1.0]), Perturbation())
     for result, expected in ((x > 0, [False, False, True]), (x == 0, [False, True, False]), (x >= 0, [False, True, True])):
         assert result.dtype == bool
         assert result.tolist() == expected
 
 
 def test_masks_pass_through_unshaken():
-    x = shaken(np.full((2, 50), 2.0), Nudge())
+    x = perturbed(np.full((2, 50), 2.0), Perturbation())
     mask = np.arange(100).reshape(2, 50) % 2 == 0
     result = np.asarray(x * mask)
     assert (result[~mask] == 0).all()
@@ -222,7 +222,7 @@ def test_masks_pass_through_unshaken():
 def test_sums_have_the_shape_of_numpys_sums_and_another_order(axis, keepdims):
     values = np.random.default_rng(0).standard_normal((3, 4, 500)).astype("float32")
     plain = np.sum(values, axis=axis, keepdims=keepdims)
-    sums = [np.asarray(np.sum(shaken(values, Nudge(seed)), axis=axis, keepdims=keepdims)) for seed in range(20)]
+    sums = [np.asarray(np.sum(perturbed(values, Perturbation(seed)), axis=axis, keepdims=keepdims)) for seed in range(20)]
     assert {s.shape for s in sums} == {plain.shape}
     assert {s.dtype for s in sums} == {plain.dtype}
     assert all(np.allclose(s, plain, rtol=1e-4, atol=1e-4) for s in sums)
@@ -234,24 +234,24 @@ def test_matrix_products_sum_in_another_order_and_stay_right():
     """Terms that swallow each other: only the order of the sum moves it so far."""
     a = np.array([[1.0, 1e16, -1e16]])
     b = np.ones((3, 1))
-    results = {float((shaken(a, Nudge(seed)) @ b)[0, 0]) for seed in range(30)}
+    results = {float((perturbed(a, Perturbation(seed)) @ b)[0, 0]) for seed in range(30)}
     assert {0.0, 1.0} <= {round(result) for result in results}
     values = np.random.default_rng(0).standard_normal((2, 5, 40))
-    product = shaken(values, Nudge()) @ values.mT
+    product = perturbed(values, Perturbation()) @ values.mT
     assert product.dtype == np.float64
     np.testing.assert_allclose(np.asarray(product), values @ values.mT, rtol=1e-13, atol=1e-13)
 
 
 def test_means_are_shaken_too():
     values = np.random.default_rng(0).random((1, 300))
-    means = {float(np.mean(shaken(values, Nudge(seed)), axis=(-2, -1))) for seed in range(10)}
+    means = {float(np.mean(perturbed(values, Perturbation(seed)), axis=(-2, -1))) for seed in range(10)}
     assert len(means) > 3
     assert np.allclose(list(means), values.mean(), rtol=1e-14, atol=0)
 
 
 def test_shaking_does_not_write_into_what_it_wraps():
     values = np.ones((3, 3))
-    x = shaken(values, Nudge())
+    x = perturbed(values, Perturbation())
     x = x + x @ x
     x += 1
     assert (values == 1).all()

@@ -94,7 +94,7 @@ def test_what_was_never_compared_is_skipped_with_a_reason(plan):
     checks = plan.checks()
     assert len(checks) > 400
     assert {(check.status, check.reason) for check in checks} == {("skipped", "never compared")}
-    assert all(check.difference is check.allowed is check.budget_used is None for check in checks)
+    assert all(check.difference is check.tolerance is check.share is None for check in checks)
     assert plan.verdict() == "incomplete"
 
 

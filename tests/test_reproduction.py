@@ -12,7 +12,7 @@ from shared.alignment.recording import port_tensors
 from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.stages import single_step_checks
 from shared.alignment.tensors import REFERENCE
-from shared.alignment.trajectory import repeat_in_segments
+from shared.alignment.trajectory import replay_in_segments
 from shared.case import Problem
 from shared.harness.checks import RunId, Where
 from shared.harness.records import Record
@@ -119,7 +119,7 @@ def test_the_difference_is_shown_with_nothing_but_numpy(write, run_all):
         assert f"index      {tuple(found.index)}" in printed
         assert f"port       {found.port_value!r}" in printed
         assert f"reference  {found.reference_value!r}" in printed
-        assert f"difference {found.difference!r}, allowed {found.allowed!r}" in printed
+        assert f"difference {found.difference!r}, allowed {found.tolerance!r}" in printed
 
 
 def test_the_first_part_exits_with_zero_where_the_evidence_agrees(write, run_all):
@@ -190,7 +190,7 @@ def test_a_bad_segment_is_shown_with_nothing_but_numpy(make_problem, run_all, tm
     run = REFERENCE.train_segments(problem, parameters, [20, 20])
     record = Record(tmp_path / "run").write(parameters, [20, 20], run)
     record.costs[27] *= 1.001
-    result = repeat_in_segments(problem, record, RunId("none", "torch"))
+    result = replay_in_segments(problem, record, RunId("none", "torch"))
     (bad,) = [c for c in result.checks if c.status == "failed"]
     write_reproduction(tmp_path / "reproduction.py", bad, problem, result.evidence[bad.key], seed=1)
     [(code, printed, errors)] = run_all([tmp_path / "reproduction.py"])

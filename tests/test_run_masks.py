@@ -11,7 +11,7 @@ from numpy_impl.training import update_parameters
 from shared.adapters.numpy import Replayed
 from shared.alignment.masks import FALSE_ALARM
 from shared.alignment.run_masks import RUN_TESTS, fresh_mask_checks, frozen_mask_checks, repeated
-from shared.alignment.trajectory import repeat_in_segments
+from shared.alignment.trajectory import replay_in_segments
 from shared.case import Problem
 from shared.contract import Segment
 from shared.diagnosis.diagnose import diagnose
@@ -75,7 +75,7 @@ def test_where_too_little_is_seen_that_is_said(tmp_path):
     masks = np.zeros((60, 20, 60), bool)
     masks[:, 0, 0] = True
     for check in fresh_mask_checks(recorded(tmp_path / "run", [masks[:2]]), 0.86, RUN):
-        assert (check.status, check.reason[:11]) == ("passed", "says little")
+        assert (check.status, check.cause) == ("passed", Cause.FEW_UNITS)
 
 
 @pytest.mark.parametrize("keep_prob", [0.2, 0.5, 0.86, 0.99])
@@ -151,7 +151,7 @@ def make_run(make_problem, tmp_path):
 
 
 def frozen_checks(problem, record):
-    result = repeat_in_segments(problem, record, RUN, frozen=True)
+    result = replay_in_segments(problem, record, RUN, frozen=True)
     return result, list(frozen_mask_checks(record, result.dropped, RUN))
 
 

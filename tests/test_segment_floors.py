@@ -7,9 +7,9 @@ from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.alignment import segments
 from shared.alignment.costs import cost_floor
-from shared.alignment.replay import Replicates, repeat
-from shared.alignment.segments import DOUBT_NUDGED, SEGMENT_NUDGED
-from shared.alignment.trajectory import repeat_in_segments
+from shared.alignment.replay import Replicates, replay_with_replicates
+from shared.alignment.segments import DOUBT_REPLICATES, SEGMENT_REPLICATES
+from shared.alignment.trajectory import replay_in_segments
 from shared.case import Problem
 from shared.contract import Segment
 from shared.harness.checks import RunId
@@ -101,7 +101,7 @@ def test_other_orders_and_another_formula_of_the_cost_raise_no_alarm(case, recor
     problem, parameters = case(dtype)
     for seed in range(3):
         record = record_of(parameters, legal_run(problem, parameters, seed))
-        result = repeat_in_segments(problem, record, RUN, doubt=())
+        result = replay_in_segments(problem, record, RUN, doubt=())
         assert [check for check in result.checks if check.status != "passed"] == []
 
 
@@ -109,15 +109,15 @@ def test_other_orders_and_another_formula_of_the_cost_raise_no_alarm(case, recor
 def test_a_small_fault_in_such_a_run_is_red(case, record_of, fault):
     problem, parameters = case("float64")
     record = record_of(parameters, legal_run(problem, parameters, 0, **{fault: 1 + 1e-11}))
-    result = repeat_in_segments(problem, record, RUN, doubt=DOUBT_NUDGED[:1])
+    result = replay_in_segments(problem, record, RUN, doubt=DOUBT_REPLICATES[:1])
     assert {str(check.where) for check in result.checks if check.status == "failed"} >= {"updates 0 to 149"}
 
 
 def test_the_first_replicate_is_the_reference_itself(case):
     problem, parameters = case("float64")
     start = {name: value[np.newaxis] for name, value in parameters.items()}
-    costs, ends = repeat(problem, start, 20, None, Replicates(3))
-    alone, alone_ends = repeat(problem, start, 20, None, Replicates(0))
+    costs, ends = replay_with_replicates(problem, start, 20, None, Replicates(3))
+    alone, alone_ends = replay_with_replicates(problem, start, 20, None, Replicates(0))
     np.testing.assert_array_equal(costs[:, 0], alone[:, 0])
     for name in PARAMETER_NAMES:
         np.testing.assert_array_equal(ends[name][0], alone_ends[name][0])
@@ -127,7 +127,7 @@ def test_the_replicates_of_one_seed_are_the_same_and_of_another_are_others(make_
     X, Y, parameters = make_problem()
     problem = Problem(X, Y, 0.3, 0.7, 1.0)
     start = {name: value[np.newaxis] for name, value in parameters.items()}
-    one, same, other = (repeat(problem, start, 5, None, Replicates(3, seed))[0] for seed in (1, 1, 2))
+    one, same, other = (replay_with_replicates(problem, start, 5, None, Replicates(3, seed))[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert (one[:, 1:] != other[:, 1:]).any()
 
@@ -136,7 +136,7 @@ def test_the_replicates_of_one_seed_are_the_same_and_of_another_are_others(make_
 
 
 def verified(problem, record):
-    return repeat_in_segments(problem, record, RUN)
+    return replay_in_segments(problem, record, RUN)
 
 
 @pytest.fixture
@@ -145,10 +145,10 @@ def asked(monkeypatch):
     calls = []
 
     def counted(problem, start, length, masks, replicates, **settings):
-        calls.append((len(start["b1"]), replicates.nudged))
-        return repeat(problem, start, length, masks, replicates, **settings)
+        calls.append((len(start["b1"]), replicates.number))
+        return replay_with_replicates(problem, start, length, masks, replicates, **settings)
 
-    monkeypatch.setattr(segments, "repeat", counted)
+    monkeypatch.setattr(segments, "replay_with_replicates", counted)
     return calls
 
 
@@ -170,14 +170,14 @@ def run(make_problem, record_of):
 
 def test_a_run_that_agrees_is_repeated_once(run, asked):
     assert all(check.status == "passed" for check in verified(*run()).checks)
-    assert sum(lanes for _, lanes in asked) == SEGMENT_NUDGED
+    assert sum(lanes for _, lanes in asked) == SEGMENT_REPLICATES
 
 
 def test_a_segment_that_is_off_from_its_first_updates_gets_no_replicates(run, asked):
     result = verified(*run(rate=1 + 1e-6))
     bad = {str(check.where) for check in result.checks if check.failed}
     assert bad == {"updates 0 to 149", "updates 150 to 299"}
-    assert asked == [(2, SEGMENT_NUDGED)]
+    assert asked == [(2, SEGMENT_REPLICATES)]
 
 
 @pytest.mark.parametrize(("e", "rounds"), [(1e-13, 3), (1e-6, 2)])
@@ -189,13 +189,13 @@ def test_segments_in_doubt_are_repeated_together_with_more_and_more_replicates(r
 
     result = verified(*run(change))
     assert len({str(check.where) for check in result.checks if check.status == "failed"}) == 2
-    assert asked == [(2, nudged) for nudged in (SEGMENT_NUDGED, *DOUBT_NUDGED[:rounds])]
+    assert asked == [(2, count) for count in (SEGMENT_REPLICATES, *DOUBT_REPLICATES[:rounds])]
 
 
 def test_a_segment_that_more_replicates_explain_is_cleared_by_few_of_them(run, asked):
     problem, record = run()
-    first = segments.repeat_segments(problem, record, np.arange(2), SEGMENT_NUDGED)[0][:, :, 0]
-    further = segments.repeat_segments(problem, record, np.arange(1), DOUBT_NUDGED[0], 1000)[0][:, :, 0]
+    first = segments.replay_segments(problem, record, np.arange(2), SEGMENT_REPLICATES)[0][:, :, 0]
+    further = segments.replay_segments(problem, record, np.arange(1), DOUBT_REPLICATES[0], 1000)[0][:, :, 0]
     few, more = cost_floor(first), cost_floor(further)
     at = int(np.argmax(more / few))
     assert more[at] > 1.2 * few[at]  # the control: the first two are too few here
@@ -205,11 +205,11 @@ def test_a_segment_that_more_replicates_explain_is_cleared_by_few_of_them(run, a
 
     asked.clear()
     problem, record = run(change)
-    result = repeat_in_segments(problem, record, RUN)
+    result = replay_in_segments(problem, record, RUN)
     assert all(check.status == "passed" for check in result.checks)
-    assert asked == [(2, SEGMENT_NUDGED), (1, DOUBT_NUDGED[0])]
+    assert asked == [(2, SEGMENT_REPLICATES), (1, DOUBT_REPLICATES[0])]
     asked.clear()
-    assert any(check.status == "failed" for check in repeat_in_segments(problem, record, RUN, doubt=()).checks)
+    assert any(check.status == "failed" for check in replay_in_segments(problem, record, RUN, doubt=()).checks)
 
 
 def test_the_least_bad_of_many_bad_segments_stand_for_all(make_problem, record_of, asked, monkeypatch):
@@ -221,6 +221,6 @@ def test_the_least_bad_of_many_bad_segments_stand_for_all(make_problem, record_o
     costs = record.costs.copy()
     costs[20::30] *= 1 + 1e-13 * np.arange(1, 9)
     np.save(record.folder / "costs.npy", costs)
-    result = repeat_in_segments(problem, Record(record.folder), RUN)
+    result = replay_in_segments(problem, Record(record.folder), RUN)
     assert len({str(check.where) for check in result.checks if check.status == "failed"}) == 8
-    assert asked == [(8, SEGMENT_NUDGED), *((3, nudged) for nudged in DOUBT_NUDGED)]
+    assert asked == [(8, SEGMENT_REPLICATES), *((3, count) for count in DOUBT_REPLICATES)]

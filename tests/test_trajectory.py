@@ -7,7 +7,7 @@ from numpy_impl.cost import cross_entropy, l2_penalty
 from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.alignment.tensors import REFERENCE
-from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, repeat_in_segments
+from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, replay_in_segments
 from shared.case import Problem
 from shared.contract import Segment
 from shared.harness.checks import RunId, Updates
@@ -98,7 +98,7 @@ def scopes(checks):
 def test_every_segment_of_a_correct_run_is_repeated_to_the_last_digits(make_run, variant, dtype):
     problem, _, record = make_run(variant, dtype)
     heard: list[int] = []
-    result = repeat_in_segments(problem, record, RUN, heard.append)
+    result = replay_in_segments(problem, record, RUN, heard.append)
     assert failed(result.checks) == []
     assert [(str(check.where), check.tensor) for check in result.checks] == [
         (scope, name) for scope in SCOPES for name in ("cost", *PARAMETER_NAMES)
@@ -114,12 +114,12 @@ def test_every_segment_of_a_correct_run_is_repeated_to_the_last_digits(make_run,
 
 def test_segments_of_different_lengths_are_all_repeated(make_run):
     problem, _, record = make_run("l2-dropout", lengths=[20, 7, 20, 13])
-    result = repeat_in_segments(problem, record, RUN)
+    result = replay_in_segments(problem, record, RUN)
     assert failed(result.checks) == []
     found = {str(check.where) for check in result.checks}
     assert found == {"updates 0 to 19", "updates 20 to 26", "updates 27 to 46", "updates 47 to 59"}
     wrong = make_run("l2-dropout", lengths=[20, 7, 20, 13], altered=23)[2]
-    assert scopes(repeat_in_segments(problem, wrong, RUN).checks) == ["updates 20 to 26"]
+    assert scopes(replay_in_segments(problem, wrong, RUN).checks) == ["updates 20 to 26"]
 
 
 @pytest.mark.parametrize("variant", ["none", "l2-dropout"])
@@ -136,7 +136,7 @@ def test_the_altered_run_of_these_tests_is_otherwise_the_trained_one(make_run, v
 @pytest.mark.parametrize(("altered", "segment"), [(0, 0), (27, 1), (58, 2)])
 def test_one_altered_update_turns_its_own_segment_red_at_the_iteration_after_it(make_run, variant, altered, segment):
     problem, _, record = make_run(variant, altered=altered)
-    result = repeat_in_segments(problem, record, RUN)
+    result = replay_in_segments(problem, record, RUN)
     assert scopes(result.checks) == [SCOPES[segment]]
     iterations = {check.tensor: check.iteration for check in failed(result.checks)}
     assert iterations.pop("cost") == altered + 1
@@ -147,7 +147,7 @@ def test_one_altered_update_turns_its_own_segment_red_at_the_iteration_after_it(
 @pytest.mark.parametrize("altered", [19, 39, 59])
 def test_an_altered_last_update_of_a_segment_shows_in_its_parameters_alone(make_run, altered):
     problem, _, record = make_run(altered=altered)
-    bad = failed(repeat_in_segments(problem, record, RUN).checks)
+    bad = failed(replay_in_segments(problem, record, RUN).checks)
     assert {str(check.where) for check in bad} == {SCOPES[altered // 20]}
     assert {check.iteration for check in bad} == {altered + 1}
     assert "cost" not in {check.tensor for check in bad}
@@ -157,7 +157,7 @@ def test_an_altered_last_update_of_a_segment_shows_in_its_parameters_alone(make_
 def test_in_segments_of_one_update_only_the_altered_update_is_red(make_run, altered):
     """How the first bad update inside a bad segment is found."""
     problem, _, record = make_run("l2-dropout", lengths=[1] * 60, altered=altered)
-    bad = failed(repeat_in_segments(problem, record, RUN).checks)
+    bad = failed(replay_in_segments(problem, record, RUN).checks)
     assert {str(check.where) for check in bad} == {f"updates {altered} to {altered}"}
     assert {check.iteration - (check.tensor != "cost") for check in bad} == {altered}
 
@@ -165,7 +165,7 @@ def test_in_segments_of_one_update_only_the_altered_update_is_red(make_run, alte
 @pytest.mark.parametrize("at", [0, 25, 59])
 def test_a_wrong_recorded_cost_is_red_at_its_iteration_alone(make_run, at):
     problem, _, record = make_run()
-    result = repeat_in_segments(problem, edit(record, "costs", at, a_little_more), RUN)
+    result = replay_in_segments(problem, edit(record, "costs", at, a_little_more), RUN)
     (bad,) = failed(result.checks)
     assert (str(bad.where), bad.tensor, bad.iteration, bad.index) == (SCOPES[at // 20], "cost", at, [at % 20])
     assert bad.differing == 1
@@ -175,13 +175,13 @@ def test_a_wrong_recorded_cost_is_red_at_its_iteration_alone(make_run, at):
 def test_the_first_bad_iteration_is_named_where_a_later_one_is_worse(make_run):
     problem, _, record = make_run()
     record = edit(edit(record, "costs", 25, a_little_more), "costs", 31, lambda cost: 2 * cost)
-    (bad,) = failed(repeat_in_segments(problem, record, RUN).checks)
+    (bad,) = failed(replay_in_segments(problem, record, RUN).checks)
     assert (bad.iteration, bad.differing) == (25, 2)
 
 
 def test_a_wrong_recorded_state_is_red_where_it_ends_one_segment_and_starts_the_next(make_run):
     problem, _, record = make_run()
-    bad = failed(repeat_in_segments(problem, edit(record, "W2", (1, 0, 0), a_little_more), RUN).checks)
+    bad = failed(replay_in_segments(problem, edit(record, "W2", (1, 0, 0), a_little_more), RUN).checks)
     assert {str(check.where) for check in bad} == set(SCOPES[:2])
     assert [check.tensor for check in bad if str(check.where) == SCOPES[0]] == ["W2"]
     assert min(check.iteration for check in bad if str(check.where) == SCOPES[1] and check.tensor == "cost") == 20
@@ -191,7 +191,7 @@ def test_a_wrong_recorded_state_is_red_where_it_ends_one_segment_and_starts_the_
 def test_masks_swapped_between_two_iterations_are_red_at_the_first_of_them(make_run, layer):
     problem, _, record = make_run("dropout")
     swapped = edit(record, f"D{layer}", [25, 31], lambda rows: rows[::-1])
-    result = repeat_in_segments(problem, swapped, RUN)
+    result = replay_in_segments(problem, swapped, RUN)
     assert scopes(result.checks) == [SCOPES[1]]
     assert next(check.iteration for check in failed(result.checks) if check.tensor == "cost") == 25
 
@@ -201,21 +201,21 @@ def test_masks_of_another_seed_are_red_everywhere(make_run):
     other = make_run("dropout", seed=2)[2]
     for layer in (1, 2):
         np.save(record.folder / f"D{layer}.npy", np.load(other.folder / f"D{layer}.npy"))
-    assert scopes(repeat_in_segments(problem, Record(record.folder), RUN).checks) == SCOPES
+    assert scopes(replay_in_segments(problem, Record(record.folder), RUN).checks) == SCOPES
 
 
 @pytest.mark.parametrize("which", ["lambd", "keep_prob", "learning_rate"])
 def test_another_hyperparameter_is_red_in_every_segment(make_run, which):
     problem, _, record = make_run("l2-dropout")
     other = Problem(problem.X, problem.Y, **problem.step | {which: problem.step[which] * (1 + 1e-9)})
-    assert scopes(repeat_in_segments(other, record, RUN).checks) == SCOPES
+    assert scopes(replay_in_segments(other, record, RUN).checks) == SCOPES
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
 def test_what_is_not_finite_never_passes(make_run, value):
     problem, _, record = make_run()
     record = edit(edit(record, "costs", 25, lambda cost: value), "b2", (3, 0), lambda b2: value)
-    cost, b2 = failed(repeat_in_segments(problem, record, RUN).checks)
+    cost, b2 = failed(replay_in_segments(problem, record, RUN).checks)
     assert (str(cost.where), cost.iteration, cost.reason) == (SCOPES[1], 25, "1 of 20 values of the port's are not finite")
     assert (str(b2.where), b2.tensor, b2.reason) == (SCOPES[2], "b2", "1 of 4 values of the port's are not finite")
 
@@ -224,7 +224,7 @@ def test_what_is_not_finite_never_passes(make_run, value):
 def test_a_run_that_diverged_in_the_port_and_in_the_reference_alike_never_passes(make_run, dtype):
     with np.errstate(all="ignore"):
         problem, _, record = make_run("l2", dtype, rate=1e12)
-        result = repeat_in_segments(problem, record, RUN)
+        result = replay_in_segments(problem, record, RUN)
     assert not np.isfinite(record.costs).all()
     bad = {(str(check.where), check.tensor) for check in failed(result.checks)}
     assert {(SCOPES[-1], name) for name in ("cost", *PARAMETER_NAMES)} <= bad
@@ -232,7 +232,7 @@ def test_a_run_that_diverged_in_the_port_and_in_the_reference_alike_never_passes
 
 def test_what_was_compared_is_kept_where_it_failed(make_run):
     problem, _, record = make_run(altered=27)
-    result = repeat_in_segments(problem, record, RUN)
+    result = replay_in_segments(problem, record, RUN)
     assert set(result.evidence) == {check.key for check in failed(result.checks)}
     kept = result.evidence[RUN.at("trajectory", Updates.of(20, 20), "cost")]
     np.testing.assert_array_equal(kept["port"], record.costs[20:40])
@@ -246,7 +246,7 @@ def test_bad_segments_beyond_those_that_are_doubted_are_red_too(make_run):
     """Doubt ends after three: the rest is judged all the same."""
     problem, _, record = make_run(lengths=[10] * 6)
     wrong = Problem(problem.X, problem.Y, 0.3 * (1 + 1e-8), 0.0, 1.0)
-    result = repeat_in_segments(wrong, record, RUN)
+    result = replay_in_segments(wrong, record, RUN)
     assert len({str(check.where) for check in failed(result.checks)}) == 6
     assert len({key.where for key in result.evidence}) == 3
 
@@ -257,7 +257,7 @@ def test_bad_segments_beyond_those_that_are_doubted_are_red_too(make_run):
 def test_a_run_that_repeats_is_repeatable(make_run):
     problem, _, record = make_run("dropout")
     again = make_run("dropout", lengths=LENGTHS[:1])[2]
-    check = repeat_check(record, again, repeat_in_segments(problem, record, RUN), RUN)
+    check = repeat_check(record, again, replay_in_segments(problem, record, RUN), RUN)
     assert (check.status, check.stage, str(check.where), check.tensor) == ("passed", "repeat", SCOPES[0], "training")
 
 
@@ -268,7 +268,7 @@ def test_a_run_that_does_not_repeat_is_reported_as_that(make_run, how):
                      seed=2 if how == "other masks" else 1)[2]  # fmt: skip
     if how == "not finite":
         again = edit(again, "costs", 3, lambda cost: np.nan)
-    check = repeat_check(record, again, repeat_in_segments(problem, record, RUN), RUN)
+    check = repeat_check(record, again, replay_in_segments(problem, record, RUN), RUN)
     assert (check.status, check.stage, check.iteration) == ("failed", "repeat", 20)
     assert check.reason.startswith("two runs of the port differ: ")
 
@@ -278,7 +278,7 @@ def test_a_diverged_run_that_repeats_is_not_called_unrepeatable(make_run):
     with np.errstate(all="ignore"):
         problem, _, record = make_run("l2", rate=1e12)
         again = make_run("l2", rate=1e12, lengths=LENGTHS[:1])[2]
-        result = repeat_in_segments(problem, record, RUN)
+        result = replay_in_segments(problem, record, RUN)
     np.testing.assert_array_equal(again.costs, record.costs[:20])
     assert failed(result.checks)
     assert "two runs of the port differ" not in repeat_check(record, again, result, RUN).reason

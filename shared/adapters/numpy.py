@@ -66,9 +66,9 @@ class NumpyAdapter(Adapter):
         kept = Y.size + (sum(parameters[name].size for name in ("W1", "W2", "W3")) if lambd else 0)
         for length in lengths:
             costs, D1s, D2s = [], [], []
-            for stretch in _stretches(length, kept):
+            for batch in _batches(length, kept):
                 Z3s, before = [], []
-                for _ in range(stretch):
+                for _ in range(batch):
                     gradients, cache = propagate(X, Y, parameters, lambd, keep_prob, rng)
                     Z3s.append(cache.Z3)
                     if lambd:
@@ -95,8 +95,8 @@ class NumpyAdapter(Adapter):
         return costs
 
 
-def _stretches(length: int, numbers: int) -> list[int]:
-    """The lengths of the stretches of updates of which so many numbers each are kept, at most NUMBERS in all."""
+def _batches(length: int, numbers: int) -> list[int]:
+    """The sizes of the batches of updates of which so many numbers each are kept, at most NUMBERS in all."""
     longest = max(1, NUMBERS // numbers)
     return [min(longest, length - done) for done in range(0, length, longest)]
 

@@ -4,16 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.floor import spread
-from shared.alignment.judge import allowance, judge
+from shared.alignment.judge import judge, tolerance_of
 from shared.harness.checks import Cause, Check, Key, Outcome
 
-BLIND = 1e-3
+HIDING = 1e-3
 """A noise floor beyond this share of the value hides what one would like to see."""
 
 
 def horizon(costs: NDArray) -> int:
-    """How many iterations of a free run a comparison can still say something about: the floor stays below BLIND."""
-    blind = ~(cost_floor(costs) <= BLIND * np.abs(costs[:, 0]))
+    """How many iterations of a free run a comparison can still say something about: the floor stays below HIDING."""
+    blind = ~(cost_floor(costs) <= HIDING * np.abs(costs[:, 0]))
     return max(1, int(np.argmax(blind))) if blind.any() else len(costs)
 
 
@@ -28,7 +28,7 @@ def cost_check(key: Key, first: int, port: NDArray, reference: NDArray, floor: N
     outcome = judge(port, reference, floor)
     where = 0
     if outcome.failed and len(port):  # the first bad iteration
-        where = int(np.argmax(~(np.abs(port - reference) <= allowance(reference, floor))))
+        where = int(np.argmax(~(np.abs(port - reference) <= tolerance_of(reference, floor))))
     elif len(port):  # the one that comes closest
         where = int(np.argmax(np.abs(port - reference) / floor))
     return informed(outcome, float(floor[-1]), float(np.abs(reference[-1]))).of(key, first + where)
@@ -36,5 +36,5 @@ def cost_check(key: Key, first: int, port: NDArray, reference: NDArray, floor: N
 
 def informed(outcome: Outcome, floor: float, size: float) -> Outcome:
     """The outcome; uninformative where it passed, and rounding hides what one would like to see."""
-    hidden = outcome.passed and not floor <= BLIND * size and floor > 0
+    hidden = outcome.passed and not floor <= HIDING * size and floor > 0
     return outcome.because(Cause.ROUNDING, floor) if hidden else outcome

@@ -1,4 +1,4 @@
-"""The noise floor: how far rounding alone moves a result, measured by repeating the reference with every rounding shaken.
+"""The noise floor: how far rounding alone moves a result, measured by replaying the reference with every rounding perturbed.
 
 Two measurements. For a single step, Monte Carlo arithmetic (Parker 1997): the reference runs on arrays that move the result
 of every operation by at most one unit in the last place and sum in random order. For a run of many updates, where that
@@ -18,7 +18,7 @@ POOL = 2**20
 """Random signs that are drawn once."""
 
 
-class Nudge:
+class Perturbation:
     """Moves every number by -1, 0 or +1 unit in the last place, at random (seeded); zero stays zero."""
 
     def __init__(self, seed: int = 0):
@@ -26,7 +26,7 @@ class Nudge:
         self._pools: dict[np.dtype, NDArray] = {}
 
     def __call__(self, values: NDArray) -> NDArray:
-        """A nudged copy, same shape and dtype."""
+        """A perturbed copy, same shape and dtype."""
         shares = self._shares(values.size, values.dtype).reshape(values.shape)
         with np.errstate(over="ignore", invalid="ignore"):
             moved = values + values * shares
@@ -34,7 +34,7 @@ class Nudge:
         return moved if np.isfinite(moved).all() else np.where(np.isfinite(values), moved, values)
 
     def replicates(self, parameters: Parameters) -> Parameters:
-        """Nudge every replicate but the first along the leading axis, in place; the first stays the reference."""
+        """Perturb every replicate but the first along the leading axis, in place; the first stays the reference."""
         moved = self(np.concatenate([values[1:].ravel() for values in parameters.values()]))
         done = 0
         for values in parameters.values():
@@ -55,39 +55,39 @@ class Nudge:
         return self._pools[dtype][offset : offset + size]
 
 
-class Shaken(np.ndarray):
+class Perturbed(np.ndarray):
     """An array whose every operation is rounded at random: Monte Carlo arithmetic, for code that knows nothing of it."""
 
-    nudge: Nudge
+    perturb: Perturbation
 
     def __array_finalize__(self, parent) -> None:
-        if parent is not None and hasattr(parent, "nudge"):
-            self.nudge = parent.nudge
+        if parent is not None and hasattr(parent, "perturb"):
+            self.perturb = parent.perturb
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
-        nudge = self.nudge
-        plain = [x.view(np.ndarray) if isinstance(x, Shaken) else x for x in inputs]
+        perturb = self.perturb
+        plain = [x.view(np.ndarray) if isinstance(x, Perturbed) else x for x in inputs]
         if out is not None:
-            kwargs["out"] = tuple(x.view(np.ndarray) if isinstance(x, Shaken) else x for x in out)
+            kwargs["out"] = tuple(x.view(np.ndarray) if isinstance(x, Perturbed) else x for x in out)
         if ufunc is np.matmul:
-            order = nudge.rng.permutation(plain[0].shape[-1])
+            order = perturb.rng.permutation(plain[0].shape[-1])
             plain = [plain[0][..., order], plain[1][..., order, :]]
         elif ufunc is np.add and method == "reduce":
-            result = _add_one_by_one(plain[0], kwargs.get("axis", 0), kwargs.get("keepdims", False), nudge.rng)
-            return shaken(nudge(result), nudge)
+            result = _add_one_by_one(plain[0], kwargs.get("axis", 0), kwargs.get("keepdims", False), perturb.rng)
+            return perturbed(perturb(result), perturb)
         result = np.asarray(getattr(ufunc, method)(*plain, **kwargs))
-        return shaken(_flushed(nudge(result), nudge.rng), nudge) if result.dtype.kind == "f" else result
+        return perturbed(_flushed(perturb(result), perturb.rng), perturb) if result.dtype.kind == "f" else result
 
 
-def shaken(values: NDArray, nudge: Nudge) -> Shaken:
-    """The same values as a Shaken array."""
-    view = np.asarray(values).view(Shaken)
-    view.nudge = nudge
+def perturbed(values: NDArray, perturb: Perturbation) -> Perturbed:
+    """The same values as a Perturbed array."""
+    view = np.asarray(values).view(Perturbed)
+    view.perturb = perturb
     return view
 
 
 def spread(replicates: NDArray) -> NDArray:
-    """Largest distance of the nudged replicates (rows 1, 2, ...) from the reference (row 0), element by element."""
+    """Largest distance of the perturbed replicates (rows 1, 2, ...) from the reference (row 0), element by element."""
     return np.abs(replicates[1:] - replicates[0]).max(axis=0)
 
 

@@ -25,16 +25,16 @@ def judge(port: Any, reference: NDArray, floor: NDArray | float | None) -> Outco
         port, reference = port.astype(np.float64), reference.astype(np.float64)
     with np.errstate(over="ignore"):
         difference = np.abs(port - reference)
-    allowed = allowance(reference, floor)
-    beyond = ~(difference <= allowed)  # so that a floor that is not a number allows nothing
+    tolerance = tolerance_of(reference, floor)
+    beyond = ~(difference <= tolerance)  # so that a floor that is not a number allows nothing
     with np.errstate(all="ignore"):
-        used = np.where(difference == 0, 0, difference / allowed) if allowed.any() else difference
+        used = np.where(difference == 0, 0, difference / tolerance) if tolerance.any() else difference
     worst = np.unravel_index(np.argmax(used), used.shape)  # of a nan, where there is one
-    outcome = Outcome(difference=float(difference[worst]), allowed=float(allowed[worst]))
+    outcome = Outcome(difference=float(difference[worst]), tolerance=float(tolerance[worst]))
     if not beyond.any():
         return outcome
     return replace(
-        outcome.because(Cause.VALUES, outcome.difference, outcome.allowed),
+        outcome.because(Cause.VALUES, outcome.difference, outcome.tolerance),
         elements=int(beyond.size),
         differing=int(np.count_nonzero(beyond)),
         index=[int(i) for i in worst],
@@ -43,14 +43,14 @@ def judge(port: Any, reference: NDArray, floor: NDArray | float | None) -> Outco
     )
 
 
-def allowance(reference: NDArray, floor: NDArray | float | None) -> NDArray:
+def tolerance_of(reference: NDArray, floor: NDArray | float | None) -> NDArray:
     """How far each element may be from the reference (see `judge`)."""
     if floor is None:
         return np.zeros(reference.shape)
     # Some frameworks flush subnormal numbers to zero: below the smallest normal one nothing is told apart.
     size = np.abs(reference)
     limits = np.finfo(reference.dtype)
-    with np.errstate(over="ignore"):  # the spacing of the largest number is infinite, which would allow everything
+    with np.errstate(over="ignore"):  # the spacing of the largest number is infinite, which would tolerate everything
         smallest = np.maximum(np.minimum(np.spacing(size), size * limits.eps), limits.tiny)
     return np.broadcast_to(FACTOR * np.maximum(floor, smallest), reference.shape)
 

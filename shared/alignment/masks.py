@@ -61,7 +61,7 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, run: R
         cause = Cause.AGREES if probability >= FALSE_ALARM else Cause.UNLIKELY
         # Shown as the normal deviate of the same probability, so that it can be compared with a limit like the rest.
         deviate = abs(float(special.ndtri(max(probability, 1e-300) / 2)))
-        outcome = because(cause, FALSE_ALARM, keep_prob, difference=deviate, allowed=LIMIT)
+        outcome = because(cause, FALSE_ALARM, keep_prob, difference=deviate, tolerance=LIMIT)
         yield outcome.of(run.at("forward", MASKS, test))
 
 

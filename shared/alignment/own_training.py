@@ -13,7 +13,7 @@ from shared.alignment.costs import cost_floor
 from shared.alignment.floor import spread
 from shared.alignment.judge import judge
 from shared.alignment.recording import AGAIN, FRESH, OWN
-from shared.alignment.segments import DOUBT_NUDGED, repeat_segments
+from shared.alignment.segments import DOUBT_REPLICATES, replay_segments
 from shared.alignment.trajectory import SegmentResult, repeat_check
 from shared.case import Problem
 from shared.harness.checks import Cause, Check, RunId
@@ -36,8 +36,8 @@ def own_training_check(problem: Problem, record: Record, segments: SegmentResult
 
 def _floors(problem: Problem, record: Record, segments: SegmentResult) -> Iterator[SegmentResult]:
     """The noise floors of the first segment from more replicates: few can miss a unit that crosses its kink earlier."""
-    for nudged in DOUBT_NUDGED:
-        costs, ends = repeat_segments(problem, record, np.array([0]), nudged)
+    for count in DOUBT_REPLICATES:
+        costs, ends = replay_segments(problem, record, np.array([0]), count)
         last = {name: float(spread(ends[name][:, 0]).max()) for name in PARAMETER_NAMES}
         yield replace(segments, floors=cost_floor(costs[:, :, 0]), first_ends=last)
 

@@ -1,4 +1,4 @@
-"""The reference repeats a run: the from-scratch NumPy functions, many replicates at once along leading axes.
+"""The reference replays a run: the from-scratch NumPy functions, many replicates at once along leading axes.
 
 What rounding does to a run is measured with replicates. Every parameter of a replicate is moved by at most one unit in the
 last place after each update; its data, labels and learning rate are moved as well, once and for all, because a framework
@@ -16,7 +16,7 @@ from numpy_impl.cost import cross_entropy, l2_penalty
 from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.adapters.numpy import Replayed
-from shared.alignment.floor import Nudge
+from shared.alignment.floor import Perturbation
 from shared.case import Problem
 from shared.harness.records import Record
 from shared.parameters import Parameters
@@ -36,7 +36,7 @@ Watch = Callable[[int, tuple], None]
 class Replicates(NamedTuple):
     """How many perturbed replicates run beside the reference, and the seed of what perturbs them."""
 
-    nudged: int
+    number: int
     seed: int = 0
 
 
@@ -50,13 +50,13 @@ def replay(
     parameters: Parameters,
     steps: int,
     masks: Callable[[int], Masks] | None = None,
-    nudge: Nudge | None = None,
+    perturb: Perturbation | None = None,
     watch: Watch | None = None,
 ) -> Iterator[tuple[NDArray, Parameters]]:
-    """Repeat `steps` updates; after each, yield the logits Z3 before it and the parameters after it.
+    """Replay `steps` updates; after each, yield the logits Z3 before it and the parameters after it.
 
     parameters: with leading axes of replicates. masks(step) gives D1 and D2 of that step, broadcast against these axes.
-    With `nudge`, every replicate but the first is moved by at most one unit in the last place after each update.
+    With `perturb`, every replicate but the first is moved by at most one unit in the last place after each update.
     """
     X, Y, lambd = problem.X, problem.Y, problem.lambd
     for step in range(steps):
@@ -65,8 +65,8 @@ def replay(
         if watch:
             watch(step, cache)
         parameters = update_parameters(parameters, gradients, problem.learning_rate)
-        if nudge:
-            nudge.replicates(parameters)
+        if perturb:
+            perturb.replicates(parameters)
         yield cache.Z3, parameters
 
 
@@ -82,7 +82,7 @@ def costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Problem) -> 
     return costs
 
 
-def shaken_costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Problem, nudge: Nudge) -> NDArray:
+def perturbed_costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Problem, perturb: Perturbation) -> NDArray:
     """The same costs as rounding may leave them: every loss with the rounding of its logit, sums added up one by one.
 
     Some frameworks compute the loss as a difference of numbers of the logit's size, so that a small loss carries the
@@ -91,18 +91,18 @@ def shaken_costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Probl
     Z3 = np.stack(Z3s)
     size = np.abs(Z3)
     losses = np.maximum(Z3, 0) - Z3 * problem.Y + np.log1p(np.exp(-size))
-    losses += nudge(size) - size
+    losses += perturb(size) - size
     costs = np.add.accumulate(losses, axis=-1)[..., 0, -1] / problem.X.shape[-1]
     if problem.lambd:
         squares = np.zeros(Z3.shape[:-2], Z3.dtype)
         for name in ("W1", "W2", "W3"):
             W = np.stack([parameters[name] for parameters in before])
             squares = squares + np.add.accumulate(np.square(W).reshape(*W.shape[:-2], -1), axis=-1)[..., -1]
-        costs = costs + nudge(problem.lambd / (2 * problem.X.shape[-1]) * squares)
-    return nudge(costs)
+        costs = costs + perturb(problem.lambd / (2 * problem.X.shape[-1]) * squares)
+    return perturb(costs)
 
 
-def repeat(
+def replay_with_replicates(
     problem: Problem,
     start: Parameters,
     length: int,
@@ -112,31 +112,31 @@ def repeat(
     enough: Callable[[NDArray], bool] = lambda costs: False,
     watch: Watch | None = None,
 ) -> tuple[NDArray, Parameters]:
-    """Repeat segments together from start (S, ...), until `enough` of the costs so far, asked now and then.
+    """Replay segments together from start (S, ...), until `enough` of the costs so far, asked now and then.
 
-    Returns the costs (length, 1 + nudged, S) and the parameters at the end (1 + nudged, S, ...).
+    Returns the costs (length, 1 + count, S) and the parameters at the end (1 + count, S, ...).
     """
-    nudged = replicates.nudged
-    parameters = replicate(start, 1 + nudged)
-    nudge = Nudge(replicates.seed)
-    nudge.replicates(parameters)  # the port's last rounding before the start is as good as the reference's
+    count = replicates.number
+    parameters = replicate(start, 1 + count)
+    perturb = Perturbation(replicates.seed)
+    perturb.replicates(parameters)  # the start already carries one rounding error, so it is perturbed as well
     kept = problem.Y.size * parameters["b3"].size  # numbers of an update
     if problem.lambd:
         kept += sum(parameters[name].size for name in ("W1", "W2", "W3"))
-    stretch = max(1, LOGITS // kept)
+    batch = max(1, LOGITS // kept)
     costs: list[NDArray] = []
     Z3s: list[NDArray] = []
     before: list[Parameters] = []
-    # A diverged run is repeated as it is: the comparison, not a warning, says that it is not finite.
+    # A diverged run is replayed as it is: the comparison, not a warning, says that it is not finite.
     with np.errstate(all="ignore"):
-        rounded = _rounded(problem, nudged, nudge)
-        for step, (Z3, after) in enumerate(replay(rounded, parameters, length, masks, nudge, watch), start=1):
+        rounded = _rounded(problem, count, perturb)
+        for step, (Z3, after) in enumerate(replay(rounded, parameters, length, masks, perturb, watch), start=1):
             Z3s.append(Z3)
             if problem.lambd:
                 before.append(parameters)
             parameters = after
-            if len(Z3s) == stretch or step == length:
-                costs.append(_costs(Z3s, before, problem, nudge))
+            if len(Z3s) == batch or step == length:
+                costs.append(_costs(Z3s, before, problem, perturb))
                 report(len(Z3s))
                 if enough(np.concatenate(costs)):
                     break
@@ -145,43 +145,43 @@ def repeat(
 
 
 def mask_reader(record: Record, starts: NDArray, length: int, dtype: np.dtype) -> Callable[[int], Masks]:
-    """masks(step) -> D1 (S, h1, m), D2 (S, h2, m) of the segments that begin at `starts`, unpacked a stretch at a time."""
+    """masks(step) -> D1 (S, h1, m), D2 (S, h2, m) of the segments that begin at `starts`, unpacked a batch at a time."""
     per_step = len(starts) * sum(record.masks(slice(0, 1), layer).size for layer in (1, 2))
-    stretch = max(1, UNPACKED_BYTES // per_step)
+    batch = max(1, UNPACKED_BYTES // per_step)
     held: dict[int, list[NDArray]] = {}
 
     def read(step: int) -> Masks:
-        block = step // stretch
+        block = step // batch
         if block not in held:
             held.clear()
-            steps = np.arange(block * stretch, min(length, (block + 1) * stretch))
+            steps = np.arange(block * batch, min(length, (block + 1) * batch))
             iterations = (steps[:, np.newaxis] + starts).ravel()  # (steps * S,)
             held[block] = [
                 D.reshape(len(steps), len(starts), *D.shape[1:]) for D in (record.masks(iterations, i) for i in (1, 2))
             ]
         D1, D2 = held[block]
         # As numbers: every replicate multiplies by them, and converting them each time would take longer.
-        return D1[step % stretch].astype(dtype), D2[step % stretch].astype(dtype)
+        return D1[step % batch].astype(dtype), D2[step % batch].astype(dtype)
 
     return read
 
 
-def _rounded(problem: Problem, nudged: int, nudge: Nudge) -> Problem:
-    """The problem with X (1 + nudged, 1, n_x, m), Y and the learning rate moved for every replicate but the first.
+def _rounded(problem: Problem, count: int, perturb: Perturbation) -> Problem:
+    """The problem with X (1 + count, 1, n_x, m), Y and the learning rate moved for every replicate but the first.
 
     Y stands for the probability A3, from which it is subtracted: where both are nearly 1, what is left is rounding.
     """
     rate = np.full((1, 1, 1), problem.learning_rate, problem.X.dtype)
     given = {"X": problem.X[np.newaxis], "Y": problem.Y[np.newaxis], "learning_rate": rate}
-    moved = nudge.replicates(replicate(given, 1 + nudged))
+    moved = perturb.replicates(replicate(given, 1 + count))
     X, Y, learning_rate = moved.values()
     return replace(problem, X=X, Y=Y, learning_rate=learning_rate)  # type: ignore[arg-type]
 
 
-def _costs(Z3s: list[NDArray], before: list[Parameters], problem: Problem, nudge: Nudge) -> NDArray:
-    """The costs (n, 1 + nudged, S): the reference's own, and the replicates' as rounding may leave them."""
+def _costs(Z3s: list[NDArray], before: list[Parameters], problem: Problem, perturb: Perturbation) -> NDArray:
+    """The costs (n, 1 + count, S): the reference's own, and the replicates' as rounding may leave them."""
     firsts, others = (
         ([Z3[lanes] for Z3 in Z3s], [{name: value[lanes] for name, value in parameters.items()} for parameters in before])
         for lanes in (slice(0, 1), slice(1, None))
     )
-    return np.concatenate([costs_of(*firsts, problem), shaken_costs_of(*others, problem, nudge)], axis=1)
+    return np.concatenate([costs_of(*firsts, problem), perturbed_costs_of(*others, problem, perturb)], axis=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.judge import allowance
+from shared.alignment.judge import tolerance_of
 from shared.alignment.tensors import EXACT, STAGE_OF, UPDATED, reference_tensors, with_decay
 from shared.case import Problem
 from shared.harness.checks import Check
@@ -75,7 +75,7 @@ def step_evidence(check: Check, problem: Problem, start: Parameters, port: dict)
     return {
         "port": np.asarray(port.get(check.tensor, np.full(values.shape, np.nan))),
         "reference": values,
-        "allowed": allowance(values, None if check.stage in EXACT else floors[check.tensor]),
+        "allowed": tolerance_of(values, None if check.stage in EXACT else floors[check.tensor]),
         "X": problem.X,
         "Y": problem.Y,
         **{f"start_{name}": value for name, value in start.items()},

@@ -74,7 +74,7 @@ def frozen_mask_checks(record: Record, dropped: list[Layers], run: RunId) -> Ite
             if not where and np.any(kept_so_far & dropped_so_far):
                 where = "within" if inside else "from the updates before to", start, last
         count, of = _ones(kept_so_far & dropped_so_far), _ones(dropped_so_far)
-        outcome = Outcome(difference=float(count), allowed=0.0)
+        outcome = Outcome(difference=float(count), tolerance=0.0)
         if where:
             what = "are drawn anew" if count > of / 2 else "change"
             outcome = outcome.because(Cause.MASKS_CHANGE, what, *where, of, count)
@@ -95,7 +95,7 @@ def fresh_mask_checks(record: Record, keep_prob: float, run: RunId) -> Iterator[
         least = min(chances, default=1.0)
         # Shown as the normal deviate of the same probability, so that it can be compared with a limit like the rest.
         deviate = abs(float(special.ndtri(min(0.5, max(least / 2, 1e-300)))))
-        outcome = Outcome(difference=deviate, allowed=LIMIT)
+        outcome = Outcome(difference=deviate, tolerance=LIMIT)
         if least < FALSE_ALARM:
             kept, of, where = next(found for found, chance in zip(counts, chances, strict=True) if chance < FALSE_ALARM)
             outcome = outcome.because(Cause.MASKS_REPEAT, where, of, kept / of)

@@ -1,4 +1,4 @@
-"""Segments of a run, repeated together by the reference: first all of them, then those in doubt with more replicates."""
+"""Segments of a run, replayed together by the reference: first all of them, then those in doubt with more replicates."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 
 from shared.alignment.costs import cost_floor
 from shared.alignment.floor import spread
-from shared.alignment.judge import allowance, judge
-from shared.alignment.replay import Replicates, Watch, mask_reader, repeat
+from shared.alignment.judge import judge, tolerance_of
+from shared.alignment.replay import Replicates, Watch, mask_reader, replay_with_replicates
 from shared.alignment.run_masks import Dropped, Layers
 from shared.case import Problem
 from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, Parameters
 
-SEGMENT_NUDGED = 2
-DOUBT_NUDGED = (6, 56, 190)
+SEGMENT_REPLICATES = 2
+DOUBT_REPLICATES = (6, 56, 190)
 """Nudged replicates beside the reference: per segment, and further ones for a segment in doubt."""
 
 BAD_SEGMENTS = 3
-"""So many segments in doubt are repeated together, the least bad first; where none of them is cleared, doubt ends."""
+"""So many segments in doubt are replayed together, the least bad first; where none of them is cleared, doubt ends."""
 
 HOPELESS = 1e3
 EARLY = 8
@@ -31,15 +31,15 @@ The last and largest number of replicates is for segments that are not so far of
 """
 
 BATCH_BYTES = 2**19
-"""Segments are repeated together, as many as keep one activation of all replicates within the processor's cache."""
+"""Segments are replayed together, as many as keep one activation of all replicates within the processor's cache."""
 
 DOUBT_BYTES = 2**25
 """The same for segments in doubt: they may leave the cache, not the memory."""
 
 
 @dataclass
-class Repeated:
-    """A segment as the reference repeats it, and how far its replicates are from that: more of them may come later.
+class ReplayedSegment:
+    """A segment as the reference replays it, and how far its replicates are from that: more of them may come later.
 
     costs, cost_floors (length,); ends: the parameters after the last update, and the largest distance in each.
     """
@@ -49,7 +49,7 @@ class Repeated:
     ends: Parameters
     end_floors: dict[str, float]
 
-    def widen(self, other: "Repeated") -> None:
+    def widen(self, other: "ReplayedSegment") -> None:
         """Take the floors of further replicates of the same segment in."""
         self.cost_floors = np.maximum(self.cost_floors, other.cost_floors)
         self.end_floors = {name: max(floor, other.end_floors[name]) for name, floor in self.end_floors.items()}
@@ -62,49 +62,49 @@ class Repeated:
             yield name, record.snapshots[name][s + 1], self.ends[name], self.end_floors[name]
 
 
-def repeat_all(
+def replay_all(
     problem: Problem,
     record: Record,
     report: Callable[[int], None],
     doubt: tuple[int, ...],
     frozen: bool,
-) -> tuple[dict[int, Repeated], dict[int, tuple[Layers, Layers]]]:
+) -> tuple[dict[int, ReplayedSegment], dict[int, tuple[Layers, Layers]]]:
     """Every segment of the run; and, of a run with frozen masks, the units proven dropped in each (see `Dropped`).
 
     doubt: further replicates for segments that do not agree.
     """
     lengths = np.array(record.lengths)
-    repeated: dict[int, Repeated] = {}
+    replayed: dict[int, ReplayedSegment] = {}
     dropped: dict[int, tuple[Layers, Layers]] = {}
-    batch = _together(problem, record, 1 + SEGMENT_NUDGED, BATCH_BYTES)
+    batch = _together(problem, record, 1 + SEGMENT_REPLICATES, BATCH_BYTES)
     for length in sorted(set(record.lengths), reverse=True):
         segments = np.flatnonzero(lengths == length)
         for chosen in np.array_split(segments, -(-len(segments) // batch)):
             watch = Dropped() if frozen else None
-            repeated |= _repeat(problem, record, chosen, SEGMENT_NUDGED, 0, watch)
+            replayed |= _replay(problem, record, chosen, SEGMENT_REPLICATES, 0, watch)
             if watch:
                 dropped |= dict(zip(chosen, watch.segments(), strict=True))
             report(int(length) * len(chosen))
-    _doubt(problem, record, repeated, doubt)
-    return repeated, dropped
+    _doubt(problem, record, replayed, doubt)
+    return replayed, dropped
 
 
-def repeat_segments(
-    problem: Problem, record: Record, chosen: NDArray, nudged: int, seed: int = 0, watch: Watch | None = None
+def replay_segments(
+    problem: Problem, record: Record, chosen: NDArray, count: int, seed: int = 0, watch: Watch | None = None
 ) -> tuple[NDArray, Parameters]:
-    """Repeat segments of one length together: costs (length, 1 + nudged, S) and parameters (1 + nudged, S, ...)."""
+    """Replay segments of one length together: costs (length, 1 + count, S) and parameters (1 + count, S, ...)."""
     start = {name: record.snapshots[name][chosen] for name in PARAMETER_NAMES}
     length = record.lengths[chosen[0]]
     masks = mask_reader(record, np.array(record.starts)[chosen], length, problem.X.dtype) if problem.keep_prob < 1 else None
-    return repeat(problem, start, length, masks, Replicates(nudged, seed), watch=watch)
+    return replay_with_replicates(problem, start, length, masks, Replicates(count, seed), watch=watch)
 
 
-def _repeat(
-    problem: Problem, record: Record, chosen: NDArray, nudged: int, seed: int, watch: Watch | None = None
-) -> dict[int, Repeated]:
-    costs, ends = repeat_segments(problem, record, chosen, nudged, seed, watch)
+def _replay(
+    problem: Problem, record: Record, chosen: NDArray, count: int, seed: int, watch: Watch | None = None
+) -> dict[int, ReplayedSegment]:
+    costs, ends = replay_segments(problem, record, chosen, count, seed, watch)
     return {
-        s: Repeated(
+        s: ReplayedSegment(
             costs[:, 0, i],
             cost_floor(costs[:, :, i]),
             {name: value[0, i] for name, value in ends.items()},
@@ -120,48 +120,48 @@ def _together(problem: Problem, record: Record, lanes: int, size: int) -> int:
     return max(1, size // (units * problem.X.shape[-1] * problem.X.itemsize * lanes))
 
 
-def _doubt(problem: Problem, record: Record, repeated: dict[int, Repeated], doubt: tuple[int, ...]) -> None:
-    """Repeat the segments that do not agree with more replicates, the least bad first, as long as that clears any.
+def _doubt(problem: Problem, record: Record, replayed: dict[int, ReplayedSegment], doubt: tuple[int, ...]) -> None:
+    """Replay the segments that do not agree with more replicates, the least bad first, as long as that clears any.
 
     A unit that crosses its kink one update earlier is rounding too, but rare: two replicates can miss it.
     """
-    used = {s: _used(record, s, segment) for s, segment in repeated.items()}
+    used = {s: _used(record, s, segment) for s, segment in replayed.items()}
     # What is not finite, infinitely bad, stays so whatever the floor.
-    in_doubt = [s for s, share in used.items() if 1 < share < np.inf and not _hopeless(record, s, repeated[s])]
+    in_doubt = [s for s, share in used.items() if 1 < share < np.inf and not _hopeless(record, s, replayed[s])]
     in_doubt.sort(key=lambda s: used[s])
     for first in range(0, len(in_doubt), BAD_SEGMENTS):
         group = in_doubt[first : first + BAD_SEGMENTS]
-        for seed, nudged in enumerate(doubt, start=1):
+        for seed, count in enumerate(doubt, start=1):
             most = np.inf if seed < len(doubt) else HOPELESS
-            again = {s: repeated[s] for s in group if 1 < used[s] <= most}
-            _widen(problem, record, again, nudged, seed)
+            again = {s: replayed[s] for s in group if 1 < used[s] <= most}
+            _widen(problem, record, again, count, seed)
             used |= {s: _used(record, s, segment) for s, segment in again.items()}
         if sum(used[s] > 1 for s in group) == BAD_SEGMENTS:
             break
 
 
-def _widen(problem: Problem, record: Record, segments: dict[int, Repeated], nudged: int, seed: int) -> None:
-    """Repeat the segments with so many further replicates, as many at once as memory bears."""
+def _widen(problem: Problem, record: Record, segments: dict[int, ReplayedSegment], count: int, seed: int) -> None:
+    """Replay the segments with so many further replicates, as many at once as memory bears."""
     for length in sorted({record.lengths[s] for s in segments}):
         chosen = np.array([s for s in segments if record.lengths[s] == length])
-        lanes = min(nudged, _together(problem, record, len(chosen), DOUBT_BYTES))
-        for part in range(-(-nudged // lanes)):
+        lanes = min(count, _together(problem, record, len(chosen), DOUBT_BYTES))
+        for part in range(-(-count // lanes)):
             # Every part with other signs.
-            for s, more in _repeat(problem, record, chosen, lanes, 1000 * seed + part).items():
+            for s, more in _replay(problem, record, chosen, lanes, 1000 * seed + part).items():
                 segments[s].widen(more)
 
 
-def _used(record: Record, s: int, segment: Repeated) -> float:
+def _used(record: Record, s: int, segment: ReplayedSegment) -> float:
     """The largest share of what is allowed; infinite where something cannot be compared."""
     used = 0.0
     for _, port, reference, floor in segment.compared(record, s):
         outcome = judge(port, reference, floor)
         if outcome.failed:
-            used = max(used, outcome.budget_used if outcome.allowed and outcome.budget_used is not None else np.inf)
+            used = max(used, outcome.share if outcome.tolerance and outcome.share is not None else np.inf)
     return used
 
 
-def _hopeless(record: Record, s: int, segment: Repeated) -> bool:
+def _hopeless(record: Record, s: int, segment: ReplayedSegment) -> bool:
     port = record.costs[record.starts[s] :][: min(EARLY, record.lengths[s])]
     reference, floors = segment.costs[: len(port)], segment.cost_floors[: len(port)]
-    return bool((np.abs(port - reference) > HOPELESS * allowance(reference, floors)).any())
+    return bool((np.abs(port - reference) > HOPELESS * tolerance_of(reference, floors)).any())

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpy_impl.network import forward_propagation
-from shared.alignment.floor import Nudge, shaken
+from shared.alignment.floor import Perturbation, perturbed
 from shared.alignment.judge import FACTOR, judge
 from shared.alignment.step import LEGAL, Step
 from shared.alignment.tensors import (
     EXACT,
-    SHAKEN,
+    MONTE_CARLO_REPLICATES,
     STAGE_OF,
     Tensors,
     alike,
@@ -93,13 +93,13 @@ def _repeat_outcome(reference: dict, floors: dict, port: Tensors, again: Tensors
         if not isinstance(port.get(name), np.ndarray):
             continue  # reported where it is compared with the reference
         if alike(again.get(name), port[name]) and np.array_equal(again[name], port[name], equal_nan=True):
-            worst = worst or Outcome(difference=0.0, allowed=0.0)
+            worst = worst or Outcome(difference=0.0, tolerance=0.0)
             continue
         floor = floors[name] if name not in ("X", "Y") and alike(port[name], reference[name]) else None
         outcome = judge(again.get(name), port[name], floor)
         if outcome.failed:
             return outcome.because(Cause.TWO_RUNS, f"{name} {outcome.reason}")
-        if worst is None or (outcome.budget_used or 0) > (worst.budget_used or 0):
+        if worst is None or (outcome.share or 0) > (worst.share or 0):
             worst = outcome
     return worst or because(Cause.MISSING)
 
@@ -109,12 +109,16 @@ def prediction_check(X: NDArray, parameters: Parameters, port: NDArray | None, p
 
     A class may differ only where rounding moves the logit across zero.
     """
-    nudge = Nudge()
+    perturb = Perturbation()
+
+    def wrap(values: NDArray) -> NDArray:
+        return perturbed(perturb(values), perturb)
+
     with np.errstate(all="ignore"):
         A3, cache = forward_propagation(X, parameters)
         logits = [
-            np.asarray(_logit(shaken(nudge(X), nudge), {name: shaken(nudge(v), nudge) for name, v in parameters.items()}))
-            for _ in range(SHAKEN)
+            np.asarray(_logit(wrap(X), {name: wrap(value) for name, value in parameters.items()}))
+            for _ in range(MONTE_CARLO_REPLICATES)
         ]
         moved = np.abs(np.array(logits) - cache[-4]).max(axis=0)
         undecided = np.abs(cache[-4]) <= np.maximum(FACTOR * moved, np.finfo(A3.dtype).eps)

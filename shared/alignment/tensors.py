@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.adapters.numpy import NumpyAdapter
-from shared.alignment.floor import Nudge, shaken
+from shared.alignment.floor import Perturbation, perturbed
 from shared.alignment.replay import Masks, replay
 from shared.case import Problem
 from shared.parameters import PARAMETER_NAMES, Parameters
@@ -14,7 +14,7 @@ from shared.parameters import PARAMETER_NAMES, Parameters
 REFERENCE = NumpyAdapter()
 """Looks into numpy_impl as it is when this is imported, before anybody plants a mistake in it."""
 
-SHAKEN = 16
+MONTE_CARLO_REPLICATES = 16
 """Replicates in Monte Carlo arithmetic beside the reference."""
 
 NEAR = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2}
@@ -69,16 +69,16 @@ def reference_tensors(
     step = step or one_step
 
     def compute(wrap: Callable[[NDArray], NDArray]) -> dict[str, NDArray]:
-        shaken_problem = Problem(wrap(problem.X), problem.Y, **problem.step)
-        tensors = step(shaken_problem, {name: wrap(value) for name, value in parameters.items()}, port)
+        perturbed_problem = Problem(wrap(problem.X), problem.Y, **problem.step)
+        tensors = step(perturbed_problem, {name: wrap(value) for name, value in parameters.items()}, port)
         return {name: np.asarray(value) for name, value in tensors.items()}
 
-    nudge = Nudge()
+    perturb = Perturbation()
     with np.errstate(all="ignore"):  # a state that is not finite is reported by the comparison
         reference = compute(lambda values: values)
         floors = {name: np.zeros(value.shape) for name, value in reference.items()}
-        for _ in range(SHAKEN):
-            replicate = compute(lambda values: shaken(nudge(values), nudge))
+        for _ in range(MONTE_CARLO_REPLICATES):
+            replicate = compute(lambda values: perturbed(perturb(values), perturb))
             for name, value in replicate.items():
                 distance = np.abs(value.astype(np.float64) - reference[name].astype(np.float64))
                 floors[name] = np.maximum(floors[name], distance)

@@ -1,7 +1,7 @@
-"""The stage `trajectory`: every update of a run repeated by the reference, in segments; and the free run beside it.
+"""The stage `trajectory`: every update of a run replayed by the reference, in segments; and the free run beside it.
 
 Training amplifies rounding, so the ends of two correct runs prove nothing. The reference starts every segment from the
-port's own parameters, repeats it with the port's own masks, and must arrive where the port arrived.
+port's own parameters, replays it with the port's own masks, and must arrive where the port arrived.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from shared.alignment.costs import cost_check, cost_floor, horizon, informed
 from shared.alignment.floor import spread
-from shared.alignment.judge import allowance, judge
-from shared.alignment.replay import Replicates, mask_reader, repeat
+from shared.alignment.judge import judge, tolerance_of
+from shared.alignment.replay import Replicates, mask_reader, replay_with_replicates
 from shared.alignment.run_masks import Layers
-from shared.alignment.segments import DOUBT_NUDGED, Repeated, repeat_all
+from shared.alignment.segments import DOUBT_REPLICATES, ReplayedSegment, replay_all
 from shared.case import Problem
 from shared.harness.checks import FREE_RUN, Cause, Check, Key, Outcome, RunId, Updates
 from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, Parameters
 
-FREE_NUDGED = 4
+FREE_REPLICATES = 4
 """Nudged replicates beside the reference in the free run."""
 
 EVIDENCE = 3
@@ -45,29 +45,29 @@ class SegmentResult:
     dropped: list[Layers] = field(default_factory=list)
 
 
-def repeat_in_segments(
+def replay_in_segments(
     problem: Problem,
     record: Record,
     run: RunId,
     report: Callable[[int], None] = lambda updates: None,
-    doubt: tuple[int, ...] = DOUBT_NUDGED,
+    doubt: tuple[int, ...] = DOUBT_REPLICATES,
     frozen: bool = False,
 ) -> SegmentResult:
-    """Repeat every segment of the run; compare its costs, one by one, and the parameters at its end.
+    """Replay every segment of the run; compare its costs, one by one, and the parameters at its end.
 
     doubt: further replicates for segments that do not agree. frozen: say which units are proven dropped.
     """
-    return _result(record, *repeat_all(problem, record, report, doubt, frozen), run)
+    return _result(record, *replay_all(problem, record, report, doubt, frozen), run)
 
 
 def _result(
-    record: Record, repeated: dict[int, Repeated], dropped: dict[int, tuple[Layers, Layers]], run: RunId
+    record: Record, replayed: dict[int, ReplayedSegment], dropped: dict[int, tuple[Layers, Layers]], run: RunId
 ) -> SegmentResult:
     """Judge all segments, in the order of the run."""
-    result = SegmentResult([], np.empty(len(record.costs)), np.empty(len(record.costs)), repeated[0].end_floors)
+    result = SegmentResult([], np.empty(len(record.costs)), np.empty(len(record.costs)), replayed[0].end_floors)
     bad = 0
     for s in range(len(record.lengths)):
-        segment = repeated[s]
+        segment = replayed[s]
         during = slice(record.starts[s], record.starts[s] + record.lengths[s])
         here = Updates.of(record.starts[s], record.lengths[s])
         result.differences[during] = np.abs(record.costs[during] - segment.costs)
@@ -89,11 +89,11 @@ def _result(
     return result
 
 
-def _evidence(record: Record, s: int, segment: Repeated, failed: list[Key]) -> dict:
+def _evidence(record: Record, s: int, segment: ReplayedSegment, failed: list[Key]) -> dict:
     keys = {key.tensor: key for key in failed}
     start = {f"start_{name}": record.snapshots[name][s] for name in PARAMETER_NAMES}
     return {
-        keys[name]: {"port": port, "reference": reference, "allowed": allowance(reference, floor)} | start
+        keys[name]: {"port": port, "reference": reference, "allowed": tolerance_of(reference, floor)} | start
         for name, port, reference, floor in segment.compared(record, s)
         if name in keys
     }
@@ -107,7 +107,7 @@ def repeat_check(record: Record, again: Record, result: SegmentResult, run: RunI
     length = len(again.costs)
     pairs: list[tuple[NDArray, NDArray, NDArray | float]] = [(again.costs, record.costs[:length], result.floors[:length])]
     pairs += [(again.snapshots[name][1], record.snapshots[name][1], result.first_ends[name]) for name in PARAMETER_NAMES]
-    outcome = Outcome(difference=0.0, allowed=0.0)
+    outcome = Outcome(difference=0.0, tolerance=0.0)
     for second, first, floor in pairs:
         if outcome.passed and not np.array_equal(second, first, equal_nan=True):
             outcome = judge(second, first, floor)
@@ -123,7 +123,7 @@ def free_run(
     record: Record | None,
     report: Callable[[int], None],
 ) -> tuple[NDArray, Parameters]:
-    """The reference's own run from the initial parameters, with nudged replicates: costs (n, R) and the parameters then.
+    """The reference's own run from the initial parameters, with perturbed replicates: costs (n, R) and the parameters then.
 
     It ends with the first iterations beyond the horizon, or with the last one.
     """
@@ -134,7 +134,7 @@ def free_run(
     def parted(costs: NDArray) -> bool:
         return horizon(costs[:, :, 0]) < len(costs)
 
-    costs, ends = repeat(problem, start, num_iterations, reader, Replicates(FREE_NUDGED), report, parted)
+    costs, ends = replay_with_replicates(problem, start, num_iterations, reader, Replicates(FREE_REPLICATES), report, parted)
     report(num_iterations - len(costs))
     return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
 

@@ -19,14 +19,14 @@ from shared.alignment.trajectory import (
     free_run_checks,
     free_run_difference,
     horizon,
-    repeat_in_segments,
+    replay_in_segments,
 )
 from shared.case import Case
 from shared.contract import recorded_iterations
 from shared.harness.checks import Check, RunId, Where
 from shared.harness.ledger import first_failed
 from shared.harness.records import Record
-from shared.harness.results import Run
+from shared.harness.results import Curve, Run
 from shared.parameters import Parameters
 
 
@@ -52,7 +52,7 @@ def verify_run(
     report(updates replayed). Where something failed, the record's reproduction shows the first of it.
     """
     problem, variant, run = case.problem, case.variant, RunId(case.variant.name, implementation)
-    segments = repeat_in_segments(problem, record, run, report, frozen=variant.frozen)
+    segments = replay_in_segments(problem, record, run, report, frozen=variant.frozen)
     checks = [*_step_checks(case, record, run), *_mask_checks(case, record, run, segments)]
     checks += [own_training_check(problem, record, segments, run), *segments.checks]
     last = len(record.costs)
@@ -120,7 +120,7 @@ def _reproduce(case: Case, record: Record, checks: list[Check], segments: Segmen
             write_reproduction(record.reproduction, first, case.problem, evidence, case.seed)
 
 
-def _curve(differences: NDArray, floors: NDArray, recorded: list[int]) -> list[list[float]]:
+def _curve(differences: NDArray, floors: NDArray, recorded: list[int]) -> Curve:
     """[iteration, largest difference, largest floor] of the cost, since the recorded iteration before; as far as it goes."""
     last = len(differences) - 1
     stops = sorted({min(i, last) for i in recorded})

@@ -70,8 +70,8 @@ def _elements(check: Check) -> Iterator[str]:
     yield f"{check.differing:,} of {check.elements:,} elements differ{worst}"
     for who, value in ((check.implementation, check.port_value), ("reference", check.reference_value)):
         yield f"  {who:<10} {'not finite' if value is None else repr(value)}"
-    if check.difference is not None and check.allowed is not None:
-        yield f"  differ by  {check.difference:.6g}, allowed {check.allowed:.6g}"
+    if check.difference is not None and check.tolerance is not None:
+        yield f"  differ by  {check.difference:.6g}, allowed {check.tolerance:.6g}"
 
 
 def explanation(diagnosis: Diagnosis, alone: bool = True) -> list[str]:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.judge import allowance
+from shared.alignment.judge import tolerance_of
 from shared.alignment.masks import FALSE_ALARM, chance
 from shared.alignment.stages import judge_tensor
 from shared.alignment.step import Effect, Step
@@ -37,13 +37,13 @@ class Evidence:
     frozen: bool = False
 
     @cached_property
-    def allowed(self) -> dict[Where, dict[str, float]]:
+    def tolerance(self) -> dict[Where, dict[str, float]]:
         """The largest difference that rounding explains, by state and tensor; only of tensors in the port's dtype."""
         sizes: dict[Where, dict[str, float]] = {}
         for state, (start, port) in self.states.items():
             values, floors = reference_tensors(self.problem, start, port)
             sizes[state] = {
-                name: float(np.nanmax(allowance(value, floors[name]), initial=0))
+                name: float(np.nanmax(tolerance_of(value, floors[name]), initial=0))
                 for name, value in values.items()
                 if value.dtype.kind == "f" and alike(port.get(name), value)
             }
@@ -58,12 +58,12 @@ class Evidence:
 def fit(effect: Effect, evidence: Evidence, slack: float = 1e6) -> float | None:
     """The largest share used of what rounding allows, where the effect reproduces every tensor; None where it does not.
 
-    slack: in units of what is allowed of the reference; further apart an explanation is not worth a noise floor of its own.
+    slack: in units of the reference's tolerance; further apart an explanation is not worth a noise floor of its own.
     """
     step = effect(Step())
     with np.errstate(all="ignore"):
         for state, (start, port) in evidence.states.items():
-            sizes = {name: slack * size for name, size in evidence.allowed[state].items()}
+            sizes = {name: slack * size for name, size in evidence.tolerance[state].items()}
             if not comes_near(step.tensors(evidence.problem, start, port), port, evidence.names(), sizes):
                 return None
         used = 0.0
@@ -79,8 +79,8 @@ def fit(effect: Effect, evidence: Evidence, slack: float = 1e6) -> float | None:
                 outcome = judge_tensor(stage, name, port, values, floors)
                 if outcome.failed:
                     return None
-                if outcome.allowed:
-                    used = max(used, outcome.budget_used or 0.0)
+                if outcome.tolerance:
+                    used = max(used, outcome.share or 0.0)
     return used
 
 

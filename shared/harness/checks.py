@@ -87,13 +87,13 @@ class Cause(Enum):
 
     AGREES = Status.PASSED, ""
     # Passed, but uninformative: rounding, or too little to look at, would hide a difference.
-    ROUNDING = Status.PASSED, "says little: rounding alone moves it by {:.1g}"
+    ROUNDING = Status.PASSED, "uninformative: rounding alone moves it by {:.1g}"
     HORIZON = (
         Status.PASSED,
         "beyond the horizon of {:,} iterations, where two correct runs part: only finite is asked",
     )
-    NONE_DROPPED = Status.PASSED, "says little: no unit is seen dropped, or none is seen kept"
-    FEW_UNITS = Status.PASSED, "says little: too few units are seen for a repeated mask to be told from chance"
+    NONE_DROPPED = Status.PASSED, "uninformative: no unit is seen dropped, or none is seen kept"
+    FEW_UNITS = Status.PASSED, "uninformative: too few units are seen for a repeated mask to be told from chance"
 
     MISSING = Status.FAILED, "missing"
     NO_ARRAY = Status.FAILED, "expected a NumPy array, got {}"
@@ -154,7 +154,7 @@ class Outcome:
     reason: str = ""
     iteration: int = 0
     difference: float | None = None
-    allowed: float | None = None
+    tolerance: float | None = None
     elements: int | None = None
     differing: int | None = None
     index: list[int] | None = None
@@ -174,13 +174,13 @@ class Outcome:
         return self.status is Status.PASSED
 
     @property
-    def budget_used(self) -> float | None:
-        """The share of the tolerance, difference / allowed: up to 1 is rounding."""
-        if self.difference is None or self.allowed is None:
+    def share(self) -> float | None:
+        """The share of the tolerance that the difference uses: up to 1 is rounding."""
+        if self.difference is None or self.tolerance is None:
             return None
-        if self.allowed == 0:
+        if self.tolerance == 0:
             return 0.0 if self.difference == 0 else float("inf")
-        return self.difference / self.allowed
+        return self.difference / self.tolerance
 
     def because(self, cause: Cause, *details: object) -> "Outcome":
         """The same outcome for another cause; details: what its words name."""
@@ -192,9 +192,9 @@ class Outcome:
         return Check(*(getattr(key, field.name) for field in fields(Key)), **content | {"iteration": iteration})
 
 
-def because(cause: Cause, *details: object, difference: float | None = None, allowed: float | None = None) -> Outcome:
+def because(cause: Cause, *details: object, difference: float | None = None, tolerance: float | None = None) -> Outcome:
     """The outcome that a cause has; details: what its words name."""
-    return Outcome(difference=difference, allowed=allowed).because(cause, *details)
+    return Outcome(difference=difference, tolerance=tolerance).because(cause, *details)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def describe_data(dataset: Dataset, grid_axes: list[list[float]] | None = None) 
 
 def settings_of(hyper: Hyperparameters, dataset: Dataset, variants: list[str]) -> Settings:
     """What the results say of the hyperparameters."""
-    return Settings(**asdict(hyper), layers_dims=hyper.layers_dims(dataset.X_train.shape[0]), variants=variants)
+    given = asdict(hyper) | {"hidden": list(hyper.hidden)}
+    return Settings(**given, layers_dims=hyper.layers_dims(dataset.X_train.shape[0]), variants=variants)
 
 
 def _points(X, Y) -> list[list[float]]:

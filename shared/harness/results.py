@@ -6,8 +6,8 @@ from typing import Any
 from shared.harness.checks import Check, RunId
 from shared.harness.ledger import Counts, count, verdict_of
 
-Curve = list[list[float]]
-"""[iteration, largest difference, largest noise floor] of the cost, since the entry before."""
+Curve = list[list[float | None]]
+"""[iteration, largest difference, largest noise floor] of the cost, since the entry before; None where not finite."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Run:
     status: str = "not run"
     reused: bool = False
     reason: str | None = None
-    costs: list[list[float]] | None = None
+    costs: list[list[float | None]] | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
     predictions: dict[str, str] | None = None

@@ -1,11 +1,17 @@
 """The one place that turns results into the entries of results.json (schema 1), and back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
-from typing import Any
+from functools import cache
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from shared.harness.checks import Call, Cause, Check, Key, Outcome, Status, Updates, Where
+from shared.harness.checks import Call, Cause, Check, Key, Status, Updates, Where
 from shared.harness.output import SCHEMA
 from shared.harness.results import Data, Diagnosis, Failure, PortFile, Results, Run, Settings, Verified
+
+T = TypeVar("T")
 
 
 def results_as_json(results: Results) -> dict[str, Any]:
@@ -45,9 +51,9 @@ OPTIONAL = ("elements", "differing", "index", "port_value", "reference_value")
 
 def check_as_json(check: Check) -> dict[str, Any]:
     """The entry of one comparison."""
-    names = (*(each.name for each in fields(Key)), "iteration", "difference", "allowed")
+    names = (*(each.name for each in fields(Key)), "iteration", "difference")
     entry: dict[str, Any] = {"scope" if name == "where" else name: getattr(check, name) for name in names}
-    entry |= {"scope": str(check.where), "budget_used": check.budget_used, "status": str(check.status)}
+    entry |= {"scope": str(check.where), "allowed": check.tolerance, "budget_used": check.share, "status": str(check.status)}
     entry |= {"reason": check.reason, "cause": check.cause.name.lower()}
     if isinstance(check.where, Updates):
         entry |= {"first_update": check.where.first, "updates": check.where.length}
@@ -88,69 +94,104 @@ def _failure_as_json(failure: Failure) -> dict[str, Any]:
     return entry if failure.reproduction is None else entry | {"reproduction": failure.reproduction}
 
 
-# From JSON
+# From JSON: ValueError where an entry is not what it should be, whoever wrote it
 
 
 def results_from_json(content: dict[str, Any]) -> Results:
     """What results.json holds, also one of before comparisons had a cause."""
-    return Results(
-        environment=content["environment"],
-        data=_known(Data, content["data"]),
-        settings=_known(Settings, content["hyperparameters"]),
-        runs=[run_from_json(entry) for entry in content["runs"]],
-        checks=[check_from_json(entry) for entry in content["checks"]],
-        failures=[_failure_from_json(entry) for entry in content["failures"]],
-        diagnoses=[diagnosis_from_json(entry) for entry in content["diagnoses"]],
-        seconds=content["seconds"],
-        notes=content.get("notes", []),
-        sources=content.get("sources", {}),
-        port=_known(PortFile, content["port"]) if "port" in content else None,
-        remarks=content.get("remarks", []),
-        message=content.get("message"),
-    )
+    with _refusing():
+        port = _read(PortFile, content["port"]) if "port" in content else None
+        entries = content | {
+            "data": _read(Data, content["data"]),
+            "settings": _read(Settings, content["hyperparameters"]),
+            "runs": [run_from_json(entry) for entry in content["runs"]],
+            "checks": [check_from_json(entry) for entry in content["checks"]],
+            "failures": [_failure_from_json(entry) for entry in content["failures"]],
+            "diagnoses": [diagnosis_from_json(entry) for entry in content["diagnoses"]],
+            "port": port,
+        }
+        return Results(**{each.name: entries[each.name] for each in fields(Results) if each.name in entries})
 
 
 def check_from_json(entry: dict[str, Any]) -> Check:
     """The comparison of an entry."""
-    figures: dict[str, Any] = {name: entry.get(name) for name in (*OPTIONAL, "difference", "allowed")}
-    outcome = Outcome(cause=_cause(entry), reason=entry["reason"], **figures)
-    key = Key(entry["variant"], entry["implementation"], entry["stage"], _where(entry), entry["tensor"])
-    return outcome.of(key, entry["iteration"])
+    with _refusing():
+        figures = {"cause": _cause(entry), "tolerance": entry["allowed"]}
+        return _read(Check, entry | figures | {"where": _where(entry)})
 
 
 def run_from_json(entry: dict[str, Any]) -> Run:
     """The run of an entry."""
-    return _known(Run, entry)
+    return _read(Run, entry)
 
 
 def diagnosis_from_json(entry: dict[str, Any]) -> Diagnosis:
     """The diagnosis of an entry."""
-    return _known(Diagnosis, entry)
+    return _read(Diagnosis, entry)
 
 
 def verified_from_json(content: dict[str, Any]) -> Verified:
-    """The run of such a content."""
-    checks = [check_from_json(entry) for entry in content["checks"]]
-    return Verified(run_from_json(content["run"]), checks, [diagnosis_from_json(entry) for entry in content["diagnoses"]])
+    """The run of such a content, with its comparisons and diagnoses."""
+    with _refusing():
+        checks = [check_from_json(entry) for entry in content["checks"]]
+        return Verified(run_from_json(content["run"]), checks, [diagnosis_from_json(each) for each in content["diagnoses"]])
 
 
 def _failure_from_json(entry: dict[str, Any]) -> Failure:
-    return _known(Failure, entry | {"check": check_from_json(entry)})
+    return _read(Failure, entry | {"check": check_from_json(entry)})
 
 
-def _known(kind: type, entry: dict[str, Any]) -> Any:
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not an entry of results.json: {type(error).__name__}: {error}") from error
+
+
+def _read(kind: type[T], entry: dict[str, Any]) -> T:
     """A dataclass from the entries that it knows."""
-    names = {each.name for each in fields(kind)}
-    return kind(**{key: value for key, value in entry.items() if key in names})
+    with _refusing():
+        hints = _hints(kind)
+        known = {key: value for key, value in entry.items() if key in hints}
+        wrong = [key for key, value in known.items() if not _fits(value, hints[key])]
+        if wrong:
+            raise ValueError(f"not an entry of results.json: {wrong[0]} is {str(known[wrong[0]])[:60]!r}")
+        return kind(**known)
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of this type, as far as JSON and results.py have types."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin is UnionType:
+        return any(_fits(value, one) for one in arguments)
+    if origin is list:
+        return isinstance(value, list) and all(_fits(each, arguments[0]) for each in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(each, arguments[1]) for each in value.values())
+    if hint in (int, float):
+        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
+    return isinstance(value, hint)
 
 
 def _where(entry: dict[str, Any]) -> Where:
-    """Of an older file, the words alone."""
+    """Where the comparison was made; of an older file, the words alone."""
     if "first_update" in entry:
-        return Updates(entry["scope"], entry["first_update"], entry["updates"])
-    if "function" in entry:
-        return Call(entry["call"], entry["function"])
-    return Where(entry["scope"])
+        where: Where = Updates(entry["scope"], entry["first_update"], entry["updates"])
+    elif "function" in entry:
+        where = Call(entry["call"], entry["function"])
+    else:
+        where = Where(entry["scope"])
+    if not all(_fits(getattr(where, each.name), _hints(type(where))[each.name]) for each in fields(where)):
+        raise TypeError(f"no place of a comparison: {where!r}")
+    return where
 
 
 def _cause(entry: dict[str, Any]) -> Cause:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from numpy_impl import course
 from shared.adapters.numpy import Replayed
-from shared.alignment.floor import Nudge, Shaken, shaken
+from shared.alignment.floor import Perturbation, Perturbed, perturbed
 from shared.alignment.judge import judge
 from shared.alignment.masks import FALSE_ALARM, chance
-from shared.alignment.tensors import SHAKEN
+from shared.alignment.tensors import MONTE_CARLO_REPLICATES
 from shared.commands.check.calling import Called, call
 from shared.commands.check.functions import CourseCase, Function, Outputs
 from shared.commands.check.words import alternatives
@@ -102,24 +102,24 @@ def _reference(spec: Function, arguments: tuple, outputs: Outputs) -> tuple[Outp
 
 def with_floors(compute: Callable[[tuple], Outputs], arguments: tuple) -> tuple[Outputs, dict[str, Any]]:
     """What a function gives, and how far rounding inside it moves each element (Monte Carlo arithmetic)."""
-    nudge = Nudge()
+    perturb = Perturbation()
     with np.errstate(all="ignore"):
         reference = compute(arguments)
         floors: dict[str, Any] = {name: np.zeros(value.shape) for name, value in reference.items()}
-        for _ in range(SHAKEN):
-            for name, value in compute(_shaken(arguments, nudge)).items():
+        for _ in range(MONTE_CARLO_REPLICATES):
+            for name, value in compute(_perturbed(arguments, perturb)).items():
                 plain = np.asarray(value).view(np.ndarray)
                 floors[name] = np.maximum(floors[name], np.abs(plain.astype(float) - reference[name].astype(float)))
     return reference, floors
 
 
-def _shaken(value: Any, nudge: Nudge) -> Any:
+def _perturbed(value: Any, perturb: Perturbation) -> Any:
     if isinstance(value, dict):
-        return {key: _shaken(item, nudge) for key, item in value.items()}
+        return {key: _perturbed(item, perturb) for key, item in value.items()}
     if isinstance(value, tuple):
-        return tuple(_shaken(item, nudge) for item in value)
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not isinstance(value, Shaken):
-        return shaken(value, nudge)
+        return tuple(_perturbed(item, perturb) for item in value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not isinstance(value, Perturbed):
+        return perturbed(value, perturb)
     return value
 
 
@@ -217,8 +217,8 @@ def _fit(compute: Callable, spec: Function, seen: list[tuple[tuple, Outputs]]) -
             outcome = judge(outputs[name], value, floors[name])
             if outcome.failed:
                 return None
-            if outcome.allowed:
-                used = max(used, outcome.budget_used or 0.0)
+            if outcome.tolerance:
+                used = max(used, outcome.share or 0.0)
     return used
 
 

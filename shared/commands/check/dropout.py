@@ -101,7 +101,7 @@ def _shares(session: Session, read: list[tuple[NDArray, NDArray]]) -> Iterator[C
         bits = np.concatenate(seen or [np.zeros((1, 1), bool)])
         likely = chance(int(bits.sum()), bits.size, keep_prob)
         cause = Cause.AGREES if likely >= FALSE_ALARM else Cause.SHARE
-        outcome = because(cause, f"D{layer}", bits.mean(), bits.size, keep_prob, allowed=LIMIT)
+        outcome = because(cause, f"D{layer}", bits.mean(), bits.size, keep_prob, tolerance=LIMIT)
         yield outcome.of(session.run.at("forward", TRAIN_MASKS, f"D{layer}: kept share"))
 
 

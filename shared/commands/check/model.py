@@ -7,7 +7,7 @@ import numpy as np
 from numpy_impl import course
 from shared.alignment.floor import spread
 from shared.alignment.judge import judge
-from shared.alignment.replay import Replicates, repeat
+from shared.alignment.replay import Replicates, replay_with_replicates
 from shared.alignment.trajectory import horizon
 from shared.case import Problem
 from shared.commands.check.course import Found
@@ -41,7 +41,7 @@ def check_model(session: Session, hyper: Hyperparameters) -> Found:
             cause = Cause.NO_ANSWER if called.failure else Cause.FORM
             found.checks.append(because(cause, reason).of(session.run.at("trajectory", where, "model"), N))
             continue
-        costs, ends = repeat(problem, _one(parameters), N, _masks(problem, parameters), Replicates(4))
+        costs, ends = replay_with_replicates(problem, _one(parameters), N, _masks(problem, parameters), Replicates(4))
         reached = horizon(costs[:, :, 0]) == N
         for tensor in PARAMETER_NAMES:
             floor = spread(ends[tensor]).max() if reached else np.inf

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpy_impl.network import predict
-from shared.alignment.trajectory import free_run, free_run_checks, free_run_difference, horizon, repeat_in_segments
+from shared.alignment.trajectory import free_run, free_run_checks, free_run_difference, horizon, replay_in_segments
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
 from shared.commands.check.port import Session, fail
@@ -60,7 +60,7 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
         except ValueError as error:
             fail(session, found, "train", "segments", error)
             return found, run
-        segments = repeat_in_segments(problem, record, session.run, report)
+        segments = replay_in_segments(problem, record, session.run, report)
         found.checks += segments.checks
         run = replace(run, segment_difference=float(segments.differences.max()))
     return found, run

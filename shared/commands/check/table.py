@@ -67,7 +67,7 @@ def _table(checks: list[Check]) -> Table:
     for (variant, what), group in groups.items():
         statuses = {check.status for check in group}
         result = "differs" if Status.FAILED in statuses else "no answer" if Status.SKIPPED in statuses else "match"
-        used = max((check.budget_used or 0 for check in group if check.passed), default=0)
+        used = max((check.share or 0 for check in group if check.passed), default=0)
         table.add_row(what, variant, str(len(group)), f"{used:.2f}", Text(result, COLOURS[result]))
     return table
 

@@ -90,7 +90,7 @@ def verify(task: dict, send: Send) -> None:
 
 def bisect(task: dict, send: Send) -> None:
     """Find the first bad update inside a bad segment: train again up to it, hand over every update of it, replay each."""
-    from shared.alignment.trajectory import repeat_in_segments
+    from shared.alignment.trajectory import replay_in_segments
 
     case, run = read_case(task, task["variant"]), RunId(task["variant"], task["implementation"])
     before, length = case.lengths[: task["segment"]], case.lengths[task["segment"]]
@@ -103,7 +103,7 @@ def bisect(task: dict, send: Send) -> None:
         start = next(trained).parameters
     record = record_of(Path(task["folder"]), run.variant, run.implementation).beside("bisected")
     record.write(start, [1] * length, itertools.islice(trained, length))
-    result = repeat_in_segments(case.problem, record, run)
+    result = replay_in_segments(case.problem, record, run)
     # The parameters' checks carry the number of updates done, the costs' the update they stand before.
     bad = [check.iteration - (check.tensor != "cost") for check in result.checks if check.failed]
     send("bisected", variant=run.variant, update=sum(before) + min(bad) if bad else None)

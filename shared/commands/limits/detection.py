@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from shared.alignment.floor import spread
 from shared.alignment.judge import FACTOR, judge
 from shared.alignment.recording import port_tensors
-from shared.alignment.segments import repeat_segments
+from shared.alignment.segments import replay_segments
 from shared.alignment.stages import judge_tensor
 from shared.alignment.states import make_states
 from shared.alignment.tensors import REFERENCE, STAGE_OF, reference_tensors, tensors_of, with_decay
-from shared.alignment.trajectory import cost_floor, repeat_in_segments
+from shared.alignment.trajectory import cost_floor, replay_in_segments
 from shared.case import Problem
 from shared.commands.limits.false_alarms import NOWHERE, RUN
 from shared.harness.checks import Check
@@ -48,7 +48,7 @@ def trajectory_limits(problem: Problem, parameters: Parameters, rng: np.random.G
     """The same for the costs and the final parameters of a segment of 1,000 updates."""
     with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
         record = _train(problem, parameters, Path(folder))
-        costs, ends = repeat_segments(problem, record, np.array([0]), 2)
+        costs, ends = replay_segments(problem, record, np.array([0]), 2)
     tensors = {"cost": record.costs, **record.final_parameters}
     for name, values in tensors.items():
         replicates = costs[:, :, 0].T if name == "cost" else ends[name][:, 0]
@@ -71,7 +71,7 @@ def hyperparameter_limit(problem: Problem, parameters: Parameters, which: str, s
 
             def red(e: float) -> bool:
                 record = _train(changed(e), parameters, Path(folder) / repr(e))
-                checks = repeat_in_segments(problem, record, RUN, doubt=()).checks
+                checks = replay_in_segments(problem, record, RUN, doubt=()).checks
                 return any(check.failed for check in checks)
 
             return _smallest(red, LADDER[::2])
@@ -137,7 +137,7 @@ def summary(dtype: str, problem: Problem, report: Callable[[], None], seed: int 
             for _ in range(5):
                 for stage, limit in element_limits(variant, states[state], rng):
                     elements[stage].append(limit)
-                used = max(used, *(check.budget_used or 0 for _, check in neighbours(variant, states[state], rng)))
+                used = max(used, *(check.share or 0 for _, check in neighbours(variant, states[state], rng)))
             report()
     for keep_prob in (1.0, problem.keep_prob):
         variant = Problem(problem.X, problem.Y, problem.learning_rate, problem.lambd, keep_prob)

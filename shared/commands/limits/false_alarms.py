@@ -10,7 +10,7 @@ from shared.adapters import IMPLEMENTATIONS
 from shared.alignment.random_problem import random_problem
 from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
-from shared.alignment.trajectory import repeat_in_segments
+from shared.alignment.trajectory import replay_in_segments
 from shared.harness.checks import Check, RunId, Where
 from shared.harness.records import Record
 
@@ -37,10 +37,10 @@ def false_alarms(implementation: str, problems: int, dtype: str, report: Callabl
             with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
                 run = adapter.train_segments(problem, parameters, [25, 25])
                 record = Record(Path(folder) / "run").write(parameters, [25, 25], run)
-                checks += repeat_in_segments(problem, record, RUN).checks
+                checks += replay_in_segments(problem, record, RUN).checks
         report()
     return {
         "compared": len(checks),
         "alarms": [f"{check.stage}, {check.tensor}: {check.reason}" for check in checks if not check.passed],
-        "budget_used": max(check.budget_used or 0 for check in checks if check.passed),
+        "budget_used": max(check.share or 0 for check in checks if check.passed),
     }

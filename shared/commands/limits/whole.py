@@ -188,5 +188,5 @@ def whole_alarms(implementation: str, problems: int, dtype: str, report: Callabl
         "uninformative": count(checks).uninformative,
         "problems_with_alarms": alarmed,
         "alarms": alarms,
-        "budget_used": max(check.budget_used or 0 for check in checks if check.passed),
+        "budget_used": max(check.share or 0 for check in checks if check.passed),
     }

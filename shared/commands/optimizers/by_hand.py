@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpy_impl.gradients import propagate
-from shared.alignment.floor import Nudge, spread
+from shared.alignment.floor import Perturbation, spread
 from shared.commands.optimizers.settings import BETA_1, BETA_2, UPDATES, Setting
 from shared.parameters import Parameters
 
-NUDGED = 8
+REPLICATES = 8
 """Replicates with every parameter moved by at most one unit in the last place, at the start and after each update."""
 
 
@@ -93,13 +93,13 @@ def rule_of(implementation: str, setting: Setting, learning_rate: float, decay: 
 
 def train(rule: Rule, X: NDArray, Y: NDArray, parameters: Parameters) -> dict[str, NDArray]:
     """The parameters after each of UPDATES ("W1 after 2"), and their noise floors ("floor of W1 after 2", a number)."""
-    nudge = Nudge()
-    start = {name: np.repeat(value[np.newaxis], 1 + NUDGED, axis=0) for name, value in parameters.items()}
-    replicates = nudge.replicates(start)
+    perturb = Perturbation()
+    start = {name: np.repeat(value[np.newaxis], 1 + REPLICATES, axis=0) for name, value in parameters.items()}
+    replicates = perturb.replicates(start)
     arrays = {}
     for t in range(1, UPDATES[-1] + 1):
         gradients, _ = propagate(X, Y, replicates)
-        replicates = nudge.replicates(rule.update(replicates, gradients, t))
+        replicates = perturb.replicates(rule.update(replicates, gradients, t))
         if t in UPDATES:
             for name, values in replicates.items():
                 arrays[f"{name} after {t}"] = values[0].copy()

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.costs import BLIND
+from shared.alignment.costs import HIDING
 from shared.alignment.judge import judge
 from shared.commands.optimizers.rows import DIFFERS, EQUAL, REMEDIES, Row
 from shared.commands.optimizers.settings import UPDATES
@@ -52,13 +52,13 @@ def compare(run: Run, reference: Run, floors: Run, update: int) -> dict:
         if expected is None or floor is None:
             return _unknown(update, f"{name}: nothing to compare with")
         outcome = judge(run.get(key), expected, floor)
-        if outcome.difference is None or outcome.budget_used is None:
+        if outcome.difference is None or outcome.share is None:
             return _unknown(update, f"{name}: {outcome.reason}")
         differences.append(float(np.abs(run[key] - expected).max()))
-        used.append(outcome.budget_used)
+        used.append(outcome.share)
         if outcome.failed:
             verdict = DIFFERS
-        elif not floor <= BLIND * np.abs(expected).max():
+        elif not floor <= HIDING * np.abs(expected).max():
             reason = reason or f"{name}: rounding alone moves it by {float(floor):.1g}"
     if verdict == EQUAL and reason:
         return _unknown(update, reason)

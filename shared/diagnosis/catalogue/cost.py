@@ -47,7 +47,7 @@ def clamped_by_torch(epsilon: float, lowest: float = -100) -> Effect:
     """Logarithms not below `lowest`; the gradient divides by a (1 - a), not below epsilon."""
 
     def losses(Z3: NDArray, Y: NDArray) -> NDArray:
-        A3 = np.minimum(sigmoid(Z3), 1)  # shaken rounding may leave more than 1, which has no logarithm
+        A3 = np.minimum(sigmoid(Z3), 1)  # perturbed rounding may leave more than 1, which has no logarithm
         logs = np.maximum(np.log(A3), lowest), np.maximum(np.log1p(-A3), lowest)
         return np.mean((Y - 1) * logs[1] - Y * logs[0], axis=(-2, -1))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.floor import Shaken, shaken
+from shared.alignment.floor import Perturbed, perturbed
 from shared.alignment.step import Effect, Step
 from shared.diagnosis.mistake import Mistake, Plant
 
@@ -15,11 +15,11 @@ TF32, BFLOAT16 = 11, 8
 
 
 def _rounded(values: NDArray, bits: int, rounding: Callable[[NDArray], NDArray]) -> NDArray:
-    """Values with a significand of so many bits; in Monte Carlo arithmetic, too, where only operations are shaken."""
+    """Values with a significand of so many bits; in Monte Carlo arithmetic, too, where only operations are perturbed."""
     fraction, exponent = np.frexp(np.asarray(values))
     with np.errstate(over="ignore"):  # the largest numbers round to infinity
         kept = np.ldexp(rounding(np.ldexp(fraction, bits)), exponent - bits)
-    return shaken(kept, values.nudge) if isinstance(values, Shaken) else kept
+    return perturbed(kept, values.perturb) if isinstance(values, Perturbed) else kept
 
 
 def operands_rounded(bits: int, rounding: Callable = np.rint, averaged: bool = True) -> Effect:

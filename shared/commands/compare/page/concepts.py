@@ -66,7 +66,7 @@ def agreement(concept: Concept, checks: list[Check], implementation: str) -> dic
 
 def largest_share(checks: list[Check]) -> float | None:
     """The largest share of the tolerance that was used; None where nothing finite was measured."""
-    shares = [check.budget_used for check in checks]
+    shares = [check.share for check in checks]
     return max((share for share in shares if share is not None and math.isfinite(share)), default=None)
 
 
