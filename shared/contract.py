@@ -17,7 +17,7 @@ MASK_BYTES_IN_FLIGHT = 64 * 2**20
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of training between two recorded states.
+    """The updates between two recorded states of a training.
 
     costs (length,): the training cost before each update, L2 penalty included, dropout masks applied.
     parameters: after the last update of the segment; copies.

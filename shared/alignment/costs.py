@@ -13,8 +13,8 @@ HIDING = 1e-3
 
 def horizon(costs: NDArray) -> int:
     """How many iterations of a free run a comparison can still say something about: the floor stays below HIDING."""
-    blind = ~(cost_floor(costs) <= HIDING * np.abs(costs[:, 0]))
-    return max(1, int(np.argmax(blind))) if blind.any() else len(costs)
+    hidden = ~(cost_floor(costs) <= HIDING * np.abs(costs[:, 0]))
+    return max(1, int(np.argmax(hidden))) if hidden.any() else len(costs)
 
 
 def cost_floor(costs: NDArray) -> NDArray:

@@ -1,4 +1,4 @@
-"""Run a port and leave a record of everything that is held against the reference afterwards."""
+"""Run a port and leave a record of everything that is compared with the reference afterwards."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -21,7 +21,7 @@ PAIRS = 100
 """Pairs of iterations of each distance that are looked at in each segment of a run."""
 
 LONGEST = 100
-"""The largest distance of two iterations of a segment that are held against each other."""
+"""The largest distance of two iterations of a segment whose masks are compared."""
 
 Layers = tuple[NDArray, NDArray]
 
@@ -86,7 +86,7 @@ def frozen_mask_checks(record: Record, dropped: list[Layers], run: RunId) -> Ite
 def fresh_mask_checks(record: Record, keep_prob: float, run: RunId) -> Iterator[Check]:
     """Masks that must be drawn anew: of the units that one mask keeps, another one keeps no more than chance lets through.
 
-    Held against each other are iterations up to LONGEST apart, and the same place in neighbouring segments. Units that go
+    Compared are iterations up to LONGEST apart, and the same place in neighbouring segments. Units that go
     off make it fewer. The probabilities are those of the least likely of all these tests (Bonferroni).
     """
     for layer, test in enumerate(RUN_TESTS, start=1):

@@ -1,4 +1,4 @@
-"""Hold one explanation against what a port computed: does it reproduce every tensor to within rounding?"""
+"""Compare one explanation with what a port computed: does it reproduce every tensor to within rounding?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

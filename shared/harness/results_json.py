@@ -1,6 +1,6 @@
 """The one place that turns results into the entries of results.json (schema 1), and back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import cache
@@ -160,9 +160,7 @@ def _read(kind: type[T], entry: dict[str, Any]) -> T:
         return kind(**known)
 
 
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
 
 
 def _fits(value: Any, hint: Any) -> bool:

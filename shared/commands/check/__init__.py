@@ -1,1 +1,1 @@
-"""`compare.py check FILE`: someone's own port, or a student's functions, held against the reference."""
+"""`compare.py check FILE`: someone's own port, or a student's functions, compared with the reference."""

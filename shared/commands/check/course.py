@@ -1,4 +1,4 @@
-"""Hold one of the course's functions against the reference, and say in the course's words what is wrong with it."""
+"""Compare one of the course's functions with the reference, and say in the course's words what is wrong with it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

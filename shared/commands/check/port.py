@@ -1,4 +1,4 @@
-"""Hold `trace`, `train` and `predict` of someone's port against the reference."""
+"""Compare `trace`, `train` and `predict` of someone's port with the reference."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -67,7 +67,7 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
 
 
 def _segments(start: Parameters, lengths: list[int], train: Callable) -> Iterator[Segment]:
-    """The run once more, each stretch started where the one before has ended."""
+    """The run once more, each segment started where the one before has ended."""
     for length in lengths:
         start, costs = train(start, length, "segments")
         yield Segment(costs, start, None)

@@ -1,4 +1,4 @@
-"""Runs that were proved before: kept beside the results, and reused while nothing that they depend on has changed."""
+"""Verified runs: kept beside the results, and reused while nothing that they depend on has changed."""
 
 import hashlib
 import json

@@ -42,7 +42,7 @@ def show(content: dict[str, Any], console: Console) -> None:
     console.print(times, style="dim", highlight=False)
     reused = sum(run.reused for run in results.runs)
     if reused:
-        said = f"{reused} of {len(results.runs)} runs reused: proved before, and nothing changed since (--fresh: again)"
+        said = f"{reused} of {len(results.runs)} runs reused: verified before, and nothing changed since (--fresh: again)"
         console.print(said, highlight=False)
     for note in results.notes:
         console.print(Text(note, "yellow"))

@@ -22,7 +22,7 @@ RUN, NOWHERE = RunId("", ""), Where("")
 
 
 def false_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> dict:
-    """Hold a correct implementation against the reference on random problems.
+    """Compare a correct implementation with the reference on random problems.
 
     Returns the number of tensors compared, the alarms in words, and the largest share of the allowed difference used.
     """
