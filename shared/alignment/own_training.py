@@ -28,9 +28,9 @@ def own_training_check(problem: Problem, record: Record, segments: SegmentResult
         check = repeat_check(record, again, segments, run)
         return check if check.failed else _first_updates(record, check)
     check = repeat_check(record, again, segments, run, Cause.OWN_TRAINING)
-    for floors in _floors(problem, record, segments):
-        if check.failed and check.difference is not None:
-            check = repeat_check(record, again, floors, run, Cause.OWN_TRAINING)
+    more = _floors(problem, record, segments)
+    while check.failed and check.difference is not None and (floors := next(more, None)):
+        check = repeat_check(record, again, floors, run, Cause.OWN_TRAINING)
     return check
 
 
