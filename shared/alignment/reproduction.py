@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.judge import tolerance_of
-from shared.alignment.tensors import EXACT, STAGE_OF, UPDATED, reference_tensors, with_decay
+from shared.alignment.tensors import EXACT, PROJECTIONS, STAGE_OF, UPDATED, reference_tensors, with_decay
 from shared.case import Problem
 from shared.harness.checks import Check
 from shared.harness.records import save_arrays
@@ -86,7 +86,7 @@ def step_evidence(check: Check, problem: Problem, start: Parameters, port: dict)
 def write_reproduction(script: Path, check: Check, problem: Problem, evidence: Evidence, seed: int) -> None:
     """Write the script, and its arrays beside it."""
     again = ""
-    if check.stage in STAGE_OF and not check.tensor.startswith("decay of"):
+    if check.stage in STAGE_OF and check.tensor not in PROJECTIONS:
         again = AGAIN.format(
             root=str(ROOT), implementation=check.implementation, names=PARAMETER_NAMES, call=_call(check, problem, seed)
         )

@@ -34,6 +34,9 @@ def after(name: str, update: int) -> str:
 UPDATED = {after(name, update): (name, update) for update in (1, 2) for name in PARAMETER_NAMES}
 """Tensor -> the parameter, and the update after which it is."""
 
+PROJECTIONS = ("decay of W", "decay of b")
+"""What the first update shows of its weight decay (see `decay_estimates`): made of the updates, which are compared too."""
+
 STAGE_OF = {
     "data": ("X", "Y"),
     "parameters": PARAMETER_NAMES,
@@ -45,7 +48,7 @@ STAGE_OF = {
     ),
     "update": (
         *UPDATED,
-        *("decay of W", "decay of b"),
+        *PROJECTIONS,
     ),
 }
 """Stage -> its tensors, each in the order in which it is computed."""
@@ -126,14 +129,14 @@ def decay_estimates(
     The projection averages the rounding of single elements away, and sees what they hide.
     """
     estimates = {}
-    for kind in ("W", "b"):
+    for kind, projection in zip("Wb", PROJECTIONS, strict=True):
         along, square = np.float64(0), np.float64(0)
         for name in (f"{kind}1", f"{kind}2", f"{kind}3"):
             before = np.asarray(parameters[name], np.float64)
             step = before - learning_rate * np.asarray(reference[f"d{name} of update 1"], np.float64)
             along += np.sum((step - np.asarray(tensors[after(name, 1)], np.float64)) * before)
             square += np.sum(before * before)
-        estimates[f"decay of {kind}"] = np.asarray(along / (learning_rate * square) if square else square)
+        estimates[projection] = np.asarray(along / (learning_rate * square) if square else square)
     return estimates
 
 
@@ -163,7 +166,7 @@ def comes_near(
     names = list(names)
     epsilon = max((np.finfo(v.dtype).eps for _, n in names if (v := np.asarray(port.get(n))).dtype.kind == "f"), default=0)
     for _, name in names:
-        if name.startswith(("D", "decay of")) or name not in port:
+        if name.startswith("D") or name in PROJECTIONS or name not in port:
             continue
         mine, its = np.asarray(tensors[name]), np.asarray(port[name])
         if (mine.shape, mine.dtype) != (its.shape, its.dtype):

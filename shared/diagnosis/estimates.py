@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.alignment.step import WEIGHTS, Effect, Step, penalty_in_loss
-from shared.alignment.tensors import alike, one_step
+from shared.alignment.tensors import after, alike, one_step
 from shared.diagnosis.hypothesis import Evidence
 from shared.harness.checks import Where
 from shared.parameters import PARAMETER_NAMES
@@ -90,13 +90,13 @@ def _fitted(evidence: Evidence) -> tuple[dict[str, float], dict[str, float]] | N
     """
     problem = evidence.problem
     start, port = evidence.states.get(Where("biases")) or next(iter(evidence.states.values()), ({}, {}))
-    if not start or not all(alike(port.get(f"{name} after update 1"), value) for name, value in start.items()):
+    if not start or not all(alike(port.get(after(name, 1)), value) for name, value in start.items()):
         return None
     strength = problem.lambd / problem.X.shape[-1]
     reference = one_step(problem, start, port)
     rate, decay = {}, {}
     for name, before in start.items():
-        moved = (before - port[f"{name} after update 1"]).astype(float).ravel() / problem.learning_rate
+        moved = (before - port[after(name, 1)]).astype(float).ravel() / problem.learning_rate
         columns = [np.ravel(reference[f"d{name} of update 1"]).astype(float)]
         if strength and before.any() and before.size > 1:
             columns.append(strength * before.astype(float).ravel())

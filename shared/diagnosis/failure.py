@@ -32,6 +32,14 @@ INPUTS = {
 """Single-step tensor -> what it is computed from."""
 
 
+REPRODUCE, WRITE = "reproduce it alone: ", "  write: "
+
+
+def is_to_copy(line: str) -> bool:
+    """Whether a line of the message is there to be copied, and must not be broken."""
+    return line.startswith((REPRODUCE, WRITE))
+
+
 def first_failures(checks: list[Check]) -> list[Failure]:
     """The first failed comparison of every run that has one, with what helps to explain it, first things first."""
     return [_explained(check, checks) for check in first_failed(checks)]
@@ -57,7 +65,7 @@ def message(failure: Failure, diagnoses: Sequence[Diagnosis] = ()) -> list[str]:
         lines += explanation(diagnosis, alone=len(of_run) == 1)
     lines.append("where it stands: " + ", ".join(failure.locations.values()))
     if failure.reproduction:
-        lines.append(f"reproduce it alone: python {failure.reproduction}")
+        lines.append(f"{REPRODUCE}python {failure.reproduction}")
     return lines
 
 
@@ -84,7 +92,7 @@ def explanation(diagnosis: Diagnosis, alone: bool = True) -> list[str]:
     else:
         lines.append(f"  ({diagnosis.mistake}: recognized, not reproduced)")
     if diagnosis.remedy:
-        lines.append(f"  write: {diagnosis.remedy}")
+        lines.append(f"{WRITE}{diagnosis.remedy}")
     return lines
 
 

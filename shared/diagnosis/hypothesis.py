@@ -11,7 +11,7 @@ from shared.alignment.judge import tolerance_of
 from shared.alignment.masks import FALSE_ALARM, chance
 from shared.alignment.stages import judge_tensor
 from shared.alignment.step import Effect, Step
-from shared.alignment.tensors import STAGE_OF, Tensors, after, alike, comes_near, reference_tensors, tensors_of
+from shared.alignment.tensors import PROJECTIONS, STAGE_OF, Tensors, after, alike, comes_near, reference_tensors, tensors_of
 from shared.case import Problem
 from shared.harness.checks import Where
 from shared.parameters import Parameters
@@ -72,8 +72,8 @@ def fit(effect: Effect, evidence: Evidence, slack: float = 1e6) -> float | None:
                 return None
             values, floors = reference_tensors(evidence.problem, start, port, step.tensors)
             for stage, name in evidence.names():
-                if name.startswith("decay of"):
-                    continue  # a projection of the updates, which are compared themselves
+                if name in PROJECTIONS:
+                    continue
                 if alike(port.get(name), values[name]) and np.array_equal(port[name], values[name], equal_nan=True):
                     continue  # also where it is not finite, as it should be with this mistake
                 outcome = judge_tensor(stage, name, port, values, floors)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from shared.alignment.masks import FALSE_ALARM, LIMIT, chance
 from shared.alignment.stages import single_step_checks
+from shared.alignment.tensors import after
 from shared.case import Problem
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
@@ -27,7 +28,7 @@ SEEDS = 20
 
 COMPARED = 4
 TRAIN_MASKS = Call("masks", "train")
-UPDATED = tuple(f"{name} after update 1" for name in PARAMETER_NAMES)
+AFTER_FIRST = tuple(after(name, 1) for name in PARAMETER_NAMES)
 
 
 def check_dropout(session: Session) -> Found:
@@ -49,14 +50,14 @@ def check_dropout(session: Session) -> Found:
                     | {"D1": masks[0], "D2": masks[1], "D1 of update 1": masks[0], "D2 of update 1": masks[1]}
                     for _ in range(2)
                 )
-                found.checks += single_step_checks(problem, where, start, port, again, session.run, UPDATED)
+                found.checks += single_step_checks(problem, where, start, port, again, session.run, AFTER_FIRST)
                 evidence[where] = start, port
         found.checks += _shares(session, read)
         found.checks.append(_fresh(session, found))
     except ValueError as error:
         fail(session, found, "train", "dropout", error)
     if any(check.failed for check in found.checks) and evidence:
-        compared = frozenset({*UPDATED, "D1", "D2"})
+        compared = frozenset({*AFTER_FIRST, "D1", "D2"})
         found.diagnoses = diagnose(Evidence(problem, evidence, None, None, compared), found.checks, session.run)
         if any(check.tensor == "fresh masks" and check.failed for check in found.checks):
             frozen = next(mistake for mistake in CATALOGUE if mistake.name == "masks-frozen")
@@ -83,12 +84,12 @@ def _first_update(
     settings = problem.step | {"lambd": lambd, "num_iterations": 1, "seed": seed}
     called = session.call("train", found, "one example", problem.X, problem.Y, start, **settings)
     ends, _ = unpack_train(called.result(), start, 1)
-    return {f"{name} after update 1": value for name, value in ends.items()}
+    return {after(name, 1): value for name, value in ends.items()}
 
 
 def _read_masks(port: dict[str, NDArray], start: Parameters) -> tuple[NDArray, NDArray]:
     """D1 (h1, 1) and D2 (h2, 1) of an update without decay; a unit whose mask has no effect reads as kept."""
-    moved2, moved3 = ((port[f"{name} after update 1"] != start[name]) for name in ("W2", "W3"))
+    moved2, moved3 = ((port[after(name, 1)] != start[name]) for name in ("W2", "W3"))
     D2 = moved3.T
     D1 = moved2.any(axis=0)[:, np.newaxis] if D2.any() else np.ones((moved2.shape[1], 1), bool)
     return D1, D2

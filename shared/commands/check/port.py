@@ -12,6 +12,7 @@ from numpy_impl.training import train as reference_train
 from shared.alignment.masks import all_on, mask_checks
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
+from shared.alignment.tensors import PROJECTIONS, UPDATED, after
 from shared.case import Problem
 from shared.commands.check.calling import Called, NoAnswer, call
 from shared.commands.check.contract import Float32Answer, unpack_predict, unpack_trace, unpack_train
@@ -84,7 +85,7 @@ def check_step(session: Session) -> Found:
     compared = frozenset(wanted | _projections(wanted))
     failed = {check.tensor for check in found.checks if check.failed}
     if failed and evidence:
-        of_train = frozenset(name for name in compared if " after update " in name or name.startswith("decay of"))
+        of_train = compared & {*UPDATED, *PROJECTIONS}
         if failed <= of_train:  # `trace` is right, so its tensors say nothing of what `train` does
             compared = of_train
         seen = Evidence(problem, evidence, masks, None, compared, session.variant.frozen)
@@ -93,8 +94,8 @@ def check_step(session: Session) -> Found:
 
 
 def _projections(wanted: set[str]) -> set[str]:
-    updated = all(f"{name} after update 1" in wanted for name in PARAMETER_NAMES)
-    return {"decay of W", "decay of b"} if updated else set()
+    updated = all(after(name, 1) in wanted for name in PARAMETER_NAMES)
+    return set(PROJECTIONS) if updated else set()
 
 
 def _step(session: Session, found: Found, start: Parameters, state: str) -> dict[str, NDArray]:
@@ -124,7 +125,7 @@ def _step(session: Session, found: Found, start: Parameters, state: str) -> dict
             except ValueError as error:
                 fail(session, found, "train", state, error)
                 break
-            tensors |= {f"{name} after update {updates}": value for name, value in ends.items()}
+            tensors |= {after(name, updates): value for name, value in ends.items()}
             if "trace" not in session.functions:
                 tensors["cost"] = np.asarray(costs[0])
     return tensors

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.diagnosis.failure import message
+from shared.diagnosis.failure import is_to_copy, message
 from shared.harness.checks import Status
 from shared.harness.results import Results, Run
 from shared.harness.results_json import results_from_json
@@ -110,5 +110,4 @@ def _show_divergence(results: Results, console: Console) -> None:
         headline, *lines = message(failure, results.diagnoses)
         console.print(Text("first divergence: " if i == 0 else "also: ", "bold red") + Text(headline))
         for line in lines if i == 0 else lines[:1]:
-            to_copy = line.startswith(("reproduce it alone:", "  write:"))
-            console.print(Text(f"  {line}"), soft_wrap=to_copy)
+            console.print(Text(f"  {line}"), soft_wrap=is_to_copy(line))

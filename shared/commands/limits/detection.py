@@ -17,7 +17,7 @@ from shared.alignment.recording import port_tensors
 from shared.alignment.segments import replay_segments
 from shared.alignment.stages import judge_tensor
 from shared.alignment.states import make_states
-from shared.alignment.tensors import REFERENCE, STAGE_OF, reference_tensors, tensors_of, with_decay
+from shared.alignment.tensors import PROJECTIONS, REFERENCE, STAGE_OF, after, reference_tensors, tensors_of, with_decay
 from shared.alignment.trajectory import cost_floor, replay_in_segments
 from shared.case import Problem
 from shared.commands.limits.false_alarms import NOWHERE, RUN
@@ -36,7 +36,7 @@ def element_limits(problem: Problem, parameters: Parameters, rng: np.random.Gene
     port = with_decay(port, problem, parameters, reference)
     for stage in STAGE_OF:
         for name in tensors_of(stage, problem.keep_prob < 1):
-            if not name.startswith(("D", "decay of")):
+            if not name.startswith("D") and name not in PROJECTIONS:
 
                 def red(faulty: NDArray, stage=stage, name=name) -> bool:
                     return judge_tensor(stage, name, {**port, name: faulty}, reference, floors).failed
@@ -111,8 +111,7 @@ def neighbours(problem: Problem, parameters: Parameters, rng: np.random.Generato
     rewrites = {"examples in another order": by_example, "units in another order": by_unit}
     m, rate = problem.X.shape[1], problem.learning_rate
     shrunk = {
-        f"{name} after update 1": parameters[name] * (1 - rate * problem.lambd / m * name.startswith("W"))
-        - rate * port["d" + name]
+        after(name, 1): parameters[name] * (1 - rate * problem.lambd / m * name.startswith("W")) - rate * port["d" + name]
         for name in parameters
     }
     rewrites["decay beside the gradient"] = port | shrunk
