@@ -47,7 +47,7 @@ def test_what_is_planted_in_numpy_is_found_named_and_shown(run_mistakes):
 @pytest.mark.full
 @pytest.mark.parametrize("implementation", ["torch", "tensorflow"])
 def test_what_is_planted_in_a_framework_is_found_and_named(run_mistakes, implementation):
-    done, results = run_mistakes("--implementations", implementation, "--iterations", "20")
+    done, results = run_mistakes("--implementations", implementation, "--iterations", "1")
     assert done.code == 0, done.stdout
     assert all(entry["right"] for entry in results["mistakes"])
     assert {m.name for m in CATALOGUE if any(p.implementation == implementation for p in m.plants)} == {

@@ -42,25 +42,25 @@ FULL = {
     # These raised alarms once: units that go off hide their mask; rounding of the cost, and of sums over many units.
     "torch-mask seed 12345": Field("field", 2, 211, "frozen-dropout", long(seed=12345)),
     "torch-five examples for long": WholeProblem("counted", 2, 5, "frozen-dropout", long()),
-    "tensorflow-five examples for long": WholeProblem("counted", 2, 5, "frozen-dropout", long()),
+    "tensorflow-five examples for long": WholeProblem("counted", 2, 5, "frozen-dropout", long(num_iterations=1200)),
     "torch-moons, 64 and 7 units": WholeProblem("moons", 2, 300, "frozen-dropout", long(hidden=(64, 7))),
     "torch-three features, 21 and 4 units": WholeProblem(
-        "moons", 3, 211, "frozen-dropout", long(hidden=(21, 4), keep_prob=0.797)
+        "moons", 3, 211, "frozen-dropout", long(hidden=(21, 4), keep_prob=0.797, num_iterations=1500)
     ),
     # One of each kind, variant and size.
     "torch-two examples": WholeProblem("gaussian", 4, 2, "l2", short(num_iterations=900)),
     "torch-one unit": WholeProblem("duplicated", 1, 40, "l2-dropout", short(hidden=(1, 1), num_iterations=900)),
     "torch-wide and saturated": WholeProblem("clusters", 2, 60, "none", short(hidden=(64, 7), learning_rate=1.0), 3.0),
-    "torch-hundred units": WholeProblem("circles", 5, 100, "dropout", short(hidden=(100, 30))),
-    "torch-many examples": WholeProblem("diagonal", 10, 2048, "none", short()),
+    "torch-hundred units": WholeProblem("circles", 5, 100, "dropout", short(hidden=(100, 30), num_iterations=100)),
+    "torch-many examples": WholeProblem("diagonal", 10, 2048, "none", short(num_iterations=100)),
     "torch-badly scaled": WholeProblem("gaussian", 6, 60, "dropout", short(num_iterations=900), 0.0),
     "torch-cost near 0": WholeProblem("clusters", 2, 30, "frozen-dropout", short(learning_rate=1.0, num_iterations=900)),
     "torch-strong penalty": WholeProblem("moons", 2, 100, "l2", short(lambd=10.0, num_iterations=900)),
-    "torch-few kept": WholeProblem("circles", 2, 200, "dropout", short(keep_prob=0.3, num_iterations=900)),
+    "torch-few kept": WholeProblem("circles", 2, 200, "dropout", short(keep_prob=0.3)),
     "torch-float32": WholeProblem("moons", 2, 211, "dropout", short(dtype="float32", num_iterations=900)),
     "torch-float32, large features": WholeProblem("gaussian", 3, 60, "none", short(dtype="float32"), 30.0),
-    "numpy-float32, frozen": WholeProblem("diagonal", 2, 100, "frozen-dropout", long(dtype="float32")),
-    "numpy-both": WholeProblem("circles", 7, 300, "l2-dropout", long(hidden=(9, 9))),
+    "numpy-float32, frozen": WholeProblem("diagonal", 2, 100, "frozen-dropout", short(dtype="float32", num_iterations=900)),
+    "numpy-both": WholeProblem("circles", 7, 300, "l2-dropout", short(hidden=(9, 9), num_iterations=900)),
     "tensorflow-saturated": WholeProblem("clusters", 3, 40, "none", short(learning_rate=1.0, num_iterations=900), 10.0),
     "tensorflow-float32": WholeProblem("moons", 2, 150, "l2-dropout", short(dtype="float32", hidden=(40, 5))),
 }
