@@ -9,7 +9,13 @@ from shared.alignment import segments
 from shared.alignment.costs import cost_floor
 from shared.alignment.replay import Replicates, replay_with_replicates
 from shared.alignment.segments import DOUBT_REPLICATES, SEGMENT_REPLICATES
-from shared.alignment.trajectory import replay_in_segments
+from shared.alignment.trajectory import (
+    FREE_DOUBT_REPLICATES,
+    compare_free_run,
+    free_run,
+    free_run_checks,
+    replay_in_segments,
+)
 from shared.case import Problem
 from shared.contract import Segment
 from shared.harness.checks import RunId
@@ -224,3 +230,61 @@ def test_the_least_bad_of_many_bad_segments_stand_for_all(make_problem, record_o
     result = replay_in_segments(problem, Record(record.folder), RUN)
     assert len({str(check.where) for check in result.checks if check.status == "failed"}) == 8
     assert asked == [(8, SEGMENT_REPLICATES), *((3, count) for count in DOUBT_REPLICATES)]
+
+
+# The free run in doubt
+
+
+@pytest.fixture
+def in_doubt(run):
+    """A function that compares a run, changed, with a free run whose few replicates all do what the reference does.
+
+    change(record, least) alters the record; least: by how much the last cost must be off to raise an alarm.
+    Returns the number of replicates asked for in the end, and the tensors that failed.
+    """
+
+    def compare(change, segments=()):
+        problem, record = run()
+        start = {name: rows[0].copy() for name, rows in record.snapshots.items()}
+        costs, ends = free_run(problem, start, len(record.costs), None, lambda updates: None)
+        lucky = np.repeat(costs[:, :1], 5, axis=1), {name: np.repeat(value[:1], 5, axis=0) for name, value in ends.items()}
+        record.costs[:] = costs[:, 0]
+        change(record, 16 * cost_floor(lucky[0])[-1])
+        assert any(check.failed for check in free_run_checks(*lucky, record, RUN))
+        compared, checks = compare_free_run(problem, start, lucky, record, list(segments), RUN)
+        return compared.shape[1] - 1, {check.tensor for check in checks if check.failed}
+
+    return compare
+
+
+def off(record, size):
+    record.costs[-1] += size
+
+
+@pytest.mark.parametrize(
+    ("change", "red"),
+    [
+        (lambda record, least: off(record, 2 * least), set()),
+        (lambda record, least: off(record, 1e3 * least), {"cost"}),
+        (lambda record, least: record.snapshots["W2"][-1].__iadd__(1e-12), {"W2"}),
+    ],
+)
+def test_further_replicates_of_a_free_run_clear_rounding_and_nothing_else(in_doubt, change, red):
+    assert in_doubt(change) == (4 + FREE_DOUBT_REPLICATES, red)
+
+
+def test_a_run_that_starts_elsewhere_is_seen_by_the_free_run_alone(run):
+    problem, record = run()
+    start = {name: rows[0] + (1e-12 if name == "b2" else 0) for name, rows in record.snapshots.items()}
+    free = free_run(problem, start, len(record.costs), None, lambda updates: None)
+    segments = verified(problem, record).checks
+    compared, checks = compare_free_run(problem, start, free, record, segments, RUN)
+    assert all(check.passed for check in segments)
+    assert compared.shape[1] == 5 + FREE_DOUBT_REPLICATES
+    assert {check.tensor for check in checks if check.failed} >= {"cost", "b2"}
+
+
+def test_no_further_replicates_where_a_segment_differs_or_nothing_clears_the_run(in_doubt, run):
+    (bad, *_) = (check for check in verified(*run(rate=1 + 1e-6)).checks if check.failed)
+    assert in_doubt(lambda record, least: off(record, 2 * least), [bad])[0] == 4
+    assert in_doubt(lambda record, least: off(record, np.nan))[0] == 4

@@ -76,7 +76,7 @@ def replay_all(
     lengths = np.array(record.lengths)
     replayed: dict[int, ReplayedSegment] = {}
     dropped: dict[int, tuple[Layers, Layers]] = {}
-    batch = _together(problem, record, 1 + SEGMENT_REPLICATES, BATCH_BYTES)
+    batch = together(problem, record, 1 + SEGMENT_REPLICATES, BATCH_BYTES)
     for length in sorted(set(record.lengths), reverse=True):
         segments = np.flatnonzero(lengths == length)
         for chosen in np.array_split(segments, -(-len(segments) // batch)):
@@ -114,7 +114,7 @@ def _replay(
     }
 
 
-def _together(problem: Problem, record: Record, lanes: int, size: int) -> int:
+def together(problem: Problem, record: Record, lanes: int, size: int) -> int:
     """How many segments of so many lanes keep one activation within so many bytes; at least one."""
     units = max(record.snapshots[name][0].size for name in ("b1", "b2"))
     return max(1, size // (units * problem.X.shape[-1] * problem.X.itemsize * lanes))
@@ -144,7 +144,7 @@ def _widen(problem: Problem, record: Record, segments: dict[int, ReplayedSegment
     """Replay the segments with so many further replicates, as many at once as memory bears."""
     for length in sorted({record.lengths[s] for s in segments}):
         chosen = np.array([s for s in segments if record.lengths[s] == length])
-        lanes = min(count, _together(problem, record, len(chosen), DOUBT_BYTES))
+        lanes = min(count, together(problem, record, len(chosen), DOUBT_BYTES))
         for part in range(-(-count // lanes)):
             # Every part with other signs.
             for s, more in _replay(problem, record, chosen, lanes, 1000 * seed + part).items():

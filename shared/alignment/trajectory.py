@@ -15,14 +15,18 @@ from shared.alignment.floor import spread
 from shared.alignment.judge import judge, tolerance_of
 from shared.alignment.replay import Replicates, mask_reader, replay_with_replicates
 from shared.alignment.run_masks import Layers
-from shared.alignment.segments import DOUBT_REPLICATES, ReplayedSegment, replay_all
+from shared.alignment.segments import DOUBT_BYTES, DOUBT_REPLICATES, ReplayedSegment, replay_all, together
 from shared.case import Problem
 from shared.harness.checks import FREE_RUN, Cause, Check, Key, Outcome, RunId, Updates
 from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, Parameters
 
-FREE_REPLICATES = 4
-"""Nudged replicates beside the reference in the free run."""
+FREE_REPLICATES = Replicates(4)
+FREE_DOUBT_REPLICATES = 60
+"""Perturbed replicates beside the reference in the free run; and further ones where it differs though no segment does."""
+
+FreeRun = tuple[NDArray, Parameters]
+"""The costs of the reference's free run and its replicates, and the parameters at its end (see `free_run`)."""
 
 EVIDENCE = 3
 """Of so many segments that failed, what was compared is kept."""
@@ -122,10 +126,11 @@ def free_run(
     num_iterations: int,
     record: Record | None,
     report: Callable[[int], None],
-) -> tuple[NDArray, Parameters]:
+    replicates: Replicates = FREE_REPLICATES,
+) -> FreeRun:
     """The reference's own run from the initial parameters, with perturbed replicates: costs (n, R) and the parameters then.
 
-    It ends with the first iterations beyond the horizon, or with the last one.
+    It ends with the first iterations beyond the horizon, or with the last one. record: of the port, for its masks.
     """
     start = {name: value[np.newaxis] for name, value in parameters.items()}
     dropout = record and problem.keep_prob < 1
@@ -134,9 +139,40 @@ def free_run(
     def parted(costs: NDArray) -> bool:
         return horizon(costs[:, :, 0]) < len(costs)
 
-    costs, ends = replay_with_replicates(problem, start, num_iterations, reader, Replicates(FREE_REPLICATES), report, parted)
+    costs, ends = replay_with_replicates(problem, start, num_iterations, reader, replicates, report, parted)
     report(num_iterations - len(costs))
     return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
+
+
+def compare_free_run(
+    problem: Problem, parameters: Parameters, free: FreeRun, record: Record, segments: list[Check], run: RunId
+) -> tuple[NDArray, list[Check]]:
+    """Compare a run with the reference's free run, and once more, with further replicates, where that is in doubt.
+
+    A unit that crosses its kink an update earlier moves the rest of the run by far more than rounding, and a few replicates
+    may all miss it. There is no doubt where a segment differs, or where no replicate helps: what is not finite stays red.
+    segments: the checks of the segments. Returns the costs of the free run, further replicates included, and its checks.
+    """
+    costs, ends = free
+    checks = list(free_run_checks(costs, ends, record, run))
+    failed = [check for check in checks if check.failed]
+    if failed and all(check.difference is not None for check in failed) and not any(check.failed for check in segments):
+        costs, ends = _with_further_replicates(problem, parameters, free, record)
+        checks = list(free_run_checks(costs, ends, record, run))
+    return costs, checks
+
+
+def _with_further_replicates(problem: Problem, parameters: Parameters, free: FreeRun, record: Record) -> FreeRun:
+    """The free run with further replicates beside those that it has, as many at once as memory bears."""
+    costs, ends = free
+    lanes = min(FREE_DOUBT_REPLICATES, together(problem, record, 1, DOUBT_BYTES))
+    for part in range(-(-FREE_DOUBT_REPLICATES // lanes)):
+        others = Replicates(lanes, seed=1 + part)
+        more, more_ends = free_run(problem, parameters, len(record.costs), record, lambda updates: None, others)
+        n = min(len(costs), len(more))
+        costs = np.concatenate([costs[:n], more[:n, 1:]], axis=1)
+        ends = {name: np.concatenate([value, more_ends[name][1:]]) for name, value in ends.items()}
+    return costs, ends
 
 
 def free_run_checks(costs: NDArray, ends: Parameters, record: Record, run: RunId) -> Iterator[Check]:

@@ -13,10 +13,11 @@ from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.tensors import STAGE_OF
 from shared.alignment.trajectory import (
+    FreeRun,
     SegmentResult,
+    compare_free_run,
     cost_floor,
     free_run,
-    free_run_checks,
     free_run_difference,
     horizon,
     replay_in_segments,
@@ -32,10 +33,6 @@ from shared.parameters import Parameters
 
 def _silent(updates: int) -> None:
     pass
-
-
-FreeRun = tuple[NDArray, Parameters]
-"""The costs of the reference's free run and its replicates, and the parameters at its end (see `free_run`)."""
 
 
 def verify_run(
@@ -56,8 +53,9 @@ def verify_run(
     checks = [*_step_checks(case, record, run), *_mask_checks(case, record, run, segments)]
     checks += [own_training_check(problem, record, segments, run), *segments.checks]
     last = len(record.costs)
-    costs, ends = reference or free_run(problem, case.start, last, record if variant.dropout else None, report)
-    checks += free_run_checks(costs, ends, record, run)
+    free = reference or free_run(problem, case.start, last, record if variant.dropout else None, report)
+    costs, alone = compare_free_run(problem, case.start, free, record, segments.checks, run)
+    checks += alone
     for part, X in case.inputs.items():
         predictions = record.predictions(part)
         checks.append(prediction_check(X, record.final_parameters, predictions, part.removeprefix("X_"), last, run))

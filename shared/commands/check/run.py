@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpy_impl.network import predict
-from shared.alignment.trajectory import free_run, free_run_checks, free_run_difference, horizon, replay_in_segments
+from shared.alignment.trajectory import compare_free_run, free_run, free_run_difference, horizon, replay_in_segments
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
 from shared.commands.check.port import Session, fail
 from shared.contract import Segment, recorded_iterations, segment_lengths
+from shared.harness.checks import Check
 from shared.harness.records import Record
 from shared.harness.results import Run
 from shared.metrics import accuracy
@@ -49,20 +50,21 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
         return found, run
     with tempfile.TemporaryDirectory(prefix="samenet-") as name:
         whole = Record(Path(name) / "whole").write(session.parameters, [N], [Segment(costs, ends, None)])
-        reference, last = free_run(problem, session.parameters, N, None, report)
-        found.checks += free_run_checks(reference, last, whole, session.run)
-        apart = float(free_run_difference(reference, costs).max())
-        run = replace(run, free_run_difference=apart, horizon=horizon(reference))
-        lengths = segment_lengths(N)
+        free, lengths = free_run(problem, session.parameters, N, None, report), segment_lengths(N)
+        checks: list[Check] = []
         try:
             record = Record(Path(name) / "segments")
             record.write(session.parameters, lengths, _segments(session.parameters, lengths, train))
         except ValueError as error:
             fail(session, found, "train", "segments", error)
-            return found, run
-        segments = replay_in_segments(problem, record, session.run, report)
-        found.checks += segments.checks
-        run = replace(run, segment_difference=float(segments.differences.max()))
+        else:
+            segments = replay_in_segments(problem, record, session.run, report)
+            checks = segments.checks
+            run = replace(run, segment_difference=float(segments.differences.max()))
+        reference, alone = compare_free_run(problem, session.parameters, free, whole, checks, session.run)
+        found.checks += alone + checks
+        apart = float(free_run_difference(reference, costs).max())
+        run = replace(run, free_run_difference=apart, horizon=horizon(reference))
     return found, run
 
 
