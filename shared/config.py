@@ -41,8 +41,9 @@ VARIANTS = {
 DEFAULT_VARIANTS = ("none", "l2", "dropout", "frozen-dropout")
 
 
-def _option(default, help, low, high, *, low_included=True):
-    return field(default=default, metadata={"help": help, "low": low, "high": high, "low_included": low_included})
+def _option(default, help, low, high, *, low_included=True, **more):
+    limits = {"low": low, "high": high, "low_included": low_included}
+    return field(default=default, metadata={"help": help, **limits, **more})
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Hyperparameters:
     """What is trained and how; the defaults are the course's. Raises UsageError on a value outside its range."""
 
     learning_rate: float = _option(0.3, "step size of gradient descent", 0.0, 1e12, low_included=False)
-    num_iterations: int = _option(30_000, "updates per run", 1, 10_000_000)
+    num_iterations: int = _option(30_000, "updates per run", 1, 10_000_000, flag="iterations")
     lambd: float = _option(0.7, "strength of the L2 penalty, in the variants that have it", 0.0, 1e12)
     keep_prob: float = _option(
         0.86, "share of hidden units kept, in the variants with dropout", 0.0, 1.0, low_included=False

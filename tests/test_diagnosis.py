@@ -21,7 +21,7 @@ from shared.diagnosis.catalogue.cost import COMPILED_EPSILON, EAGER_EPSILON, cla
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence, fit
 from shared.harness.checks import Cause, Check, RunId, Where, because
-from shared.harness.workers import ROOT
+from shared.harness.processes import ROOT
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
 

@@ -16,7 +16,7 @@ from shared.alignment.tensors import STAGE_OF
 from shared.config import VARIANTS
 from shared.diagnosis.failure import INPUTS, first_failures, message
 from shared.harness.checks import FINAL, STAGES, Cause, RunId, Updates, Where, because
-from shared.harness.workers import ROOT
+from shared.harness.processes import ROOT
 
 SEGMENT, BIASES = Updates.of(20, 20), Where("biases")
 

@@ -6,12 +6,10 @@ import json
 import pytest
 from rich.console import Console
 
-from shared.commands.mistakes import mistakes
 from shared.commands.mistakes.mistakes import verdict
 from shared.commands.mistakes.table import show_mistakes
 from shared.commands.mistakes.trial import TRIALS
 from shared.diagnosis.catalogue import CATALOGUE
-from shared.harness.workers import Workers
 
 
 @pytest.fixture(scope="session")
@@ -75,32 +73,6 @@ RIGHT = {"name": "a", "right": True, "legal": False}
 )
 def test_the_verdict_needs_every_one(results, expected):
     assert verdict(results) == expected
-
-
-class Died(Workers):
-    """Workers that remember what they are given."""
-
-    def __init__(self):
-        self.tasks = []
-
-    def submit(self, task):
-        self.tasks.append(task)
-
-
-def test_a_process_that_dies_loses_only_what_it_was_trying():
-    workers = Died()
-    outcomes: dict[int, dict] = {0: {"right": True}}
-    mistakes._go_on(workers, {"trials": [0, 1, 2, 3], "trying": 1}, "its process was killed by SIGKILL", outcomes)
-    assert outcomes[1] == {"reason": "its process was killed by SIGKILL"}
-    assert [task["trials"] for task in workers.tasks] == [[2, 3]]
-
-
-def test_a_framework_that_is_missing_is_said_of_all_its_plantings():
-    workers = Died()
-    outcomes: dict[int, dict] = {}
-    mistakes._go_on(workers, {"trials": [4, 5], "reason": "torch is not installed"}, "exit code 1", outcomes)
-    assert outcomes == {4: {"reason": "torch is not installed"}, 5: {"reason": "torch is not installed"}}
-    assert workers.tasks == []
 
 
 def test_what_is_wrong_is_shown():

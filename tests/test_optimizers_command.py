@@ -9,6 +9,7 @@ import compare
 from shared.commands.optimizers import measure
 from shared.commands.optimizers.rows import DIFFERS, EQUAL, REMEDIES, ROWS
 from shared.commands.optimizers.settings import UPDATES
+from shared.harness.runner import run
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +67,8 @@ def test_the_table_shows_every_row_and_fits(measured):
 @pytest.mark.full
 def test_one_row_that_does_not_hold_makes_it_1(measured, monkeypatch, tmp_path, capsys):
     def run_on(results):
-        monkeypatch.setattr(measure, "measure", lambda jobs, listen: results)
-        options = compare.parse(["optimizers", "--out", str(tmp_path)])
-        return options.command(options)
+        monkeypatch.setattr(measure, "measure", lambda jobs, progress: results)
+        return run(*compare.parse(["optimizers", "--out", str(tmp_path)]))
 
     results = copy.deepcopy(measured[2])
     assert run_on(results) == 0

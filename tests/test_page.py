@@ -12,13 +12,16 @@ import pytest
 from shared.adapters import IMPLEMENTATIONS
 from shared.adapters.implementation import Place
 from shared.adapters.places import find
+from shared.commands.compare.command import COMMAND, REPRODUCTIONS
 from shared.commands.compare.markdown import markdown
 from shared.commands.compare.page import build
 from shared.commands.compare.page.build import page
 from shared.commands.compare.page.concepts import CONCEPTS, agreement
 from shared.config import DEFAULT_DATA_SEED
 from shared.errors import UsageError
+from shared.harness.command import Made
 from shared.harness.results_json import results_from_json
+from shared.harness.runner import write
 from tests.helpers.results import ended, failing, only
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -254,16 +257,16 @@ def test_a_difference_beyond_all_numbers_is_shown(undrawn, little, used):
 @pytest.mark.full
 def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, monkeypatch):
     from shared.commands.compare import markdown as module
-    from shared.commands.compare.results import WRITTEN, write_all
 
-    write_all(little, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(WRITTEN)
+    written = set(COMMAND.written) - set(REPRODUCTIONS)
+    write(COMMAND, Made(little), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == written
     mine = tmp_path / "mine.txt"
     for name in ("reproduce_torch_l2.py", "reproduce_torch_l2.npz", "mine.txt"):
         (tmp_path / name).write_text("old")
     three = little | {"data": little["data"] | {"features": 3, "grid_axes": None}}
-    paths = write_all(three, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(WRITTEN) - {"decision_boundary.png"} | {"mine.txt"}
+    paths = write(COMMAND, Made(three), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == written - {"decision_boundary.png"} | {"mine.txt"}
     assert set(paths) == set(tmp_path.iterdir()) - {mine}
     assert "the data has 3" in (tmp_path / "index.html").read_text()
 
@@ -272,13 +275,12 @@ def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, mo
 
     monkeypatch.setattr(module, "markdown", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_all(little | {"verdict": "mismatch"}, tmp_path)
+        write(COMMAND, Made(little | {"verdict": "mismatch"}), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "mine.txt"}
     assert json.loads((tmp_path / "results.json").read_text())["verdict"] == "mismatch"
 
 
 def test_what_cannot_be_written_is_one_line(results, tmp_path, monkeypatch):
-    from shared.commands.compare import results as written
     from shared.harness import output
 
     def full(path, content):
@@ -286,7 +288,7 @@ def test_what_cannot_be_written_is_one_line(results, tmp_path, monkeypatch):
 
     monkeypatch.setattr(output, "write_whole", full)
     with pytest.raises(UsageError, match=r"--out: cannot write into .*: No space left on device"):
-        written.write_all(results, tmp_path)
+        write(COMMAND, Made(results), tmp_path)
 
 
 # The summary in Markdown, and what scripts are given

@@ -111,7 +111,7 @@ def test_every_command_parses(arguments):
         with pytest.raises(SystemExit, match=r"^0$"):
             compare.parse(shlex.split(arguments))
     else:
-        assert callable(compare.parse(shlex.split(arguments)).command)
+        compare.parse(shlex.split(arguments))
 
 
 @pytest.mark.parametrize("wrong", ["--lambda 0.1", "mistake", "check", "bench --lambd 0.1"])

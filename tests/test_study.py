@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from shared.commands.study.choose import interval, one_standard_error, simplicity
+from shared.commands.study.command import StudySettings
+from shared.commands.study.findings import across, choice, effects, luck
 from shared.commands.study.grid import MAX_RUNS, Grid, Setting, groups
 from shared.commands.study.runs import LAST, Source, split, train_together, version_of, work
-from shared.commands.study.study import effects
 from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
 from shared.errors import UsageError
@@ -69,9 +70,10 @@ def test_one_seed_goes_beside_many_and_other_lengths_are_refused():
 )
 def test_of_seeds_that_are_not_given_there_are_as_many_as_of_the_others(given, init_seeds, seeds):
     import compare
-    from shared.commands.study.options import grid_of
 
-    grid = grid_of(compare.parse(["study", *given.split()]))
+    _, settings = compare.parse(["study", *given.split()])
+    assert isinstance(settings, StudySettings)
+    grid = settings.grid
     assert (list(grid.init_seeds), list(grid.seeds)) == (list(init_seeds), list(seeds))
 
 
@@ -175,8 +177,6 @@ def test_crossed_runs_that_share_data_or_weights_are_one_repetition(data, split,
 
 
 def test_many_masks_of_few_weights_are_not_many_runs():
-    from shared.commands.study.study import across, luck
-
     grid = replace(GRID, implementations=["numpy", "torch"], variants=["dropout"], init_seeds=[1, 2, 3],
                    seeds=list(range(20)), crossed=True)  # fmt: skip
     rng = np.random.default_rng(0)
@@ -198,7 +198,6 @@ def test_many_masks_of_few_weights_are_not_many_runs():
 
 
 def test_a_run_that_diverged_is_counted_and_in_no_mean():
-    from shared.commands.study.study import across, luck
 
     grid = replace(GRID, implementations=["numpy", "torch"], variants=["none"])
     names = ("training_cost", *(f"{part}_{what}" for part in ("train", "test") for what in ("cost", "accuracy")))
@@ -288,7 +287,6 @@ def test_the_interval_is_student_s():
 
 
 def test_the_test_part_has_no_say_in_the_choice():
-    from shared.commands.study.study import choice
 
     runs = replace(GRID, variants=["l2"], lambds=[0.1, 0.7], dev_share=0.2).runs()
     lambd = {run: run.setting.lambd or 0.0 for run in runs}

@@ -9,8 +9,8 @@ from shared.alignment.judge import tolerance_of
 from shared.alignment.tensors import EXACT, PROJECTIONS, STAGE_OF, UPDATED, reference_tensors, with_decay
 from shared.case import Problem
 from shared.harness.checks import Check
+from shared.harness.processes import ROOT
 from shared.harness.records import save_arrays
-from shared.harness.workers import ROOT
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 Evidence = dict[str, NDArray]

@@ -1,7 +1,17 @@
-"""The colour and the line style by which every picture tells the implementations apart."""
+"""What all pictures share: the colour and the line style of each implementation, and the file format."""
+
+import io
+from typing import Any
 
 from shared.adapters import IMPLEMENTATIONS
 
 COLOURS = {name: implementation.colour for name, implementation in IMPLEMENTATIONS.items()}
 """Okabe and Ito's palette, told apart by colour-blind readers; line styles tell them apart in grey."""
 STYLES = {name: implementation.line for name, implementation in IMPLEMENTATIONS.items()}
+
+
+def png(figure: Any) -> bytes:
+    """A figure of Matplotlib as PNG."""
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=120)
+    return image.getvalue()

@@ -1,14 +1,24 @@
-"""Flags that several commands share, and how the command line reads them: errors in one line, limits from the dataclass."""
+"""Flags from dataclasses: a field is a flag, with its default and help; a field that is a dataclass is a group of flags.
+
+Nothing heavy is imported here: `--help` and a wrong flag are answered at once.
+"""
 
 import argparse
 from collections.abc import Callable
-from dataclasses import Field, fields
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from shared.config import DEFAULT_DATA_SEED, IMPLEMENTATION_NAMES, VARIANTS, Hyperparameters, choose
-from shared.errors import UsageError
-from shared.harness.environment import available_cores
+from shared.config import DEFAULT_DATA_SEED, IMPLEMENTATION_NAMES, VARIANTS, choose
+from shared.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from shared.data import Dataset
+
+S = TypeVar("S")
+Then = Callable[[Any, str], Any]
+"""What becomes of a value that was given, and the flag it was given with; UsageError where it makes no sense."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,51 +31,84 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """--data and --data-seed."""
-    parser.add_argument("--data", metavar="PATH", help="data set: .mat (X, y, Xval, yval), .npz (the same names) or .csv "
-                        "(columns y, split and the features); default: the built-in, synthetic one")  # fmt: skip
-    parser.add_argument("--data-seed", type=integer, default=None, metavar="S",
-                        help=f"of the built-in data (default: {DEFAULT_DATA_SEED})")  # fmt: skip
+def flag(default: Any, help: str, *, then: Then | None = None, **how: Any) -> Any:
+    """A field that is a flag of the field's name, with - for _.
+
+    how: the keywords of argparse; and `flag`, another name; `shown`, the default in words; `alone`, a name that is shared by
+    flags of which only one may be given; `positional`: an argument that must be given, without a flag.
+    """
+    how |= {"help": help, "then": then}
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata=how)
+    return field(default=default, metadata=how)
 
 
-def add_variants(parser: argparse.ArgumentParser, known: tuple[str, ...], default: tuple[str, ...]) -> None:
-    """--variants."""
-    parser.add_argument("--variants", nargs="+", metavar="V", default=list(default),
-                        help=f"of {', '.join(known)} (default: {' '.join(default)})")  # fmt: skip
+def group(settings: type) -> Any:
+    """A field that is a group of flags: another dataclass."""
+    return field(default_factory=settings, metadata={"group": settings})
 
 
-def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
-    """A flag for every field of Hyperparameters."""
-    for option in fields(Hyperparameters):
-        name = "iterations" if option.name == "num_iterations" else option.name
-        _add_hyperparameter(parser, f"--{name.replace('_', '-')}", option)
+def add_flags(parser: argparse.ArgumentParser, settings: type) -> None:
+    """A flag for every field of a dataclass."""
+    exclusive: dict[str, Any] = {}
+    for option in fields(settings):
+        how = dict(option.metadata)
+        if "group" in how:
+            add_flags(parser, how["group"])
+            continue
+        alone = how.get("alone")
+        if alone and alone not in exclusive:
+            exclusive[alone] = parser.add_mutually_exclusive_group()
+        place = exclusive[alone] if alone else parser
+        default = option.default_factory() if callable(option.default_factory) else option.default
+        keywords = _keywords(option.name, default, how)
+        if how.get("positional"):
+            place.add_argument(option.name, **keywords)
+        else:
+            place.add_argument(f"--{_name(option)}", dest=option.name, default=default, **keywords)
 
 
-def add_implementations(parser: argparse.ArgumentParser) -> None:
-    """--implementations."""
-    parser.add_argument("--implementations", nargs="+", metavar="I", default=list(IMPLEMENTATION_NAMES),
-                        help=f"of {', '.join(IMPLEMENTATION_NAMES)} (default: all)")  # fmt: skip
+def positional(settings: type) -> list[str]:
+    """The arguments that must be given, as they are shown."""
+    return [option.metadata["metavar"] for option in fields(settings) if "positional" in option.metadata]
 
 
-def add_output(parser: argparse.ArgumentParser, content: str) -> None:
-    """--out and --jobs."""
-    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR",
-                        help=f"where {content} go (default: results)")  # fmt: skip
-    parser.add_argument("--jobs", type=integer, default=None, metavar="N",
-                        help="processes side by side (default: one per core)")  # fmt: skip
+def read_flags(options: argparse.Namespace, settings: type[S]) -> S:
+    """The dataclass from what was given on the command line."""
+    values: dict[str, Any] = {}
+    for option in fields(settings):  # type: ignore[arg-type]
+        how = option.metadata
+        if "group" in how:
+            values[option.name] = read_flags(options, how["group"])
+            continue
+        value = getattr(options, option.name)
+        value = tuple(value) if isinstance(option.default, tuple) else value
+        then = how.get("then")
+        values[option.name] = then(value, f"--{_name(option)}") if then else value
+    return settings(**values)
 
 
-def _add_hyperparameter(parser: argparse.ArgumentParser, flag: str, option: Field) -> None:
-    default = option.default
+def _name(option: Any) -> str:
+    return option.metadata.get("flag", option.name).replace("_", "-")
+
+
+def _keywords(name: str, default: Any, how: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of argparse for one flag."""
+    keywords: dict[str, Any] = {key: how[key] for key in ("type", "nargs", "metavar") if key in how}
+    help = how["help"]
+    if isinstance(default, bool):
+        return {"action": "store_false" if default else "store_true", "help": help}
+    shown = how.get("shown", None if isinstance(default, list) else default)
+    if shown is not None and not how.get("positional"):
+        words = (
+            f"{shown:g}" if isinstance(shown, float) else " ".join(map(str, shown)) if isinstance(shown, tuple) else shown
+        )
+        help = f"{help} (default: {words})"
     if isinstance(default, tuple):
-        help = f"{option.metadata['help']} (default: {' '.join(map(str, default))})"
-        parser.add_argument(flag, dest=option.name, nargs=2, type=integer, metavar="H", default=default, help=help)
-        return
-    converters: dict[type, Callable[[str], Any]] = {int: integer, float: number, str: str}
-    help = f"{option.metadata['help']} (default: {default})"
-    metavar = "|".join(option.metadata.get("choices", ())) or option.name[0].upper()
-    parser.add_argument(flag, dest=option.name, type=converters[type(default)], metavar=metavar, default=default, help=help)
+        keywords = {"nargs": len(default), "type": integer} | keywords
+    converters: dict[type, Callable[[str], Any]] = {int: integer, float: number, type(Path()): Path}
+    metavar = "|".join(how.get("choices", ())) or name[0].upper()
+    return {"type": converters.get(type(default), str), "metavar": metavar, "help": help} | keywords
 
 
 def integer(text: str) -> int:
@@ -84,59 +127,90 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
 
 
-def seeds(text: str) -> list[int]:
-    """For argparse's `type`: a seed, or a range of them such as 1-30, both ends included."""
-    ends = text.split("-") if "-" in text[1:] else [text, text]
+def between(low: int, high: int) -> Then:
+    """A whole number from low to high."""
+
+    def then(value: int, flag: str) -> int:
+        if not low <= value <= high:
+            raise UsageError(f"{flag}: expected a number from {low:,} to {high:,}, got {value}")
+        return value
+
+    return then
+
+
+@dataclass(frozen=True)
+class Data:
+    """The flags of the data set."""
+
+    data: str | None = flag(
+        None, "data set: .mat (X, y, Xval, yval), .npz (the same names) or .csv (columns y, split and the features); "
+        "default: the built-in, synthetic one", metavar="PATH",
+    )  # fmt: skip
+    data_seed: int | None = flag(None, "of the built-in data", shown=DEFAULT_DATA_SEED, type=integer, metavar="S")
+
+    def __post_init__(self) -> None:
+        if self.data is not None and self.data_seed is not None:
+            raise UsageError("--data-seed is of the built-in data: expected it without --data")
+        if not 0 <= self.seed < 2**31:
+            raise UsageError(f"--data-seed: expected a number >= 0 and < 2**31, got {self.data_seed}")
+
+    @property
+    def seed(self) -> int:
+        """The seed of the built-in data."""
+        return DEFAULT_DATA_SEED if self.data_seed is None else self.data_seed
+
+    @cached_property
+    def dataset(self) -> "Dataset":
+        """The data set, read or made once; DataError where that cannot be done."""
+        from shared.synthetic import make_dataset
+
+        return make_dataset(self.seed) if self.data is None else load(self.data)
+
+
+def load(path: str) -> "Dataset":
+    """The data set in a file; DataError names the flag."""
+    from shared.data import load_dataset
+
     try:
-        first, last = map(int, ends)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a seed or a range such as 1-30, got {text!r}") from None
-    if not 0 <= first <= last < 2**31 or last - first >= 1_000_000:
-        raise argparse.ArgumentTypeError(f"expected seeds >= 0 and < 2**31, lowest first, at most a million, got {text!r}")
-    return list(range(first, last + 1))
+        return load_dataset(path)
+    except DataError as error:
+        raise DataError(f"--data: {error}") from error
 
 
-def sizes(text: str) -> tuple[int, int]:
-    """For argparse's `type`: the units of the two hidden layers, such as 20,3."""
-    try:
-        first, second = map(int, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected the units of two hidden layers such as 20,3, got {text!r}") from None
-    return first, second
+def variants(known: tuple[str, ...], default: tuple[str, ...]) -> Any:
+    """The field of --variants: a list of their names."""
+
+    def then(names: list[str], flag: str) -> list[str]:
+        return choose(names, {name: VARIANTS[name] for name in known}, flag)
+
+    help = f"of {', '.join(known)} (default: {' '.join(default)})"
+    return flag(list(default), help, then=then, nargs="+", metavar="V")
 
 
-def hyperparameters(options: argparse.Namespace) -> Hyperparameters:
-    """The hyperparameters given; UsageError where one is out of range."""
-    settings: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(Hyperparameters)}
-    return Hyperparameters(**settings | {"hidden": tuple(settings["hidden"])})
+def implementations() -> Any:
+    """The field of --implementations: a list of their names."""
+
+    def then(names: list[str], flag: str) -> list[str]:
+        return choose(names, IMPLEMENTATION_NAMES, flag)
+
+    help = f"of {', '.join(IMPLEMENTATION_NAMES)} (default: all)"
+    return flag(list(IMPLEMENTATION_NAMES), help, then=then, nargs="+", metavar="I")
 
 
-def variants(options: argparse.Namespace) -> list[str]:
-    """The variants given; UsageError on an unknown one."""
-    return choose(options.variants, VARIANTS, "--variants")
+def out(content: str) -> Any:
+    """The field of --out: a folder."""
+    return flag(Path("results"), f"where {content} go{'' if ' ' in content else 'es'}", metavar="DIR")
 
 
-def implementations(options: argparse.Namespace) -> list[str]:
-    """The implementations given; UsageError on an unknown one."""
-    return choose(options.implementations, IMPLEMENTATION_NAMES, "--implementations")
+def jobs() -> Any:
+    """The field of --jobs: how many processes run side by side."""
 
+    def then(given: int | None, flag: str) -> int:
+        from shared.harness.environment import available_cores
 
-def jobs(options: argparse.Namespace) -> int:
-    """How many processes side by side."""
-    jobs = available_cores() if options.jobs is None else options.jobs
-    if not 1 <= jobs <= 64:
-        raise UsageError(f"--jobs: expected a number from 1 to 64, got {jobs}")
-    return jobs
+        return between(1, 64)(available_cores() if given is None else given, flag)
 
-
-def data_seed(options: argparse.Namespace) -> int:
-    """The seed of the built-in data; UsageError where it makes no sense."""
-    if options.data is not None and options.data_seed is not None:
-        raise UsageError("--data-seed is of the built-in data: expected it without --data")
-    data_seed = DEFAULT_DATA_SEED if options.data_seed is None else options.data_seed
-    if not 0 <= data_seed < 2**31:
-        raise UsageError(f"--data-seed: expected a number >= 0 and < 2**31, got {data_seed}")
-    return data_seed
+    return flag(None, "processes side by side", then=then, shown="one per core", type=integer, metavar="N")
 
 
 def spelled(settings: dict[str, Any]) -> list[str]:

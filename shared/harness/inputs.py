@@ -1,15 +1,16 @@
 """The data of a command on its way to its processes: laid out in a folder, read there, and described in the results."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.case import Case, case_of
-from shared.config import VARIANTS, Hyperparameters
+from shared.config import Hyperparameters, Variant
 from shared.data import Dataset
 from shared.errors import DataError
+from shared.harness.messages import Task
 from shared.harness.results import Data, Settings
 from shared.parameters import Parameters, initialize_parameters
 
@@ -38,28 +39,30 @@ def write_arrays(folder: Path, dataset: Dataset, dtype: str) -> list[list[float]
     return [axis.tolist() for axis in axes]
 
 
-def read_problem(task: dict) -> tuple[NDArray, NDArray, Parameters, Hyperparameters]:
-    """X (n_x, m), Y (1, m), the initial parameters and the hyperparameters of a task."""
-    settings = task["hyperparameters"]
-    hyper = Hyperparameters(**settings | {"hidden": tuple(settings["hidden"])})
-    X, Y = read_array(task, "X_train"), read_array(task, "Y_train")
-    return X, Y, initialize_parameters(hyper.layers_dims(X.shape[0]), hyper.init_seed, hyper.dtype), hyper
+@dataclass(frozen=True)
+class OnData(Task):
+    """A task on the data that is laid out in a folder (see `write_arrays`)."""
 
+    folder: str
+    hyper: Hyperparameters
 
-def read_case(task: dict, variant: str) -> Case:
-    """The run of a variant that a task of a comparison is about."""
-    X, Y, parameters, hyper = read_problem(task)
-    return case_of(hyper, VARIANTS[variant], (X, Y, read_inputs(task)), parameters, task["lengths"][variant])
+    def problem(self) -> tuple[NDArray, NDArray, Parameters]:
+        """X (n_x, m), Y (1, m) and the initial parameters."""
+        X, Y = self.array("X_train"), self.array("Y_train")
+        return X, Y, initialize_parameters(self.hyper.layers_dims(X.shape[0]), self.hyper.init_seed, self.hyper.dtype)
 
+    def inputs(self) -> dict[str, NDArray]:
+        """The inputs whose classes are predicted: those of both sets, and the grid of the pictures."""
+        return {part: self.array(part) for part in ("X_train", "X_test", "grid")}
 
-def read_inputs(task: dict) -> dict[str, NDArray]:
-    """The inputs whose classes are predicted: those of both sets, and the grid of the pictures."""
-    return {part: read_array(task, part) for part in ("X_train", "X_test", "grid")}
+    def case(self, variant: Variant, lengths: list[int]) -> Case:
+        """A run of the variant."""
+        X, Y, start = self.problem()
+        return case_of(self.hyper, variant, (X, Y, self.inputs()), start, lengths)
 
-
-def read_array(task: dict, name: str) -> NDArray:
-    """One of the arrays that `write_arrays` and the command have laid out for the task."""
-    return np.load(Path(task["folder"]) / f"{name}.npy")
+    def array(self, name: str) -> NDArray:
+        """One of the arrays in the folder."""
+        return np.load(Path(self.folder) / f"{name}.npy")
 
 
 def describe_data(dataset: Dataset, grid_axes: list[list[float]] | None = None) -> Data:

@@ -26,10 +26,14 @@ def prepare(path: Path) -> None:
         raise UsageError(f"--out: expected a folder where {path.name} can be written, but {str(path)!r} is a folder itself")
 
 
+def as_text(results: dict) -> str:
+    """The text of results.json; see `plain`."""
+    return json.dumps(plain(results), indent=1, allow_nan=False) + "\n"
+
+
 def write_json(results: dict, path: Path) -> None:
-    """Write results.json; see `plain`."""
-    text = json.dumps(plain(results), indent=1, allow_nan=False)
-    write_whole(path, (text + "\n").encode())
+    """Write results.json."""
+    write_whole(path, as_text(results).encode())
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -128,15 +128,6 @@ class Record:
         with np.load(self.folder / f"{state}-{attempt}.npz") as tensors:
             return dict(tensors)
 
-    def save_verified(self, content: dict[str, Any]) -> None:
-        """Keep what came of the comparison of the run."""
-        (self.folder / "verified.json").write_text(json.dumps(content))
-
-    @property
-    def verified(self) -> dict[str, Any]:
-        """What came of the comparison of the run."""
-        return json.loads((self.folder / "verified.json").read_text())
-
     @property
     def reproduction(self) -> Path:
         """The script that shows the first failure of the run alone; its arrays have the same name."""

@@ -9,11 +9,13 @@ import pytest
 
 from shared.alignment.tensors import REFERENCE
 from shared.commands.bench import plain_loop
+from shared.commands.bench.command import BenchSettings
 from shared.commands.bench.contestants import PLAIN, contestants
 from shared.commands.bench.growth import FLOOR, POINTS, exponent, grow
 from shared.commands.bench.measure import OTHERS, measure
 from shared.commands.bench.race import race
 from shared.config import VARIANTS, Hyperparameters
+from shared.harness.progress import Progress
 from shared.parameters import initialize_parameters
 from shared.synthetic import make_dataset
 from tests.helpers.training import in_segments
@@ -121,6 +123,7 @@ def test_wrong_usage_is_one_line(run_compare):
 
 @pytest.mark.full
 def test_a_whole_command_that_fails_is_no_measurement():
-    results = measure(make_dataset(), ["numpy"], 2, 1, False, 5, ["--nonsense"])
+    settings = BenchSettings(rounds=1, updates=2, growth=False, whole=-5, implementations=["numpy"])
+    results = measure(settings, Progress())
     assert results["whole"] is None
     assert results["missing"] == [{"contestant": "the whole command", "reason": "it ended with exit code 2"}]

@@ -6,22 +6,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from shared.commands.bench.command import BenchSettings
 from shared.commands.bench.growth import FLOOR, POINTS
+from shared.commands.bench.tasks import Grow, Grown, Race, Raced
 from shared.config import Hyperparameters
-from shared.data import Dataset
 from shared.harness.environment import available_cores, describe
 from shared.harness.inputs import describe_data, write_arrays
+from shared.harness.messages import Lost, Progressed, Task
 from shared.harness.output import SCHEMA
-from shared.harness.workers import ROOT, THREADS, Message, Task, Workers
-
-TASKS = "shared.commands.bench.tasks"
-"""The module of what the processes do."""
-
-Listener = Callable[[Task, Message], None]
+from shared.harness.processes import ROOT, THREADS, Processes
+from shared.harness.progress import Progress
 
 OTHERS = ("products alone", "scikit-learn", "Keras fit")
 """Contestants beside the plain loop and the implementations: the floor, and what people would otherwise use."""
@@ -30,73 +28,66 @@ YARDSTICK = ("none", "l2", "frozen-dropout")
 """The plain loop's three runs that the whole command is held against: the course's."""
 
 
-def measure(
-    dataset: Dataset,
-    implementations: list[str],
-    updates: int,
-    rounds: int,
-    growth: bool,
-    whole: int,
-    data_flags: list[str],
-    listen: Listener = lambda task, message: None,
-) -> dict:
-    """The content of bench.json.
-
-    updates: of a block of the race. whole: iterations of the whole command, 0 to leave it out; data_flags: its data.
-    """
-    hyper = Hyperparameters()
+def measure(settings: BenchSettings, progress: Progress) -> dict:
+    """The content of bench.json."""
+    hyper, dataset, implementations = Hyperparameters(), settings.data.dataset, settings.implementations
     results: dict = {
         "schema": SCHEMA,
         "environment": describe(THREADS) | {"growth_threads": min(2, available_cores())},
         "data": asdict(describe_data(dataset)),
         "hyperparameters": asdict(hyper),
-        "rounds": rounds,
+        "rounds": settings.rounds,
         "speed": [],
         "missing": [],
         "growth": [],
         "whole": None,
     }
+    progress.add("measuring", doing="starting")
     others = [name for name in OTHERS if name != "Keras fit" or "tensorflow" in implementations]
-    race = {"task": "race", "names": [*implementations, *others], "updates": updates, "rounds": rounds}
-    _run([race], THREADS, dataset, hyper, results, listen)
-    if growth:
-        tasks = [{"task": "grow", "name": name, "grows": what} for name in (*implementations, FLOOR) for what in POINTS]
-        _run(tasks, results["environment"]["growth_threads"], dataset, hyper, results, listen)
-    if whole:
-        listen({"task": "whole"}, {"event": "begin"})
-        results["whole"] = _whole(implementations, whole, data_flags, results["speed"])
+    _run(lambda folder: [Race(folder, hyper, [*implementations, *others], settings.updates, settings.rounds)],
+         THREADS, settings, results, progress)  # fmt: skip
+    if settings.growth:
+        tasks = [Grow(name, what) for name in (*implementations, FLOOR) for what in POINTS]
+        _run(lambda folder: tasks, results["environment"]["growth_threads"], settings, results, progress)
+    if settings.whole:
+        progress.update("measuring", doing="the whole command")
+        results["whole"] = _whole(settings, results["speed"])
         if results["whole"]["exit_code"] not in (0, 1):
             reason = f"it ended with exit code {results['whole']['exit_code']}"
             results["missing"].append({"contestant": "the whole command", "reason": reason})
             results["whole"] = None
-    return results
+    return results | {"verdict": "incomplete" if results["missing"] else "match"}
 
 
-def _run(tasks: list[Task], threads: int, dataset: Dataset, hyper: Hyperparameters, results: dict, listen: Listener) -> None:
-    """One process after the other; what they measured goes into results."""
-    with tempfile.TemporaryDirectory(prefix="samenet-") as name, Workers(TASKS, 1, threads, Path(name)) as workers:
-        write_arrays(Path(name), dataset, hyper.dtype)
-        for task in tasks:
-            workers.submit({"folder": name, "hyperparameters": asdict(hyper)} | task)
-        for task, message in workers.events():
-            listen(task, message)
-            if message["event"] == "raced":
-                results["speed"] = message["speed"]
-                results["missing"] += message["missing"]
-            elif message["event"] == "grown":
-                results["growth"].append(message["result"])
-            elif message["event"] in ("missing", "crashed"):
-                task["reason"] = message["reason"]
-            elif message["event"] == "ended" and message["reason"]:
-                who = f"growth of {task['name']}" if task["task"] == "grow" else "the race"
-                results["missing"].append({"contestant": who, "reason": task.get("reason", message["reason"])})
+def _run(
+    make: Callable[[str], Sequence[Task]], threads: int, settings: BenchSettings, results: dict, progress: Progress
+) -> None:
+    """One process after the other; what they measured goes into results. make(folder with the data): the tasks."""
+    with tempfile.TemporaryDirectory(prefix="samenet-") as name, Processes(1, threads, Path(name)) as processes:
+        write_arrays(Path(name), settings.data.dataset, Hyperparameters().dtype)
+        for each in make(name):
+            processes.submit(each)
+        for task, message in processes.events():
+            match message:
+                case Raced():
+                    results["speed"] = message.speed
+                    results["missing"] += message.missing
+                case Grown():
+                    results["growth"].append(message.result)
+                case Progressed():
+                    progress.update("measuring", doing=task.home)
+                case Lost():
+                    who = f"growth of {task.name}" if isinstance(task, Grow) else "the race"
+                    results["missing"].append({"contestant": who, "reason": message.reason})
 
 
-def _whole(implementations: list[str], iterations: int, data_flags: list[str], speed: list[dict]) -> dict:
+def _whole(settings: BenchSettings, speed: list[dict]) -> dict:
     """The command in a process of its own, beside the plain loop's three runs of so many iterations."""
+    data, iterations = settings.data, settings.whole
+    data_flags = [f"--data={data.data}"] if data.data else ["--data-seed", str(data.seed)]
     with tempfile.TemporaryDirectory(prefix="samenet-") as out:
         command = [sys.executable, str(ROOT / "compare.py"), *data_flags, "--iterations", str(iterations),
-                   "--implementations", *implementations, "--out", out]  # fmt: skip
+                   "--implementations", *settings.implementations, "--out", out]  # fmt: skip
         seconds, peak, code = _timed(command)
         path = Path(out) / "results.json"
         inside = json.loads(path.read_text()) if path.exists() else {"verdict": None, "seconds": {}}

@@ -1,15 +1,12 @@
 """The plot of `compare.py bench`, made from the content of bench.json."""
 
-import io
-from pathlib import Path
 from typing import Any
 
-from shared.harness.figures import COLOURS
-from shared.harness.output import write_whole
+from shared.harness.figures import COLOURS, png
 
 
-def draw_bench(results: dict, path: Path) -> None:
-    """Write the plot: ratios to the plain loop, and growth on logarithmic axes."""
+def bench_picture(results: dict) -> bytes:
+    """The plot as PNG: ratios to the plain loop, and growth on logarithmic axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 7), layout="constrained")
@@ -26,9 +23,7 @@ def draw_bench(results: dict, path: Path) -> None:
         ax.set_ylabel("microseconds per update")
         if ax.lines:
             ax.legend()
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=110)
-    write_whole(path, image.getvalue())
+    return png(figure)
 
 
 def _draw_ratios(figure: Any, axes: Any, rows: list[dict]) -> None:

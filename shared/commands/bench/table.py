@@ -4,6 +4,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.harness.tables import columns
+
 
 def show_bench(results: dict, console: Console) -> None:
     """Speed, growth, the whole command, and what could not be measured."""
@@ -29,10 +31,7 @@ def show_bench(results: dict, console: Console) -> None:
 
 
 def _speed(rows: list[dict]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("")
-    for heading in ("us/update", "of the plain loop", "first block"):
-        table.add_column(heading, justify="right")
+    table = columns("", " us/update", " of the plain loop", " first block", gap=2)
     variants = list(dict.fromkeys(row["variant"] for row in rows))
     for variant in variants:
         table.add_row(Text(variant, style="bold"))
@@ -49,11 +48,7 @@ def _speed(rows: list[dict]) -> Table:
 
 
 def _growth(rows: list[dict]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("grows")
-    table.add_column("")
-    for heading in ("to", "us", "time x^", "MB", "memory x^"):
-        table.add_column(heading, justify="right")
+    table = columns("grows", "", " to", " us", " time x^", " MB", " memory x^", gap=2)
     for row in sorted(rows, key=lambda row: row["grows"]):
         last, exponents = row["points"][-1], row["exponents"]
         table.add_row(

@@ -1,23 +1,59 @@
 """What the processes of `compare.py bench` do."""
 
-from shared.harness.child import Send
-from shared.harness.inputs import read_problem
+from dataclasses import dataclass
+from typing import Any
+
+from shared.harness.inputs import OnData
+from shared.harness.messages import Progressed, Send, Task
 
 
-def run_race(task: dict, send: Send) -> None:
-    """The speed of everything, side by side (see shared/commands/bench/)."""
-    from shared.commands.bench.race import race
+@dataclass(frozen=True)
+class Raced:
+    """What the race measured (see race.py)."""
 
-    X, Y, parameters, hyper = read_problem(task)
-    names, updates, rounds = task["names"], task["updates"], task["rounds"]
-    send("raced", **race(X, Y, parameters, hyper, names, updates, rounds, lambda: send("progress")))
-
-
-def run_growth(task: dict, send: Send) -> None:
-    """How time and memory of one implementation grow with one size."""
-    from shared.commands.bench.growth import grow
-
-    send("grown", result=grow(task["name"], task["grows"], lambda: send("progress")))
+    speed: list[dict[str, Any]]
+    missing: list[dict[str, Any]]
 
 
-TASKS = {"race": run_race, "grow": run_growth}
+@dataclass(frozen=True)
+class Grown:
+    """How time and memory grew (see growth.py)."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Race(OnData):
+    """Measure the speed of everything, side by side in one process: what is raced must meet the same conditions."""
+
+    answers = (Raced,)
+    names: list[str]
+    updates: int
+    rounds: int
+
+    @property
+    def home(self) -> str:
+        return "the race"
+
+    def run(self, send: Send) -> None:
+        from shared.commands.bench.race import race
+
+        send(Raced(**race(*self.problem(), self.hyper, self.names, self.updates, self.rounds, lambda: send(Progressed()))))
+
+
+@dataclass(frozen=True)
+class Grow(Task):
+    """Measure how time and memory of one contestant grow with one size, in a process that has held nothing else."""
+
+    answers = (Grown,)
+    name: str
+    grows: str
+
+    @property
+    def home(self) -> str:
+        return f"{self.name}: {self.grows}"
+
+    def run(self, send: Send) -> None:
+        from shared.commands.bench.growth import grow
+
+        send(Grown(grow(self.name, self.grows, lambda: send(Progressed()))))

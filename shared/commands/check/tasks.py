@@ -1,18 +1,92 @@
-"""What a process of `compare.py check` does."""
+"""What a process of `compare.py check` does, and what it says."""
 
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
-from shared.harness.child import Send
-from shared.harness.inputs import read_array, read_inputs, read_problem
+from shared.harness.checks import Check
+from shared.harness.inputs import OnData
+from shared.harness.messages import Send, checked, from_json
+from shared.harness.results import Diagnosis, Run
+from shared.harness.results_json import (
+    check_as_json,
+    check_from_json,
+    diagnosis_as_json,
+    diagnosis_from_json,
+    run_as_json,
+    run_from_json,
+)
 
 
-def check(task: dict, send: Send) -> None:
-    """Check someone's port (see shared/commands/check/)."""
-    from shared.commands.check.work import Given, check_port
+@dataclass(frozen=True)
+class Refused:
+    """The file is no port, and why."""
 
-    X, Y, parameters, hyper = read_problem(task)
-    labels = {"train": Y, "test": read_array(task, "Y_test")}
-    check_port(Path(task["path"]), Given(X, Y, read_inputs(task), labels, parameters, hyper), task, send)
+    reason: str
 
 
-TASKS = {"check": check}
+@dataclass(frozen=True)
+class Loaded:
+    """What the file defines, on which lines, and what is remarkable about it."""
+
+    functions: list[str]
+    lines: dict[str, int]
+    remarks: list[str]
+
+
+@dataclass(frozen=True)
+class Calling:
+    """What is called next, so that one that hangs or dies is known; function: that could be left out the next time."""
+
+    function: str | None
+    what: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of an item (its kind and its variant)."""
+
+    item: list[str]
+    checks: list[Check]
+    diagnoses: list[Diagnosis]
+    run: Run | None
+    remarks: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "item": self.item,
+            "checks": [check_as_json(check) for check in self.checks],
+            "diagnoses": [diagnosis_as_json(diagnosis) for diagnosis in self.diagnoses],
+            "run": self.run and run_as_json(self.run),
+            "remarks": self.remarks,
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Checked":
+        found = cls(
+            from_json(list[str], content["item"]),
+            [check_from_json(entry) for entry in content["checks"]],
+            [diagnosis_from_json(entry) for entry in content["diagnoses"]],
+            content["run"] and run_from_json(content["run"]),
+            from_json(list[str], content["remarks"]),
+        )
+        return checked(found, cls)
+
+
+@dataclass(frozen=True)
+class CheckPort(OnData):
+    """Check someone's port: everything that is neither done (kind, variant) nor given up (functions)."""
+
+    answers = (Refused, Loaded, Calling, Checked)
+    path: str
+    variants: list[str]
+    done: list[list[str]]
+    given_up: list[str]
+
+    @property
+    def home(self) -> str:
+        return "the port"
+
+    def run(self, send: Send) -> None:
+        from shared.commands.check.work import check_port
+
+        check_port(self, send)

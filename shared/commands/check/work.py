@@ -2,27 +2,21 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from shared.case import Problem
 from shared.commands.check.course import Found, check_function
 from shared.commands.check.dropout import check_dropout
 from shared.commands.check.functions import FUNCTIONS, make_cases
-from shared.commands.check.loading import load_port
+from shared.commands.check.loading import Port, load_port
 from shared.commands.check.model import check_model
 from shared.commands.check.port import Session, check_predictions, check_step
 from shared.commands.check.run import check_run
-from shared.config import VARIANTS, Hyperparameters
+from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
+from shared.config import VARIANTS, Variant
 from shared.errors import UsageError
+from shared.harness.messages import Progressed, Send
 from shared.harness.results import Run
-from shared.harness.results_json import check_as_json, diagnosis_as_json, run_as_json
-from shared.parameters import Parameters
-
-Send = Callable[..., None]
 
 EVERYTHING = "every variant"
 
@@ -54,74 +48,59 @@ def _takes_labels(predict: Callable) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a port is checked with. inputs: X_train, X_test and grid, to predict. labels: train and test."""
-
-    X: NDArray
-    Y: NDArray
-    inputs: dict[str, NDArray]
-    labels: dict[str, NDArray]
-    start: Parameters
-    hyper: Hyperparameters
-
-
-def check_port(path: Path, given: Given, task: dict, send: Send) -> None:
-    """Check everything that is neither done nor given up; see `items_of`. task: variants, done, given_up."""
-    send("begin", function=None, what="reading the file")
+def check_port(task: CheckPort, send: Send) -> None:
+    """Check everything that is neither done nor given up; see `items_of`."""
+    send(Calling(None, "reading the file"))
     try:
-        port = load_port(path)
+        port = load_port(Path(task.path))
     except UsageError as error:
-        send("refused", reason=str(error))
+        send(Refused(str(error)))
         return
-    send("loaded", functions=list(port.functions), lines=port.lines, remarks=port.remarks)
-    usable = {name: function for name, function in port.functions.items() if name not in task["given_up"]}
-
-    def begin(function: str, what: str) -> None:
-        send("begin", function=function, what=what)
-
-    for kind, variant in items_of(usable, task["variants"]):
-        if [kind, variant] in task["done"]:
-            continue
-        send("begin", function=kind if kind in FUNCTIONS else None, what=kind)
-        chosen = VARIANTS["none" if variant == EVERYTHING else variant]
-        problem = Problem(given.X, given.Y, **given.hyper.of(chosen))
-        session = Session(usable, path, port.name, chosen, given.hyper, problem, given.start, begin)
-        found, run = _check(kind, session, given, lambda updates: send("progress", updates=updates))
-        content: dict[str, Any] = {
-            "checks": [check_as_json(check) for check in found.checks],
-            "diagnoses": [diagnosis_as_json(diagnosis) for diagnosis in found.diagnoses],
-            "run": run and run_as_json(run),
-        }
-        send("checked", item=[kind, variant], remarks=found.remarks, **content)
+    send(Loaded(list(port.functions), port.lines, port.remarks))
+    work = Work(task, port, send)
+    for kind, variant in items_of(work.usable, task.variants):
+        if [kind, variant] not in task.done:
+            send(Calling(kind if kind in FUNCTIONS else None, kind))
+            found, run = work.check(kind, variant)
+            send(Checked([kind, variant], found.checks, found.diagnoses, run, found.remarks))
 
 
-def _check(kind: str, session: Session, given: Given, report: Callable[[int], None]) -> tuple[Found, Run | None]:
-    if kind == "step":
-        return check_step(session), None
-    if kind == "dropout":
-        return check_dropout(session), None
-    if kind == "run":
-        return check_run(session, given.inputs, given.labels, report)
-    if kind == "predictions":
-        return check_predictions(session, given.inputs), None
-    if kind == "model":
-        return check_model(session, given.hyper), None
-    hyper = given.hyper
-    session.begin(kind, kind)
-    problem = Problem(given.X, given.Y, hyper.learning_rate, hyper.lambd, hyper.keep_prob)
-    cases = make_cases(problem, given.start, hyper.dtype)
-    return check_function(FUNCTIONS[kind], session.functions[kind], cases, session.path, session.implementation), None
+class Work:
+    """What a port is checked with: the data, and its functions that are not given up."""
 
+    def __init__(self, task: CheckPort, port: Port, send: Send):
+        self.task, self.port, self.send, self.hyper = task, port, send, task.hyper
+        self.usable = {name: function for name, function in port.functions.items() if name not in task.given_up}
+        self.X, self.Y, self.parameters = task.problem()
 
-def task_of(path: Path, hyper: Hyperparameters, variants: list[str], folder: Path) -> dict:
-    """The task for a process that has done nothing yet."""
-    return {
-        "task": "check",
-        "path": str(path),
-        "folder": str(folder),
-        "hyperparameters": asdict(hyper),
-        "variants": variants,
-        "done": [],
-        "given_up": [],
-    }
+    def check(self, kind: str, variant: str) -> tuple[Found, Run | None]:
+        """Check one item."""
+        if kind in FUNCTIONS:
+            return self._function(kind), None
+        session = self._session(VARIANTS["none" if variant == EVERYTHING else variant])
+        match kind:
+            case "step":
+                return check_step(session), None
+            case "dropout":
+                return check_dropout(session), None
+            case "run":
+                labels = {"train": self.Y, "test": self.task.array("Y_test")}
+                return check_run(session, self.task.inputs(), labels, lambda updates: self.send(Progressed(updates)))
+            case "predictions":
+                return check_predictions(session, self.task.inputs()), None
+            case _:
+                return check_model(session, self.hyper), None
+
+    def _session(self, variant: Variant) -> Session:
+        problem = Problem(self.X, self.Y, **self.hyper.of(variant))
+        path, name = Path(self.task.path), self.port.name
+        return Session(self.usable, path, name, variant, self.hyper, problem, self.parameters, self._begin)
+
+    def _begin(self, function: str, what: str) -> None:
+        self.send(Calling(function, what))
+
+    def _function(self, name: str) -> Found:
+        self._begin(name, name)
+        problem = Problem(self.X, self.Y, self.hyper.learning_rate, self.hyper.lambd, self.hyper.keep_prob)
+        cases = make_cases(problem, self.parameters, self.hyper.dtype)
+        return check_function(FUNCTIONS[name], self.usable[name], cases, Path(self.task.path), self.port.name)

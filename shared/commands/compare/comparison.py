@@ -1,160 +1,210 @@
-"""The comparison: train every implementation, hold every run against the reference, gather the results."""
+"""The comparison: train every implementation, compare every run with the reference, gather the results."""
 
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from shared.alignment.plan import planned, segments_of
+from shared.commands.compare.command import CompareSettings
 from shared.commands.compare.page.concepts import sources
+from shared.commands.compare.progress import REPLAYS, add_rows, show
 from shared.commands.compare.reuse import Store
-from shared.config import VARIANTS, Hyperparameters
-from shared.contract import recorded_iterations, segment_lengths
-from shared.data import Dataset
+from shared.commands.compare.score import score
+from shared.commands.compare.tasks import (
+    REFERENCE,
+    Bisect,
+    Compared,
+    FirstBad,
+    OnRun,
+    OnVariant,
+    RunReference,
+    Train,
+    Trained,
+    Verify,
+)
+from shared.config import VARIANTS
+from shared.contract import segment_lengths
 from shared.diagnosis.failure import first_failures
 from shared.harness.checks import Check, RunId, Updates
+from shared.harness.command import Made
 from shared.harness.environment import describe
-from shared.harness.inputs import GRID, MAX_POINTS, describe_data, settings_of, write_arrays
+from shared.harness.inputs import describe_data, settings_of, write_arrays
 from shared.harness.ledger import Ledger, first_failed
-from shared.harness.output import write_whole
-from shared.harness.records import Record, record_of
-from shared.harness.results import Diagnosis, Results, Run
-from shared.harness.results_json import results_as_json, verified_from_json
-from shared.harness.workers import THREADS, Message, Task, Workers
-from shared.metrics import accuracy
-
-TASKS = "shared.commands.compare.tasks"
-"""The module of what the processes do."""
-
-Listener = Callable[[Task, Message], None]
+from shared.harness.messages import Done, Lost, Task
+from shared.harness.processes import THREADS, Processes
+from shared.harness.progress import Progress
+from shared.harness.records import record_of
+from shared.harness.results import Diagnosis, Failure, Results, Run
+from shared.harness.results_json import results_as_json
 
 
-def compare(
-    dataset: Dataset,
-    hyper: Hyperparameters,
-    variants: list[str],
-    implementations: list[str],
-    jobs: int,
-    out: Path | None = None,
-    fresh: bool = False,
-    listen: Listener = lambda task, message: None,
-) -> dict[str, Any]:
-    """Run the whole comparison. Returns the content of results.json.
+def compare(settings: CompareSettings, progress: Progress | None = None) -> Made:
+    """Run the whole comparison: the content of results.json, and the reproductions of failures.
 
-    out: where reproductions of failures go, and proved runs are kept; unless `fresh`, those that still hold are reused.
-    `listen` hears every message of every task.
+    In settings.out verified runs are kept; unless settings.fresh, those that still hold are reused.
     """
-    m = dataset.X_train.shape[1]
-    mask_bytes = sum(hyper.hidden) * m
-    effective = {name: hyper.effective(VARIANTS[name]) for name in variants}
-    lengths = {v: segment_lengths(hyper.num_iterations, mask_bytes if effective[v].dropout else 0) for v in variants}
-    runs = {RunId(v, i): Run(i, v) for v in variants for i in implementations}
-    ledger = Ledger(key for run in runs for key in planned(effective[run.variant], lengths[run.variant], run.implementation))
-
-    store = out and Store(out / "proved", dataset, hyper, describe(THREADS), implementations)
-    for run in runs if store and not fresh else ():
-        kept = store.load(effective[run.variant], run.implementation, ledger.of(run)) if store else None
-        if kept:
-            runs[run] = replace(kept.run, reused=True)
-            ledger.fill(kept.checks)
-            listen({"task": "train", "implementation": run.implementation}, {"event": "reused", "variant": run.variant})
-    left = {i: [v for v in variants if runs[RunId(v, i)].status == "not run"] for i in implementations}
-
-    diagnoses: list[Diagnosis] = []
-    notes: list[str] = []
+    started, dataset, hyper = time.monotonic(), settings.data.dataset, settings.hyperparameters
+    progress = progress or Progress()
     code = sources()  # before anybody can edit them
-    seconds = {"all": 0.0, "ports": 0.0, "reference": 0.0}
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="samenet-") as name:
-        folder = Path(name)
-        axes = write_arrays(folder, dataset, hyper.dtype)
-        base = {"folder": str(folder), "hyperparameters": asdict(hyper), "lengths": lengths}
-        with Workers(TASKS, jobs, THREADS, folder) as workers:
-            for implementation in implementations:
-                if left[implementation]:
-                    own = {"implementation": implementation, "variants": left[implementation]}
-                    workers.submit(base | {"task": "train"} | own)
-            waiting: dict[str, list[Task]] = {}  # for the free run of the reference: {variant: verifications}
-            for variant in variants:
-                if not effective[variant].dropout and any(variant in left[i] for i in implementations):
-                    workers.submit(base | {"task": "reference", "variant": variant})
-                    waiting[variant] = []
-
-            for task, message in workers.events():
-                listen(task, message)
-                event = message["event"]
-                if event == "ended":
-                    seconds["ports" if task["task"] == "train" else "reference"] += message["seconds"]
-                if event == "trained":
-                    run = RunId(message["variant"], task["implementation"])
-                    scored = _score(record_of(folder, run.variant, run.implementation), dataset, hyper, run)
-                    per_update = message["us_per_iteration"]
-                    runs[run] = replace(scored, seconds=message["seconds"], microseconds_per_iteration=per_update)
-                    notes += [f"{run.implementation}, {run.variant}: {note}" for note in message["notes"]]
-                    verification = base | {
-                        "task": "verify",
-                        "implementation": task["implementation"],
-                        "variant": message["variant"],
-                    }
-                    if message["variant"] in waiting:
-                        waiting[message["variant"]].append(verification)
-                    else:
-                        workers.submit(verification)
-                elif event == "referenced":
-                    for verification in waiting.pop(message["variant"]):
-                        workers.submit(verification)
-                elif event == "verified":
-                    run = RunId(message["variant"], message["implementation"])
-                    verified = verified_from_json(record_of(folder, run.variant, run.implementation).verified)
-                    ledger.fill(verified.checks)
-                    diagnoses += verified.diagnoses
-                    runs[run] = runs[run].merged(verified.run)
-                    if store:
-                        store.save(effective[run.variant], runs[run], verified.checks)
-                    segment = _bad_segment(verified.checks, lengths[run.variant])
-                    if segment is not None:
-                        workers.submit(base | asdict(run) | {"task": "bisect", "segment": segment})
-                elif event == "bisected":
-                    run = RunId(message["variant"], task["implementation"])
-                    runs[run] = replace(runs[run], first_bad_update=message["update"])
-                elif event == "crashed" and "variant" in message:  # the implementation's other variants go on
-                    _give_up(ledger, runs, task | {"variants": [message["variant"]]}, message["reason"])
-                elif event in ("missing", "crashed"):
-                    task |= {"status": event, "reason": message["reason"]}
-                elif event == "ended" and message["reason"]:
-                    _give_up(ledger, runs, task, message["reason"])
-
-        failures = [
-            replace(
-                failure,
-                reproduction=_keep_reproduction(folder, failure.check.run, out),
-                first_bad_update=runs[failure.check.run].first_bad_update,
-            )
-            for failure in first_failures(ledger.checks())
-        ]
-    seconds["all"] = time.monotonic() - started
-    for run, content in runs.items():
-        if store and content.status != "completed":
-            store.save(effective[run.variant], content, [])  # which forgets what was proved of it before
-    if store and store.problem:
-        notes.append(f"not kept for the next time: {store.problem}")
+    add_rows(progress, settings)
+    with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
+        axes = write_arrays(Path(folder), dataset, hyper.dtype)
+        comparison = Comparing(settings, folder)
+        comparison.reuse(progress)
+        with Processes(settings.jobs, THREADS, Path(folder)) as processes:
+            for following in comparison.tasks():
+                processes.submit(following)
+            for task, message in processes.events():
+                show(progress, task, message)
+                for following in comparison.hear(task, message):
+                    processes.submit(following)
+        failures = comparison.failures()
+        files = {name: content for failure in failures for name, content in comparison.reproduction(failure).items()}
+    comparison.forget()
     results = Results(
         environment=describe(THREADS),
         data=describe_data(dataset, axes),
-        settings=settings_of(hyper, dataset, variants),
-        runs=list(runs.values()),
-        checks=ledger.checks(),
+        settings=settings_of(hyper, dataset, settings.variants),
+        runs=list(comparison.runs.values()),
+        checks=comparison.ledger.checks(),
         failures=failures,
-        diagnoses=diagnoses,
-        seconds=seconds,
-        notes=notes,
+        diagnoses=comparison.diagnoses,
+        seconds={"all": time.monotonic() - started, **comparison.seconds},
+        notes=comparison.notes,
         sources=code,
     )
-    return results_as_json(results)
+    return Made(results_as_json(results), files)
+
+
+class Comparing:
+    """A comparison under way: what is known of it so far, and what is to be done next."""
+
+    def __init__(self, settings: CompareSettings, folder: str):
+        """folder: where the data lies, and the records of the runs go."""
+        self.settings, self.folder, self.hyper = settings, folder, settings.hyperparameters
+        mask_bytes = sum(self.hyper.hidden) * settings.data.dataset.X_train.shape[1]
+        self.variants = {name: self.hyper.effective(VARIANTS[name]) for name in settings.variants}
+        self.lengths = {
+            name: segment_lengths(self.hyper.num_iterations, mask_bytes if variant.dropout else 0)
+            for name, variant in self.variants.items()
+        }
+        ids = [RunId(variant, i) for variant in settings.variants for i in settings.implementations]
+        self.runs = {run: Run(run.implementation, run.variant) for run in ids}
+        self.ledger = Ledger(
+            key for run in ids for key in planned(self.variants[run.variant], self.lengths[run.variant], run.implementation)
+        )
+        self.store = Store(
+            settings.out / "proved", settings.data.dataset, self.hyper, describe(THREADS), settings.implementations
+        )
+        self.diagnoses: list[Diagnosis] = []
+        self.notes: list[str] = []
+        self.seconds = {"ports": 0.0, "reference": 0.0}
+        self._waiting: dict[str, list[Task]] = {}
+        """Variant -> the verifications that wait for the reference's free run of it."""
+
+    def reuse(self, progress: Progress) -> None:
+        """Take over the runs that were verified before and still hold."""
+        for run in self.runs if not self.settings.fresh else ():
+            kept = self.store.load(self.variants[run.variant], run.implementation, self.ledger.of(run))
+            if kept:
+                self.runs[run] = replace(kept.run, reused=True)
+                self.ledger.fill(kept.checks)
+                progress.update(run.implementation, self.hyper.num_iterations, doing="proved before")
+                progress.update(REPLAYS, self.hyper.num_iterations)
+
+    def tasks(self) -> Iterator[Task]:
+        """What is to be done first: the frameworks' runs, which take longest, and what the reference computes."""
+        left = [run for run, content in self.runs.items() if content.status == "not run"]
+        for implementation in reversed(self.settings.implementations):
+            if implementation != REFERENCE:
+                yield from (self._of(Train, run) for run in left if run.implementation == implementation)
+        for variant in dict.fromkeys(run.variant for run in left if not self.variants[run.variant].dropout):
+            self._waiting[variant] = []
+            yield RunReference(self.folder, self.hyper, variant)
+        yield from (self._of(Train, run) for run in left if run.implementation == REFERENCE)
+
+    def hear(self, task: Task, message: Any) -> Iterable[Task]:
+        """Take in what a process said; what is to be done for it next."""
+        match task, message:
+            case Train(), Trained():
+                return self._trained(task, message)
+            case RunReference(), Done():
+                self.seconds["reference"] += message.seconds
+                return self._waiting.pop(task.variant)
+            case Verify(), Compared():
+                return self._compared(task, message)
+            case Bisect(), FirstBad():
+                self.runs[task.id] = replace(self.runs[task.id], first_bad_update=message.update)
+            case OnVariant(), Done() | Lost():
+                self.seconds["ports" if isinstance(task, Train) else "reference"] += message.seconds
+                if isinstance(message, Lost):
+                    self._lost(task, message)
+        return ()
+
+    def _of(self, kind: type[OnRun], run: RunId, *more: int) -> Task:
+        return kind(self.folder, self.hyper, run.variant, run.implementation, self.lengths[run.variant], *more)
+
+    def _trained(self, task: Train, message: Trained) -> Iterable[Task]:
+        self.runs[task.id] = replace(
+            score(task.record, self.settings, task.id),
+            seconds=message.seconds,
+            microseconds_per_iteration=message.microseconds_per_iteration,
+        )
+        self.notes += [f"{task.implementation}, {task.variant}: {note}" for note in message.notes]
+        verify = self._of(Verify, task.id)
+        if task.variant not in self._waiting:
+            return [verify]
+        self._waiting[task.variant].append(verify)
+        return ()
+
+    def _compared(self, task: Verify, message: Compared) -> Iterable[Task]:
+        verified = message.verified
+        self.ledger.fill(verified.checks)
+        self.diagnoses += verified.diagnoses
+        self.runs[task.id] = self.runs[task.id].merged(verified.run)
+        self.store.save(self.variants[task.variant], self.runs[task.id], verified.checks)
+        segment = _bad_segment(verified.checks, task.lengths)
+        return () if segment is None else [self._of(Bisect, task.id, segment)]
+
+    def _lost(self, task: OnVariant, message: Lost) -> None:
+        """A task ended without its work: say so wherever its work is missing."""
+        if not isinstance(task, Train):
+            implementation = task.implementation if isinstance(task, OnRun) else None
+            self.ledger.skip(f"the reference could not repeat the run: {message.reason}", task.variant, implementation)
+        elif self.runs[task.id].status == "not run":
+            status = "missing" if message.missing else "crashed"
+            self.runs[task.id] = replace(self.runs[task.id], status=status, reason=message.reason)
+            self.ledger.skip(message.reason, task.variant, task.implementation)
+
+    def failures(self) -> list[Failure]:
+        """The first failed comparison of every run that has one, and what helps to find its cause."""
+        found = []
+        for failure in first_failures(self.ledger.checks()):
+            names = list(self.reproduction(failure))
+            where = str(self.settings.out / names[0]) if names else None
+            bad = self.runs[failure.check.run].first_bad_update
+            found.append(replace(failure, reproduction=where, first_bad_update=bad))
+        return found
+
+    def reproduction(self, failure: Failure) -> dict[str, bytes]:
+        """The script and the arrays that show a failure alone, by file name; nothing where there are none."""
+        run = failure.check.run
+        source = record_of(Path(self.folder), run.variant, run.implementation).reproduction
+        if not source.exists():
+            return {}
+        name = f"reproduce_{run.implementation}_{run.variant.replace('-', '_')}"
+        return {f"{name}{suffix}": source.with_suffix(suffix).read_bytes() for suffix in (".py", ".npz")}
+
+    def forget(self) -> None:
+        """Forget what was verified before of the runs that are not completed now."""
+        for run, content in self.runs.items():
+            if content.status != "completed":
+                self.store.save(self.variants[run.variant], content, [])
+        if self.store.problem:
+            self.notes.append(f"not kept for the next time: {self.store.problem}")
 
 
 def _bad_segment(checks: list[Check], lengths: list[int]) -> int | None:
@@ -163,47 +213,3 @@ def _bad_segment(checks: list[Check], lengths: list[int]) -> int | None:
     if first and first.stage == "repeat":  # only `train` may be right, or wrong: the run has segments
         first = next((check for check in checks if check.failed and check.stage == "trajectory"), None)
     return segments_of(lengths).index(first.where) if first and isinstance(first.where, Updates) else None
-
-
-def _keep_reproduction(folder: Path, run: RunId, out: Path | None) -> str | None:
-    """Copy the script and arrays that show a failure beside the results; where they are."""
-    source = record_of(folder, run.variant, run.implementation).reproduction
-    if out is None or not source.exists():
-        return None
-    target = out / f"reproduce_{run.implementation}_{run.variant.replace('-', '_')}.py"
-    for suffix in (".npz", ".py"):
-        write_whole(target.with_suffix(suffix), source.with_suffix(suffix).read_bytes())
-    return str(target)
-
-
-def _give_up(ledger: Ledger, runs: dict[RunId, Run], task: Task, reason: str) -> None:
-    """A task ended without its work: say so wherever its work is missing."""
-    reason = task.get("reason", reason)
-    if task["task"] == "train":
-        for variant in task["variants"]:
-            run = RunId(variant, task["implementation"])
-            if runs[run].status == "not run":
-                runs[run] = replace(runs[run], status=task.get("status", "crashed"), reason=reason)
-                ledger.skip(reason, variant, task["implementation"])
-    else:
-        ledger.skip(f"the reference could not repeat the run: {reason}", task["variant"], task.get("implementation"))
-
-
-def _score(record: Record, dataset: Dataset, hyper: Hyperparameters, run: RunId) -> Run:
-    """What a trained run came to: its costs, and its classes beside the labels."""
-    finite = bool(np.isfinite(record.costs).all()) and all(np.isfinite(W).all() for W in record.final_parameters.values())
-    on_grid = record.predictions("grid")
-    classes = {"train": record.predictions("X_train"), "test": record.predictions("X_test")}
-    labels = {"train": dataset.Y_train, "test": dataset.Y_test}
-    # Predictions of another shape fail in their own comparison; here they have no accuracy and no picture.
-    fit = all(classes[part].shape == labels[part].shape for part in labels)
-    return Run(
-        run.implementation,
-        run.variant,
-        status="completed" if finite else "diverged",
-        costs=[[i, float(record.costs[i])] for i in recorded_iterations(hyper.num_iterations)],
-        train_accuracy=accuracy(classes["train"], labels["train"]) if fit else None,
-        test_accuracy=accuracy(classes["test"], labels["test"]) if fit else None,
-        predictions={part: "".join(map(str, row[0, :MAX_POINTS])) for part, row in classes.items()} if fit else None,
-        grid=["".join(map(str, row)) for row in on_grid.reshape(GRID, GRID)] if on_grid.size == GRID**2 else None,
-    )

@@ -1,11 +1,10 @@
 """The pictures, made from the content of results.json; headless."""
 
-import io
 import math
 from collections.abc import Callable
 from typing import Any
 
-from shared.harness.figures import COLOURS, STYLES
+from shared.harness.figures import COLOURS, STYLES, png
 from shared.harness.results import Curve, Results, Run
 from shared.harness.results_json import results_from_json
 
@@ -23,9 +22,7 @@ def pictures(content: dict[str, Any]) -> dict[str, bytes]:
     for name, draw in PICTURES.items():
         figure = draw(results)
         if figure is not None:
-            image = io.BytesIO()
-            figure.savefig(image, format="png", dpi=120)
-            images[name] = image.getvalue()
+            images[name] = png(figure)
     return images
 
 

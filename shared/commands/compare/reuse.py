@@ -10,9 +10,9 @@ from shared.config import Hyperparameters, Variant
 from shared.data import Dataset
 from shared.harness.checks import Check, Key, RunId
 from shared.harness.output import write_whole
+from shared.harness.processes import ROOT
 from shared.harness.results import Run, Verified
 from shared.harness.results_json import verified_as_json, verified_from_json
-from shared.harness.workers import ROOT
 
 
 class Store:

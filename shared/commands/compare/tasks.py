@@ -2,53 +2,130 @@
 
 import itertools
 import logging
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from shared.adapters import IMPLEMENTATIONS, Adapter
+from shared.adapters import IMPLEMENTATIONS
+from shared.case import Case
+from shared.config import VARIANTS
 from shared.harness.checks import RunId
-from shared.harness.child import Send
-from shared.harness.inputs import read_case
-from shared.harness.records import read_free_run, record_of, save_free_run
+from shared.harness.inputs import OnData
+from shared.harness.messages import Progressed, Send, checked
+from shared.harness.records import Record, read_free_run, record_of, save_free_run
 from shared.harness.results import Verified
-from shared.harness.results_json import verified_as_json
+from shared.harness.results_json import verified_as_json, verified_from_json
 
 ADAPTERS = "shared.adapters"
 """Whose warnings are passed on."""
+REFERENCE = "numpy"
 
 
-def train(task: dict, send: Send) -> None:
-    """Train one implementation in every variant, and run its single steps; leave a record of each."""
-    port = IMPLEMENTATIONS[task["implementation"]].adapter()
-    for variant in task["variants"]:
-        try:
-            _train_variant(task, port, variant, send)
-        except BrokenPipeError:
-            raise
-        except Exception as error:  # the other variants may still work
-            traceback.print_exc()
-            send("crashed", variant=variant, reason=f"{type(error).__name__}: {error}")
+@dataclass(frozen=True)
+class Trained:
+    """A run is recorded. seconds: of its training; notes: what its adapter warns of."""
+
+    seconds: float
+    microseconds_per_iteration: float
+    notes: list[str]
 
 
-def _train_variant(task: dict, port: Adapter, name: str, send: Send) -> None:
-    from shared.alignment.recording import record_run
+@dataclass(frozen=True)
+class Compared:
+    """A run was compared with the reference."""
 
-    case = read_case(task, name)
+    verified: Verified
 
-    def report(done: int, cost: float) -> None:
-        send("progress", variant=name, iteration=done, cost=cost)
+    def as_json(self) -> dict[str, Any]:
+        return verified_as_json(self.verified)
 
-    with _warnings() as notes:
-        seconds = record_run(port, case, record_of(Path(task["folder"]), name, task["implementation"]), report)
-    per_iteration = np.diff(seconds, prepend=0) / case.lengths
-    # The first segment holds what is paid once: tracing, compiling, first touches.
-    steady = per_iteration[1:] if len(per_iteration) > 1 else per_iteration
-    per_update = 1e6 * float(np.median(steady))
-    send("trained", variant=name, seconds=seconds[-1], us_per_iteration=per_update, notes=list(dict.fromkeys(notes)))
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Compared":
+        return cls(checked(verified_from_json(content), Verified))
+
+
+@dataclass(frozen=True)
+class FirstBad:
+    """The first update that differs; None where every one alone agrees."""
+
+    update: int | None
+
+
+@dataclass(frozen=True)
+class OnVariant(OnData):
+    """A task of one variant."""
+
+    variant: str
+
+    @property
+    def home(self) -> str:
+        return REFERENCE
+
+
+@dataclass(frozen=True)
+class RunReference(OnVariant):
+    """Leave the reference's free run of a variant without dropout, which serves every implementation."""
+
+    def run(self, send: Send) -> None:
+        from shared.alignment.trajectory import free_run
+
+        iterations = self.hyper.num_iterations
+        case = self.case(VARIANTS[self.variant], [iterations])
+        costs, ends = free_run(case.problem, case.start, iterations, None, lambda updates: send(Progressed(updates)))
+        save_free_run(Path(self.folder), self.variant, costs, ends)
+
+
+@dataclass(frozen=True)
+class OnRun(OnVariant):
+    """A task of one run."""
+
+    implementation: str
+    lengths: list[int]
+
+    @property
+    def id(self) -> RunId:
+        """Which run it is."""
+        return RunId(self.variant, self.implementation)
+
+    @property
+    def record(self) -> Record:
+        """The record of the run."""
+        return record_of(Path(self.folder), self.variant, self.implementation)
+
+    def read(self) -> Case:
+        """What is trained."""
+        return self.case(VARIANTS[self.variant], self.lengths)
+
+
+@dataclass(frozen=True)
+class Train(OnRun):
+    """Train one implementation in one variant, and run its single steps; leave a record."""
+
+    answers = (Trained,)
+
+    @property
+    def home(self) -> str:
+        return self.implementation
+
+    def run(self, send: Send) -> None:
+        from shared.alignment.recording import record_run
+
+        port = IMPLEMENTATIONS[self.implementation].adapter()
+        updates = iter(self.lengths)
+
+        def report(done: int, cost: float) -> None:
+            send(Progressed(next(updates), f"{self.variant}, {done:,}: cost {cost:.6f}"))
+
+        with _warnings() as notes:
+            seconds = record_run(port, self.read(), self.record, report)
+        per_iteration = np.diff(seconds, prepend=0) / self.lengths
+        # The first segment holds what is paid once: tracing, compiling, first touches.
+        steady = per_iteration[1:] if len(per_iteration) > 1 else per_iteration
+        send(Trained(seconds[-1], 1e6 * float(np.median(steady)), list(dict.fromkeys(notes))))
 
 
 @contextmanager
@@ -64,49 +141,51 @@ def _warnings() -> Iterator[list[str]]:
         logging.getLogger(ADAPTERS).removeHandler(handler)
 
 
-def reference(task: dict, send: Send) -> None:
-    """The reference's free run of a variant without dropout, which serves every implementation."""
-    from shared.alignment.trajectory import free_run
+@dataclass(frozen=True)
+class Verify(OnRun):
+    """Compare one run, and its single steps, with the reference, and explain what differs."""
 
-    case = read_case(task, task["variant"])
-    costs, ends = free_run(case.problem, case.start, sum(case.lengths), None, lambda n: send("progress", updates=n))
-    save_free_run(Path(task["folder"]), task["variant"], costs, ends)
-    send("referenced", variant=task["variant"])
+    answers = (Compared,)
 
+    def run(self, send: Send) -> None:
+        from shared.alignment.verification import verify_run
+        from shared.diagnosis.run import diagnose_run
 
-def verify(task: dict, send: Send) -> None:
-    """Compare one run, and its single steps, with the reference; leave the checks."""
-    from shared.alignment.verification import verify_run
-    from shared.diagnosis.run import diagnose_run
+        def report(updates: int) -> None:
+            send(Progressed(updates, f"{self.implementation}, {self.variant}"))
 
-    implementation, variant, folder = task["implementation"], task["variant"], Path(task["folder"])
-    case, record = read_case(task, variant), record_of(folder, variant, implementation)
-    reference = None if case.variant.dropout else read_free_run(folder, variant)
-    checks, run = verify_run(case, record, implementation, reference, lambda n: send("progress", updates=n))
-    diagnoses = diagnose_run(case, record, implementation, checks)
-    record.save_verified(verified_as_json(Verified(run, checks, diagnoses)))
-    send("verified", variant=variant, implementation=implementation)
+        case, record = self.read(), self.record
+        reference = None if case.variant.dropout else read_free_run(Path(self.folder), self.variant)
+        checks, run = verify_run(case, record, self.implementation, reference, report)
+        diagnoses = diagnose_run(case, record, self.implementation, checks)
+        send(Compared(Verified(run, checks, diagnoses)))
 
 
-def bisect(task: dict, send: Send) -> None:
+@dataclass(frozen=True)
+class Bisect(OnRun):
     """Find the first bad update inside a bad segment: train again up to it, hand over every update of it, replay each."""
-    from shared.alignment.trajectory import replay_in_segments
 
-    case, run = read_case(task, task["variant"]), RunId(task["variant"], task["implementation"])
-    before, length = case.lengths[: task["segment"]], case.lengths[task["segment"]]
-    port = IMPLEMENTATIONS[run.implementation].adapter()
-    # The last is never reached. A port may compile runs with long segments, and is to do here what it did there.
-    lengths = [*before, *[1] * length, max(case.lengths)]
-    trained = port.train_segments(case.problem, case.start, lengths, seed=case.seed, frozen=case.variant.frozen)
-    start = case.start
-    for _ in before:
-        start = next(trained).parameters
-    record = record_of(Path(task["folder"]), run.variant, run.implementation).beside("bisected")
-    record.write(start, [1] * length, itertools.islice(trained, length))
-    result = replay_in_segments(case.problem, record, run)
-    # The parameters' checks carry the number of updates done, the costs' the update they stand before.
-    bad = [check.iteration - (check.tensor != "cost") for check in result.checks if check.failed]
-    send("bisected", variant=run.variant, update=sum(before) + min(bad) if bad else None)
+    answers = (FirstBad,)
+    segment: int
 
+    @property
+    def home(self) -> str:
+        return self.implementation
 
-TASKS = {"train": train, "reference": reference, "verify": verify, "bisect": bisect}
+    def run(self, send: Send) -> None:
+        from shared.alignment.trajectory import replay_in_segments
+
+        case = self.read()
+        start = case.start
+        before, length = self.lengths[: self.segment], self.lengths[self.segment]
+        port = IMPLEMENTATIONS[self.implementation].adapter()
+        # The last is never reached. A port may compile runs with long segments, and is to do here what it did there.
+        lengths = [*before, *[1] * length, max(self.lengths)]
+        trained = port.train_segments(case.problem, start, lengths, seed=case.seed, frozen=case.variant.frozen)
+        for _ in before:
+            start = next(trained).parameters
+        record = self.record.beside("bisected").write(start, [1] * length, itertools.islice(trained, length))
+        result = replay_in_segments(case.problem, record, self.id)
+        # The parameters' checks carry the number of updates done, the costs' the update they stand before.
+        bad = [check.iteration - (check.tensor != "cost") for check in result.checks if check.failed]
+        send(FirstBad(sum(before) + min(bad) if bad else None))

@@ -4,36 +4,29 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.harness.tables import columns
+
+USED = "largest share of what is allowed"
+
 
 def show_limits(limits: dict, console: Console) -> None:
     """False alarms, detection limits, and what could not be measured."""
-    table = _table("", "dtype", "problems", "compared", "false alarms", "largest share of what is allowed")
-    for entry in limits["false_alarms"]:
-        used = f"{entry['budget_used']:.2f}"
-        row = (
-            entry["implementation"],
-            entry["dtype"],
-            entry["problems"],
-            f"{entry['compared']:,}",
-            len(entry["alarms"]),
-            used,
-        )
-        table.add_row(*map(str, row))
-    console.print(table)
-    if limits["whole_problems"]:
-        console.print(_whole_problems(limits["whole_problems"]))
+    console.print(_alarms("", ["compared", "false alarms", USED], limits["false_alarms"]))
+    if limits["whole_problems"]:  # whole runs, verified as the main command does it
+        counts = ["compared", "uninformative", "with a false alarm", USED]
+        console.print(_alarms("whole problems", counts, limits["whole_problems"]))
     for entry in limits["false_alarms"] + limits["whole_problems"]:
         for alarm in entry["alarms"]:
             console.print(Text(f"{entry['implementation']}, {entry['dtype']}: {alarm}", "red"))
 
-    table = _table("one element off, relative", "dtype", "tried", "median", "9 in 10", "largest")
+    table = _figures("one element off, relative", "dtype", "tried", "median", "9 in 10", "largest")
     for found in limits["detection"]:
         for stage, limit in found["elements"].items():
             sizes = (_size(limit[key]) for key in ("median", "nine_in_ten", "largest"))
             table.add_row(stage, found["dtype"], str(limit["tried"]), *sizes)
     console.print(table)
 
-    table = _table("times 1 + e", *(found["dtype"] for found in limits["detection"]))
+    table = _figures("times 1 + e", *(found["dtype"] for found in limits["detection"]))
     names = dict.fromkeys(name for found in limits["detection"] for name in found["hyperparameters"])
     for name in names:
         table.add_row(name, *(_size(found["hyperparameters"].get(name)) for found in limits["detection"]))
@@ -45,21 +38,23 @@ def show_limits(limits: dict, console: Console) -> None:
         console.print(Text(f"not measured: {what}: {entry['reason']}", "yellow"))
 
 
-def _whole_problems(entries: list[dict]) -> Table:
-    """Whole runs, verified as the main command does it."""
-    headings = "whole problems", "dtype", "problems", "compared", "uninformative", "with a false alarm"
-    table = _table(*headings, "largest share of what is allowed")
+def _alarms(what: str, counts: list[str], entries: list[dict]) -> Table:
+    """What came of random problems, by implementation and precision."""
+    table = _figures(what, "dtype", "problems", *counts)
     for entry in entries:
-        row = entry["implementation"], entry["dtype"], entry["problems"], f"{entry['compared']:,}", entry["uninformative"]
-        table.add_row(*map(str, row), str(entry["problems_with_alarms"]), f"{entry['budget_used']:.2f}")
+        cells = {
+            "compared": f"{entry['compared']:,}",
+            "uninformative": str(entry.get("uninformative")),
+            "false alarms": str(len(entry["alarms"])),
+            "with a false alarm": str(entry.get("problems_with_alarms")),
+            USED: f"{entry['budget_used']:.2f}",
+        }
+        table.add_row(entry["implementation"], entry["dtype"], str(entry["problems"]), *(cells[name] for name in counts))
     return table
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for i, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if i else "left")
-    return table
+def _figures(first: str, *others: str) -> Table:
+    return columns(first, *(f" {heading}" for heading in others), gap=2, wrap=True)
 
 
 def _size(value: float | None) -> str:

@@ -1,34 +1,70 @@
 """What the processes of `compare.py limits` do: count false alarms, and find the smallest faults that are seen."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from shared.case import Problem
 from shared.config import VARIANTS
-from shared.harness.child import Send
-from shared.harness.inputs import read_problem
+from shared.harness.inputs import OnData
+from shared.harness.messages import Progressed, Send, Task
 
 
-def count_alarms(task: dict, send: Send) -> None:
-    """False alarms of one implementation on random problems (see false_alarms.py)."""
-    from shared.commands.limits.false_alarms import false_alarms
+@dataclass(frozen=True)
+class Alarms:
+    """What came of random problems: comparisons, and false alarms in words; of whole ones, how many problems raised one.
 
-    found = false_alarms(task["implementation"], task["problems"], task["dtype"], lambda: send("progress"))
-    send("counted", **found)
+    budget_used: the largest share of the tolerance that one used. uninformative: comparisons that say little.
+    """
 
-
-def count_whole_alarms(task: dict, send: Send) -> None:
-    """The same on whole problems, trained and verified (see whole.py)."""
-    from shared.commands.limits.whole import whole_alarms
-
-    found = whole_alarms(task["implementation"], task["problems"], task["dtype"], lambda: send("progress"))
-    send("counted", **found)
+    compared: int
+    alarms: list[str]
+    budget_used: float
+    uninformative: int = 0
+    problems_with_alarms: int = 0
 
 
-def find_limits(task: dict, send: Send) -> None:
-    """The detection limits in one dtype."""
-    from shared.commands.limits.detection import summary
+@dataclass(frozen=True)
+class Limits:
+    """The detection limits in one precision (see detection.py)."""
 
-    X, Y, _, hyper = read_problem(task)
-    problem = Problem(X, Y, **hyper.of(VARIANTS["l2-dropout"]))
-    send("found", **summary(hyper.dtype, problem, lambda: send("progress")))
+    found: dict[str, Any]
 
 
-TASKS = {"alarms": count_alarms, "whole alarms": count_whole_alarms, "limits": find_limits}
+@dataclass(frozen=True)
+class CountAlarms(Task):
+    """Count the false alarms of one implementation on random problems: single steps, or whole runs, verified."""
+
+    answers = (Alarms,)
+    implementation: str
+    dtype: str
+    problems: int
+    whole: bool = False
+
+    @property
+    def home(self) -> str:
+        return self.implementation
+
+    def run(self, send: Send) -> None:
+        from shared.commands.limits.false_alarms import false_alarms
+        from shared.commands.limits.whole import whole_alarms
+
+        count = whole_alarms if self.whole else false_alarms
+        send(Alarms(**count(self.implementation, self.problems, self.dtype, lambda: send(Progressed(1)))))
+
+
+@dataclass(frozen=True)
+class FindLimits(OnData):
+    """Find the smallest faults that are seen, in one precision."""
+
+    answers = (Limits,)
+
+    @property
+    def home(self) -> str:
+        return "numpy"
+
+    def run(self, send: Send) -> None:
+        from shared.commands.limits.detection import summary
+
+        X, Y, _ = self.problem()
+        problem = Problem(X, Y, **self.hyper.of(VARIANTS["l2-dropout"]))
+        send(Limits(summary(self.hyper.dtype, problem, lambda: send(Progressed(1)))))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.adapters import IMPLEMENTATIONS, Adapter
 from shared.diagnosis.mistake import Plant
-from shared.harness.workers import ROOT
+from shared.harness.processes import ROOT
 
 
 @contextmanager

@@ -1,32 +1,50 @@
 """What a process of `compare.py mistakes` does."""
 
-import traceback
+import functools
+from dataclasses import dataclass, replace
+from typing import Any
 
 from shared.adapters import IMPLEMENTATIONS
-from shared.harness.child import Send
-from shared.harness.inputs import read_array, read_inputs, read_problem
+from shared.harness.inputs import OnData
+from shared.harness.messages import Send
 
 
-def try_mistakes(task: dict, send: Send) -> None:
-    """Plant some mistakes in one implementation, one after the other (see shared/commands/mistakes/trial.py)."""
-    from shared.commands.mistakes.trial import TRIALS, correct_run, try_out
+@dataclass(frozen=True)
+class Tried:
+    """What came of a planting (see trial.py)."""
 
-    _, Y, parameters, hyper = read_problem(task)
-    data = read_inputs(task) | {"Y_train": Y, "Y_test": read_array(task, "Y_test")}
-    port = IMPLEMENTATIONS[task["implementation"]].adapter()
-    correct: dict[str, dict] = {}
-    for number in task["trials"]:
-        trial = TRIALS[number]
-        send("begin", trial=number)
-        if not trial.legal and trial.plant.variant not in correct:
-            correct[trial.plant.variant] = correct_run(port, trial.plant.variant, hyper, data, parameters)
-        try:
-            result = try_out(trial, hyper, data, parameters, correct.get(trial.plant.variant))
-        except Exception as error:  # the others may still be tried
-            traceback.print_exc()
-            send("tried", trial=number, reason=f"{type(error).__name__}: {error}")
-        else:
-            send("tried", trial=number, result=result)
+    result: dict[str, Any]
 
 
-TASKS = {"mistakes": try_mistakes}
+@dataclass(frozen=True)
+class TryMistake(OnData):
+    """Plant one mistake and see what the comparison says; trial: its number among TRIALS."""
+
+    answers = (Tried,)
+    implementation: str
+    trial: int
+
+    @property
+    def home(self) -> str:
+        return self.implementation
+
+    def run(self, send: Send) -> None:
+        from shared.commands.mistakes.trial import TRIALS, try_out
+
+        trial = TRIALS[self.trial]
+        correct = None if trial.legal else _correct(replace(self, trial=0), trial.plant.variant)
+        send(Tried(try_out(trial, self.hyper, *_data(self), correct)))
+
+
+def _data(task: TryMistake) -> tuple[dict, dict]:
+    """X_train, Y_train, X_test, Y_test, grid; and the initial parameters."""
+    _, Y, parameters = task.problem()
+    return task.inputs() | {"Y_train": Y, "Y_test": task.array("Y_test")}, parameters
+
+
+@functools.cache  # a process trains it once
+def _correct(task: TryMistake, variant: str) -> Any:
+    from shared.commands.mistakes.trial import correct_run
+
+    port = IMPLEMENTATIONS[task.implementation].adapter()
+    return correct_run(port, variant, task.hyper, *_data(task))

@@ -1,7 +1,6 @@
 """`compare.py optimizers`: train every setting, each framework in a process of its own, and judge every row."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,51 +8,56 @@ import numpy as np
 
 from shared.adapters import IMPLEMENTATIONS
 from shared.alignment.judge import FACTOR
-from shared.commands.optimizers.rows import ROWS
-from shared.commands.optimizers.runs import name_of
+from shared.commands.optimizers.rows import ROWS, settings_of
+from shared.commands.optimizers.runs import FRAMEWORKS, name_of
 from shared.commands.optimizers.settings import ADAM_LEARNING_RATE, BETA_1, BETA_2, EPSILON, MOMENTUM, UPDATES, Setting
+from shared.commands.optimizers.tasks import TrainOptimizers
 from shared.commands.optimizers.verdicts import Run, judge_row
 from shared.config import Hyperparameters
 from shared.harness.environment import describe
+from shared.harness.messages import Done, Lost, Progressed
 from shared.harness.output import SCHEMA
-from shared.harness.workers import THREADS, Message, Task, Workers
+from shared.harness.processes import THREADS, Processes
+from shared.harness.progress import Progress
 from shared.synthetic import make_dataset
 
-TASKS = "shared.commands.optimizers.tasks"
-"""The module of what the processes do."""
 
-
-def measure(jobs: int, listen: Callable[[Task, Message], None] = lambda task, message: None) -> dict:
+def measure(jobs: int, progress: Progress | None = None) -> dict:
     """The content of optimizers.json. rows is empty where a process did not do its work; `incomplete` says why."""
     dataset, hyper = make_dataset(), Hyperparameters()
     incomplete: list[dict] = []
     runs: dict[str, Run] = {}
-    with tempfile.TemporaryDirectory(prefix="samenet-") as name, Workers(TASKS, jobs, THREADS, Path(name)) as workers:
+    progress = progress or Progress()
+    # Every run is also repeated by hand.
+    progress.add("training", 2 * sum(len(settings_of(framework)) for framework in FRAMEWORKS))
+    with tempfile.TemporaryDirectory(prefix="samenet-") as name, Processes(jobs, THREADS, Path(name)) as processes:
         for array in ("X_train", "Y_train"):
             np.save(Path(name) / f"{array}.npy", getattr(dataset, array))
-        for implementation in reversed(IMPLEMENTATIONS):  # the slowest first
-            task = {"task": "optimizers", "implementation": implementation}
-            workers.submit(task | {"folder": name, "hyperparameters": asdict(hyper)})
-        for task, message in workers.events():
-            listen(task, message)
-            implementation = task["implementation"]
-            if message["event"] == "optimized":
-                with np.load(Path(name) / f"optimizers-{implementation}.npz") as arrays:
-                    runs[implementation] = dict(arrays)
-            elif message["event"] in ("missing", "crashed"):
-                task["reason"] = message["reason"]
-            elif message["event"] == "ended" and implementation not in runs:
-                reason = task.get("reason", message["reason"] or "it left nothing behind")
-                incomplete.append({"implementation": implementation, "reason": reason})
+        tasks = [TrainOptimizers(name, hyper, implementation) for implementation in reversed(IMPLEMENTATIONS)]
+        for each in tasks:  # the slowest first
+            processes.submit(each)
+        for task, message in processes.events():
+            implementation = task.home
+            match message:
+                case Progressed():
+                    progress.update("training", message.updates)
+                case Done():
+                    with np.load(Path(name) / f"optimizers-{implementation}.npz") as arrays:
+                        runs[implementation] = dict(arrays)
+                case Lost():
+                    incomplete.append({"implementation": implementation, "reason": message.reason})
+    rows = [] if incomplete else _judge(runs)
+    holds = all(row["holds"] for row in rows)
     return {
         "schema": SCHEMA,
+        "verdict": "incomplete" if incomplete else "match" if holds else "mismatch",
         "environment": describe(THREADS),
         "data": {"name": dataset.name, "sha256": dataset.sha256},
         "hyperparameters": asdict(hyper)
         | {"num_iterations": UPDATES[-1], "adam_learning_rate": ADAM_LEARNING_RATE, "momentum": MOMENTUM}
         | {"beta_1": BETA_1, "beta_2": BETA_2, "epsilon": EPSILON},
         "factor": FACTOR,
-        "rows": [] if incomplete else _judge(runs),
+        "rows": rows,
         "incomplete": incomplete,
     }
 

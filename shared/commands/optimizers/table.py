@@ -4,6 +4,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.harness.tables import columns
+
 HEADINGS = {
     "use": "np.float64 throughout; + what makes them equal",
     "float": "one Python float in Keras, where PyTorch takes it exactly",
@@ -28,7 +30,7 @@ def show_optimizers(results: dict, console: Console) -> None:
             console.print(_table(heading, rows))
             console.print()
     if results["rows"]:
-        table = Table("write", "", box=None, padding=(0, 2, 0, 0), header_style="bold")
+        table = columns("write", "", gap=2, wrap=True)
         for remedy, code in {name: code for row in results["rows"] for name, code in row["write"].items()}.items():
             table.add_row(Text(remedy), Text(code))
         console.print(table)
@@ -40,11 +42,8 @@ def show_optimizers(results: dict, console: Console) -> None:
 
 
 def _table(heading: str, rows: list[dict]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column(heading, max_width=WIDTH)
-    for measured in rows[0]["measured"]:
-        table.add_column(f"{measured['update']:,}", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table = columns(heading, *(f" {measured['update']:,}" for measured in rows[0]["measured"]), "", gap=2)
+    table.columns[0].max_width = WIDTH
     for i, row in enumerate(rows):
         if i and row["kind"] == "use":
             table.add_row()

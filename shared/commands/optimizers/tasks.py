@@ -1,21 +1,30 @@
 """What a process of `compare.py optimizers` does."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from shared.harness.child import Send
-from shared.harness.inputs import read_problem
+from shared.harness.inputs import OnData
+from shared.harness.messages import Progressed, Send
 from shared.harness.records import save_arrays
 
 
-def train_optimizers(task: dict, send: Send) -> None:
-    """Every optimizer setting of one implementation, trained (see shared/commands/optimizers)."""
-    from shared.commands.optimizers.runs import train_all
+@dataclass(frozen=True)
+class TrainOptimizers(OnData):
+    """Train every optimizer setting of one implementation; the arrays of all runs go into `path`."""
 
-    X, Y, parameters, hyper = read_problem(task)
-    implementation, rates = task["implementation"], (hyper.learning_rate, hyper.lambd)
-    arrays = train_all(implementation, X, Y, parameters, *rates, lambda: send("progress"))
-    save_arrays(Path(task["folder"]) / f"optimizers-{implementation}.npz", arrays)
-    send("optimized")
+    implementation: str
 
+    @property
+    def home(self) -> str:
+        return self.implementation
 
-TASKS = {"optimizers": train_optimizers}
+    @property
+    def path(self) -> Path:
+        return Path(self.folder) / f"optimizers-{self.implementation}.npz"
+
+    def run(self, send: Send) -> None:
+        from shared.commands.optimizers.runs import train_all
+
+        rates = self.hyper.learning_rate, self.hyper.lambd
+        arrays = train_all(self.implementation, *self.problem(), *rates, lambda: send(Progressed(1)))
+        save_arrays(self.path, arrays)

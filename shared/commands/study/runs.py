@@ -20,7 +20,7 @@ from shared.commands.study.grid import Run
 from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
 from shared.harness.environment import describe
-from shared.harness.workers import ROOT
+from shared.harness.processes import ROOT
 from shared.metrics import accuracy
 from shared.parameters import Parameters, initialize_parameters
 from shared.synthetic import make_dataset

@@ -2,14 +2,13 @@
 
 import itertools
 import math
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from shared.commands.study.equivalence import MOST
-from shared.harness.tables import fitting
+from shared.harness.tables import columns, fitting
 
 STYLES = {"equivalent": "green", "different": "bold red", "not enough runs": "yellow"}
 SHOWN = 24
@@ -91,11 +90,8 @@ def _show(
     alone = len(rows) == len({name for name, _ in rows})  # one row of each group: it needs none above it
 
     def make(left_out: tuple[str, ...]) -> Table:
-        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
         shown = [place for place, heading in enumerate(headings) if heading not in left_out]
-        for place in shown:
-            justify: Any = "right" if headings[place].startswith(" ") else "left"
-            table.add_column(headings[place].strip(), justify=justify, no_wrap=place > 0, overflow="fold")
+        table = columns(*(headings[place] for place in shown))
         for name, group in itertools.groupby(rows, key=lambda row: row[0]):
             if not alone:
                 table.add_row(Text(name, "bold"))

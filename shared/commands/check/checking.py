@@ -1,0 +1,152 @@
+"""The check of a port from outside: its process, its time limit, and the content of results.json."""
+
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from shared.adapters.places import locate
+from shared.alignment.plan import symbol_of
+from shared.commands.check.loading import CONTRACT, COURSE
+from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
+from shared.config import VARIANTS, Hyperparameters
+from shared.data import Dataset
+from shared.diagnosis.catalogue import CATALOGUE
+from shared.diagnosis.failure import first_failures
+from shared.errors import UsageError
+from shared.harness.checks import Call, Cause, Check, RunId, Where, because
+from shared.harness.environment import describe
+from shared.harness.inputs import describe_data, settings_of, write_arrays
+from shared.harness.messages import Lost
+from shared.harness.processes import THREADS, Processes
+from shared.harness.progress import Progress
+from shared.harness.results import Diagnosis, PortFile, Results, Run
+from shared.harness.results_json import results_as_json
+
+
+@dataclass
+class Seen:
+    """What is known of a port so far."""
+
+    path: Path
+    functions: list[str] = field(default_factory=list)
+    lines: dict[str, int] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    calling: Calling = field(default_factory=lambda: Calling(None, "reading the file"))
+    done: list[list[str]] = field(default_factory=list)
+
+    def add(self, remarks: list[str]) -> None:
+        """Take in the remarks that were not made before."""
+        self.remarks += [remark for remark in remarks if remark not in self.remarks]
+
+    def take(self, item: Checked) -> None:
+        """Take in what came of an item."""
+        self.done.append(item.item)
+        self.checks += item.checks
+        self.diagnoses += item.diagnoses
+        self.runs += [item.run] if item.run else []
+        self.add(item.remarks)
+
+    def lose(self, task: CheckPort, lost: Lost) -> CheckPort | None:
+        """The process ended in a call: what is left to do without that function; None where nothing can be left out."""
+        if not self.functions:
+            raise UsageError(f"{self.path}: cannot be imported: {lost.reason}")
+        function, what = self.calling.function, self.calling.what
+        self.checks.append(_not_answered(self.path.stem, function, what, lost.reason))
+        if function not in self.functions or function in task.given_up:
+            return None
+        return replace(task, done=list(self.done), given_up=[*task.given_up, function])
+
+
+def check(
+    path: Path,
+    dataset: Dataset,
+    hyper: Hyperparameters,
+    variants: list[str],
+    time_limit: float,
+    progress: Progress | None = None,
+) -> dict:
+    """Run the port in a process of its own, as often as it takes to get past what hangs or dies.
+
+    Returns the content of results.json. UsageError where the file cannot be read or defines nothing to check.
+    """
+    started, progress = time.monotonic(), progress or Progress()
+    progress.add("checking", doing="starting")
+    seen = Seen(path)
+    with tempfile.TemporaryDirectory(prefix="samenet-") as name:
+        folder = Path(name)
+        write_arrays(folder, dataset, hyper.dtype)
+        np.save(folder / "Y_test.npy", dataset.Y_test)
+        with Processes(1, THREADS, folder, time_limit) as processes:
+            processes.submit(CheckPort(name, hyper, str(path.absolute()), variants, done=[], given_up=[]))
+            for task, message in processes.events():
+                assert isinstance(task, CheckPort)
+                match message:
+                    case Refused():
+                        raise UsageError(message.reason)
+                    case Lost():
+                        following = seen.lose(task, message)
+                        if following is None:
+                            break
+                        processes.submit(following)
+                    case Calling():
+                        seen.calling = message
+                        progress.update("checking", doing=message.what)
+                    case Loaded() if not seen.functions:
+                        seen.functions, seen.lines = message.functions, message.lines
+                        seen.add(message.remarks)
+                    case Checked():
+                        seen.take(message)
+    results = Results(
+        environment=describe(THREADS),
+        data=describe_data(dataset),
+        settings=settings_of(hyper, dataset, variants),
+        runs=seen.runs,
+        checks=seen.checks,
+        failures=[replace(failure, locations=_locations(failure.check, seen)) for failure in first_failures(seen.checks)],
+        diagnoses=_told(seen),
+        seconds={"all": time.monotonic() - started},
+        port=PortFile(str(path), path.stem, seen.functions, seen.lines, _not_defined(seen.functions)),
+        remarks=seen.remarks,
+    )
+    return results_as_json(results)
+
+
+def _not_answered(implementation: str, function: str | None, what: str, reason: str) -> Check:
+    """The comparison that a function which hangs or dies leaves undone."""
+    stage = {"train": "update", "trace": "forward", "predict": "predictions"}.get(function or "", "trajectory")
+    key = RunId("none", implementation).at(stage, Where(what), function or what)
+    return because(Cause.NO_ANSWER, f"{what}: {reason}").of(key)
+
+
+def _not_defined(functions: list[str]) -> list[str]:
+    """What the file might have defined beside what it does, of the same kind: a whole port, or the course's functions."""
+    kinds: list[tuple[str, ...]] = [CONTRACT] if {"trace", "train"} & set(functions) else []
+    if set(functions) - set(CONTRACT):
+        kinds.append(COURSE)
+    return [name for kind in kinds or [CONTRACT] for name in kind if name not in functions]
+
+
+def _told(seen: Seen) -> list[Diagnosis]:
+    """The diagnoses that name something; where none does and the port computes in float32, that."""
+    known = [diagnosis for diagnosis in seen.diagnoses if diagnosis.mistake]
+    single = next((check for check in seen.checks if check.cause is Cause.FLOAT32), None)
+    if known or single is None:
+        return known or seen.diagnoses
+    mistake = next(mistake for mistake in CATALOGUE if mistake.name == "float32")
+    remedy = mistake.remedy(single.implementation)
+    return [Diagnosis(single.variant, single.implementation, mistake.name, mistake.title, remedy=remedy)]
+
+
+def _locations(check: Check, seen: Seen) -> dict[str, str]:
+    """The port's own line first: of the function that failed, where it is known."""
+    called = check.where.function if isinstance(check.where, Call) else check.tensor
+    own = next((name for name in (called, "trace", "train", "predict") if name in seen.lines), None)
+    found = {check.implementation: f"{seen.path}:{seen.lines[own]}"} if own else {}
+    return found | locate(check.stage, symbol_of(check.tensor), VARIANTS[check.variant].dropout)

@@ -1,0 +1,32 @@
+"""What a trained run came to."""
+
+import numpy as np
+
+from shared.commands.compare.command import CompareSettings
+from shared.contract import recorded_iterations
+from shared.harness.checks import RunId
+from shared.harness.inputs import GRID, MAX_POINTS
+from shared.harness.records import Record
+from shared.harness.results import Run
+from shared.metrics import accuracy
+
+
+def score(record: Record, settings: CompareSettings, run: RunId) -> Run:
+    """The costs of a recorded run, and its classes beside the labels."""
+    dataset, iterations = settings.data.dataset, settings.hyperparameters.num_iterations
+    finite = bool(np.isfinite(record.costs).all()) and all(np.isfinite(W).all() for W in record.final_parameters.values())
+    on_grid = record.predictions("grid")
+    classes = {"train": record.predictions("X_train"), "test": record.predictions("X_test")}
+    labels = {"train": dataset.Y_train, "test": dataset.Y_test}
+    # Predictions of another shape fail in their own comparison; here they have no accuracy and no picture.
+    fit = all(classes[part].shape == labels[part].shape for part in labels)
+    return Run(
+        run.implementation,
+        run.variant,
+        status="completed" if finite else "diverged",
+        costs=[[i, float(record.costs[i])] for i in recorded_iterations(iterations)],
+        train_accuracy=accuracy(classes["train"], labels["train"]) if fit else None,
+        test_accuracy=accuracy(classes["test"], labels["test"]) if fit else None,
+        predictions={part: "".join(map(str, row[0, :MAX_POINTS])) for part, row in classes.items()} if fit else None,
+        grid=["".join(map(str, row)) for row in on_grid.reshape(GRID, GRID)] if on_grid.size == GRID**2 else None,
+    )

@@ -1,0 +1,65 @@
+"""`compare.py mistakes`: its flags, and what it does with them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.config import Hyperparameters
+from shared.harness import flags
+from shared.harness.command import Command, Made, Results, Settings
+
+if TYPE_CHECKING:
+    from shared.harness.console import Console
+    from shared.harness.progress import Progress
+
+ABOUT = """Plant every known mistake in one of the implementations, written as people write it, and see whether
+the comparison finds and names it; and that other correct ways to write the network are not flagged.
+
+d1, d10, d1000, end: the largest difference of any parameter from the correct run after so many updates.
+test: what it does to the accuracy on the test set, in points."""
+
+
+@dataclass(frozen=True)
+class MistakesSettings(Settings):
+    """The flags of `compare.py mistakes`."""
+
+    data: flags.Data = flags.group(flags.Data)
+    iterations: int = flags.flag(30_000, "of the runs that show how large a mistake grows", metavar="N")
+    implementations: list[str] = flags.implementations()
+    out: Path = flags.out("mistakes.json")
+    jobs: int = flags.jobs()
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """The course's, with as many iterations as are asked for."""
+        return Hyperparameters(num_iterations=self.iterations)
+
+    def load(self) -> None:
+        """Read the data; complain of iterations that make no sense."""
+        _ = self.hyperparameters, self.data.dataset
+
+
+def work(settings: MistakesSettings, progress: "Progress") -> Made:
+    """Plant every mistake."""
+    from shared.commands.mistakes.mistakes import try_all
+
+    problem = settings.data.dataset, settings.hyperparameters
+    return Made(try_all(*problem, settings.implementations, settings.jobs, progress))
+
+
+def show(results: Results, console: "Console") -> None:
+    """Show the table."""
+    from shared.commands.mistakes.table import show_mistakes
+
+    show_mistakes(results, console)
+
+
+COMMAND = Command(
+    name="mistakes",
+    summary="plant every known mistake in a port: each must be found and named",
+    about=ABOUT,
+    settings=MistakesSettings,
+    work=work,
+    show=show,
+    written=("mistakes.json",),
+)

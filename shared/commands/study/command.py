@@ -1,0 +1,139 @@
+"""`compare.py study`: its flags, and what it does with them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.commands.study.options import grid_of, seeds, sizes
+from shared.config import DEFAULT_DATA_SEED, DEFAULT_VARIANTS, VARIANTS, Hyperparameters
+from shared.errors import UsageError
+from shared.harness import flags
+from shared.harness.command import Command, Files, Made, Results, Settings
+
+if TYPE_CHECKING:
+    from shared.commands.study.grid import Grid
+    from shared.data import Dataset
+    from shared.harness.console import Console
+    from shared.harness.progress import Progress
+
+ABOUT = """Train every combination of the values given, over many seeds, and say what is luck (mean and interval over seeds),
+which lambd and keep_prob do best on a dev part split off the training examples (one-standard-error rule), and whether the
+implementations are equivalent where each draws its own masks (TOST). Lists of seeds go side by side: the first runs take the
+first of each. What is finished is kept in DIR/study.sqlite; given again, the command goes on where it was.
+
+Exit code 1: implementations differ; 3: runs are missing, or too few to tell."""
+COURSE = Hyperparameters()
+MARGIN_COST, MARGIN_ACCURACY = 0.01, 0.01
+"""The largest mean difference that is equivalent, of the training cost and of the accuracy on the test examples."""
+AXES = {"lambd": "study_lambd.png", "keep_prob": "study_keep_prob.png"}
+"""What may have several values -> the picture of the curves over it."""
+
+
+def _several(default: Any, help: str, kind: Any, shown: Any = None) -> Any:
+    words = f"{help} (default: {default if shown is None else shown})"
+    return flags.flag([default], words, type=kind, nargs="+", metavar="V")
+
+
+def _seeds(help: str, shown: Any) -> Any:
+    return flags.flag(None, help, shown=shown, type=seeds, nargs="+", metavar="S")
+
+
+def _margin(default: float, of: str) -> Any:
+    def then(value: float, flag: str) -> float:
+        if not 0 < value < inf:
+            raise UsageError(f"{flag}: expected a number > 0, got {value}")
+        return value
+
+    return flags.flag(default, f"largest mean difference of the {of} that is equivalent", then=then, metavar="M")
+
+
+@dataclass(frozen=True)
+class StudySettings(Settings):
+    """The flags of `compare.py study`."""
+
+    data: str | None = flags.flag(None, "data set, as of the comparison; default: the built-in one", metavar="PATH")
+    variants: list[str] = flags.variants(tuple(VARIANTS), DEFAULT_VARIANTS)
+    implementations: list[str] = flags.implementations()
+    lambd: list[float] = _several(COURSE.lambd, "strengths of the L2 penalty", flags.number)
+    keep_prob: list[float] = _several(COURSE.keep_prob, "shares of hidden units kept", flags.number)
+    learning_rate: list[float] = _several(COURSE.learning_rate, "step sizes", flags.number)
+    hidden: list[tuple[int, int]] = _several(
+        COURSE.hidden, "units of the hidden layers, such as 20,3 40,5", sizes, ",".join(map(str, COURSE.hidden))
+    )
+    init_seeds: list[list[int]] | None = _seeds(
+        "of the initial weights; 1-30: from 1 to 30", "1-30, or as many as other seeds given"
+    )
+    seeds: list[list[int]] | None = _seeds("of the dropout masks", "as of --init-seeds")
+    data_seeds: list[list[int]] | None = _seeds("of the built-in data", DEFAULT_DATA_SEED)
+    split_seeds: list[list[int]] | None = _seeds("of the dev part", "as of --init-seeds; crossed: 0")
+    crossed: bool = flags.flag(False, "every combination of the seeds, instead of side by side")
+    dev_share: float | None = flags.flag(
+        None, "of the training examples that go into the dev part", type=flags.number, metavar="S",
+        shown="0.2 where there is something to choose, else none",
+    )  # fmt: skip
+    iterations: int = flags.flag(COURSE.num_iterations, "updates per run", metavar="N")
+    dtype: str = flags.flag(COURSE.dtype, "precision", metavar="float64|float32")
+    margin_cost: float = _margin(MARGIN_COST, "training cost at the end of the runs")
+    margin_accuracy: float = _margin(MARGIN_ACCURACY, "accuracy on the test examples")
+    scheduler: str | None = flags.flag(None, "run on the workers of this Dask scheduler", metavar="tcp://HOST:PORT")
+    out: Path = flags.out("study.sqlite, study.csv, study.json and the pictures")
+    jobs: int = flags.jobs()
+
+    @cached_property
+    def grid(self) -> "Grid":
+        """Every run that is asked for; UsageError where that makes no sense."""
+        return grid_of(self)
+
+    @cached_property
+    def dataset(self) -> "Dataset | None":
+        """The data set in a file; None for the built-in one."""
+        return None if self.data is None else flags.load(self.data)
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """Measure -> the largest mean difference that is called equivalent."""
+        return {"training_cost": self.margin_cost, "test_accuracy": self.margin_accuracy}
+
+    def load(self) -> None:
+        """Read the data, and see whether the grid makes sense."""
+        _ = self.grid, self.dataset
+
+
+def work(settings: StudySettings, progress: "Progress") -> Made:
+    """Run what is not kept yet, and say what it shows."""
+    from shared.commands.study.study import study
+
+    problem = settings.grid, settings.dataset, settings.margins
+    results, table = study(*problem, settings.out, settings.jobs, settings.scheduler, progress)
+    return Made(results, {"study.csv": table})
+
+
+def show(results: Results, console: "Console") -> None:
+    """Show the tables."""
+    from shared.commands.study.table import show_study
+
+    show_study(results, console)
+
+
+def draw(results: Results) -> Files:
+    """The pictures: test accuracy over the seeds, and where there are several, curves over lambd and keep_prob."""
+    from shared.commands.study.pictures import over_seeds, over_values
+    from shared.harness.figures import png
+
+    figures = {"study_seeds.png": over_seeds(results)} | {name: over_values(results, axis) for axis, name in AXES.items()}
+    yield from ((name, png(figure)) for name, figure in figures.items() if figure is not None)
+
+
+COMMAND = Command(
+    name="study",
+    summary="many seeds: what is luck, which lambd and keep_prob, is dropout equivalent",
+    about=ABOUT,
+    settings=StudySettings,
+    work=work,
+    show=show,
+    written=("study.json", "study.csv", "study_seeds.png", *AXES.values()),
+    draw=draw,
+    kept=("study.sqlite",),
+)

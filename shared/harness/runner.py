@@ -1,0 +1,62 @@
+"""The run of any command: output prepared, progress shown, results written and shown, and one rule for the exit code."""
+
+from pathlib import Path
+
+from shared.errors import UsageError
+from shared.harness.command import EXIT, Command, Made, Results, S
+from shared.harness.console import Console
+from shared.harness.output import as_text, plain, prepare, write_json, write_whole
+from shared.harness.progress import Progress
+
+
+def run(command: Command[S], settings: S) -> int:
+    """Run a command and show what came of it; the exit code. UsageError where it cannot run, or nothing can be written."""
+    made = compute(command, settings)
+    console = Console()
+    try:
+        paths = write(command, made, settings.out)
+    finally:  # what has taken minutes is shown, whatever becomes of the files
+        _show(command, settings, made.results, console)
+    if not (settings.json or settings.quiet):
+        console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
+    return EXIT[made.results["verdict"]]
+
+
+def compute(command: Command[S], settings: S) -> Made:
+    """Do the work; nothing is computed where the results could not be written."""
+    settings.load()
+    for name in (*command.kept, *command.written):
+        if "*" not in name:
+            prepare(settings.out / name)
+    with Progress(Console(stderr=True, quiet=settings.quiet)) as progress:
+        made = command.work(settings, progress)
+    return Made(plain(made.results), made.files)
+
+
+def write(command: Command, made: Made, folder: Path) -> list[Path]:
+    """Write everything that shows the results; the paths. UsageError where something cannot be written.
+
+    What shows an earlier run goes first: whatever ends this, no page or picture of another run lies beside the JSON.
+    """
+    json = command.written[0]
+    names = [*command.kept, json]
+    try:
+        for old in (path for name in command.written[1:] for path in folder.glob(name)):
+            old.unlink()
+        write_json(made.results, folder / json)
+        for name, content in (*made.files.items(), *command.draw(made.results)):
+            write_whole(folder / name, content)
+            names.append(name)
+    except OSError as error:
+        said = f"--out: cannot write into {str(folder)!r}: {error.strerror}"
+        raise UsageError(f"{said}; mend that and give the same command again: what is finished is kept") from error
+    return [folder / name for name in names]
+
+
+def _show(command: Command[S], settings: S, results: Results, console: Console) -> None:
+    if settings.json:
+        console.print(as_text(results), end="", markup=False, highlight=False, soft_wrap=True)
+    elif settings.quiet and command.brief:
+        command.brief(results, console)
+    else:
+        command.show(results, console)
