@@ -323,22 +323,5 @@ def test_what_is_no_port_is_one_line_and_exit_code_2(check, source, said):
     assert not (done.out / "results.json").exists()
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ["--variants", "frozen-dropout"],
-        ["--time-limit", "0"],
-        ["--time-limit", "nan"],
-        ["--keep-prob", "2"],
-        ["--jobs", "2"],
-    ],
-)
-def test_a_wrong_flag_is_one_line(check, flags):
-    done = check(PORT, *flags)
-    assert done.code == 2
-    assert flags[0].lstrip("-").replace("-", "_")[:4] in done.stderr.replace("-", "_")
-    assert len(done.stderr.splitlines()) == 1
-
-
 def test_the_help_says_that_the_file_is_executed(run_compare):
     assert "The file is executed" in run_compare("check", "--help").stdout

@@ -90,20 +90,3 @@ def test_what_is_wrong_is_shown():
     assert "it died" in text
     assert "not found" in text
     assert "FLAGGED" in text
-
-
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        (["--iterations", "0"], "num_iterations: expected a number >= 1"),
-        (["--iterations", "many"], "expected a whole number"),
-        (["--implementations", "caffe"], "expected one of numpy, torch, tensorflow"),
-        (["--lambd", "1"], "unrecognized arguments"),
-        (["--data", "nowhere.mat"], "no such file"),
-    ],
-)
-def test_a_wrong_flag_is_one_line(run_mistakes, flags, said):
-    done, results = run_mistakes(*flags)
-    assert (done.code, results) == (2, None)
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1

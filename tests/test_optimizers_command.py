@@ -97,11 +97,3 @@ def test_a_framework_that_is_missing_or_crashes_makes_it_3(run_compare, tmp_path
     assert "torch is not installed" in reasons["torch"]
     assert "ValueError: no" in reasons["tensorflow"]
     assert "not measured: torch" in done.stdout
-
-
-@pytest.mark.parametrize("flags", [["--jobs", "0"], ["--frobnicate"], ["--variants", "l2"], ["--out", "/dev/null"]])
-def test_wrong_usage_makes_it_2_in_one_line(run_compare, flags):
-    done = run_compare("optimizers", *flags)
-    assert (done.code, done.stderr.count("\n")) == (2, 1)
-    assert not (done.out / "optimizers.json").exists()
-    assert flags[0] in done.stderr

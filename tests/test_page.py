@@ -18,7 +18,6 @@ from shared.commands.compare.page import build
 from shared.commands.compare.page.build import page
 from shared.commands.compare.page.concepts import CONCEPTS, agreement
 from shared.config import DEFAULT_DATA_SEED
-from shared.errors import UsageError
 from shared.harness.command import Made
 from shared.harness.results_json import results_from_json
 from shared.harness.runner import write
@@ -278,17 +277,6 @@ def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, mo
         write(COMMAND, Made(little | {"verdict": "mismatch"}), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "mine.txt"}
     assert json.loads((tmp_path / "results.json").read_text())["verdict"] == "mismatch"
-
-
-def test_what_cannot_be_written_is_one_line(results, tmp_path, monkeypatch):
-    from shared.harness import output
-
-    def full(path, content):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(output, "write_whole", full)
-    with pytest.raises(UsageError, match=r"--out: cannot write into .*: No space left on device"):
-        write(COMMAND, Made(results), tmp_path)
 
 
 # The summary in Markdown, and what scripts are given

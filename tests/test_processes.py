@@ -9,7 +9,7 @@ from shared.config import Hyperparameters
 from shared.harness import messages
 from shared.harness.messages import BadMessage, Done, Lost, Progressed, decode, decode_task, encode, encode_task
 from shared.harness.processes import Processes
-from tests.odd_tasks import LINES, Odd, Said
+from tests.helpers.odd_tasks import LINES, Odd, Said
 
 
 @pytest.fixture

@@ -80,10 +80,25 @@ def test_a_run_would_be_seen_to_import_numpy(clean_environment, tmp_path):
         ("--jobs 100000", "--jobs"),
         ("--iter 5", "--iter"),
         ("--frobnicate", "--frobnicate"),
+        ("bench --rounds 0", "--rounds"),
+        ("bench --whole -1", "--whole"),
+        ("bench --updates x", "--updates"),
+        ("check port.py --variants frozen-dropout", "--variants"),
+        ("check port.py --time-limit nan", "--time-limit"),
+        ("check port.py --jobs 2", "--jobs"),
+        ("check port.py --keep-prob 2", "keep_prob"),
+        ("limits --problems 0", "--problems"),
+        ("limits --whole-problems -1", "--whole-problems"),
+        ("mistakes --iterations 0", "num_iterations: expected a number >= 1"),
+        ("mistakes --lambd 1", "unrecognized arguments"),
+        ("mistakes --data nowhere.mat", "no such file"),
+        ("optimizers --out /dev/null", "--out"),
+        ("optimizers --variants l2", "--variants"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2_and_nothing_is_written(run_compare, flags, named):
-    done = run_compare(*NUMPY_ALONE, *flags.split())
+    of_a_command = not flags.startswith("-")
+    done = run_compare(*(() if of_a_command else NUMPY_ALONE), *flags.split())
     assert done.code == 2, done.stdout
     assert re.fullmatch(r"compare\.py: error: [^\n]+\n", done.stderr)
     assert named.replace("_", "-") in done.stderr.replace("_", "-")

@@ -112,15 +112,6 @@ def test_the_command_writes_its_results_and_shows_them_within_eighty_columns(run
     assert results["environment"]["threads"] == 1
 
 
-def test_wrong_usage_is_one_line(run_compare):
-    for flags in (["--rounds", "0"], ["--updates", "x"], ["--whole", "-1"], ["--implementations", "jax"]):
-        done = run_compare("bench", *flags)
-        assert done.code == 2
-        assert flags[0] in done.stderr
-        assert len(done.stderr.splitlines()) == 1
-        assert not done.out.exists()
-
-
 @pytest.mark.full
 def test_a_whole_command_that_fails_is_no_measurement():
     settings = BenchSettings(rounds=1, updates=2, growth=False, whole=-5, implementations=["numpy"])
