@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.commands import MAIN, commands
 from shared.errors import SamenetError
-from shared.harness.command import EXIT, Command, Settings
+from shared.harness.command import EXIT, Command, Options
 from shared.harness.flags import spelled
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ EXIT_CODES = """exit codes:
   3  incomplete: an implementation is missing, crashed or was killed"""
 
 
-def parse(arguments: list[str], program: str = "compare.py") -> tuple[Command, Settings]:
-    """The command and its settings; UsageError where the command line is wrong. program: what it calls itself."""
+def parse(arguments: list[str], program: str = "compare.py") -> tuple[Command, Options]:
+    """The command and its options; UsageError where the command line is wrong. program: what it calls itself."""
     found = commands()
     main = found.pop(MAIN)
     if arguments[:1] and arguments[0] in found:
@@ -61,10 +61,10 @@ def main(program: str = "compare.py") -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an ASCII terminal shows a path's other characters as it can
     try:
-        command, settings = parse(sys.argv[1:], program)
+        command, options = parse(sys.argv[1:], program)
         from shared.harness.runner import run  # only now: --help and a wrong flag answer at once
 
-        return run(command, settings)
+        return run(command, options)
     except SamenetError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return 2

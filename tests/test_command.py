@@ -15,7 +15,7 @@ import compare
 from shared.commands import commands
 from shared.errors import UsageError
 from shared.harness import flags
-from shared.harness.command import Command, Made, Settings
+from shared.harness.command import Command, Made, Options
 from shared.harness.progress import Progress
 from shared.harness.runner import run
 
@@ -23,14 +23,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
-class Own(Settings):
+class Own(Options):
     """The settings of a command of this test."""
 
     file: str = flags.flag("", "what is read", positional=True, metavar="FILE")
     size: int = flags.flag(3, "how large", then=flags.between(1, 9), metavar="N")
     shares: tuple[float, float] = flags.flag((0.5, 0.5), "how much", type=flags.number)
     picture: bool = flags.flag(True, "leave the picture out", flag="no_picture")
-    data: flags.Data = flags.group(flags.Data)
+    data: flags.DataFlags = flags.group(flags.DataFlags)
     quiet: bool = flags.flag(False, "say little", alone="shown")
     json: bool = flags.flag(False, "say it in JSON", alone="shown")
     out: Path = flags.out("own.json and own.png")
@@ -42,8 +42,8 @@ def own(verdict="match", draw=lambda results: [("own.png", b"new")]):
         name="own",
         summary="is tested",
         about="About it.",
-        settings=Own,
-        work=lambda settings, progress: Made({"verdict": verdict, "size": settings.size, "odd": float("nan")}),
+        options=Own,
+        work=lambda options, progress: Made({"verdict": verdict, "size": options.size, "odd": float("nan")}),
         show=lambda results, console: console.print(f"shown: {results['size']}"),
         brief=lambda results, console: console.print(results["verdict"]),
         written=("own.json", "own.png"),
@@ -54,7 +54,7 @@ def own(verdict="match", draw=lambda results: [("own.png", b"new")]):
 def test_a_field_is_a_flag_with_its_default_and_its_range():
     command = own()
     settings = command.parse(["here", "--no-picture", "--shares", "0.1", "0.9", "--data-seed", "4"], "own")
-    assert settings == Own(file="here", shares=(0.1, 0.9), picture=False, data=flags.Data(data_seed=4))
+    assert settings == Own(file="here", shares=(0.1, 0.9), picture=False, data=flags.DataFlags(data_seed=4))
     assert command.usage == "own FILE"
     for wrong, said in (
         ("", "the following arguments are required: FILE"),

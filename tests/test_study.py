@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shared.commands.study.choose import interval, one_standard_error, simplicity
-from shared.commands.study.command import StudySettings
+from shared.commands.study.command import StudyOptions
 from shared.commands.study.findings import across, choice, effects, luck
 from shared.commands.study.grid import MAX_RUNS, Grid, Setting, groups
 from shared.commands.study.runs import LAST, Source, split, train_together, version_of, work
@@ -72,7 +72,7 @@ def test_of_seeds_that_are_not_given_there_are_as_many_as_of_the_others(given, i
     import compare
 
     _, settings = compare.parse(["study", *given.split()])
-    assert isinstance(settings, StudySettings)
+    assert isinstance(settings, StudyOptions)
     grid = settings.grid
     assert (list(grid.init_seeds), list(grid.seeds)) == (list(init_seeds), list(seeds))
 

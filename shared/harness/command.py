@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
 """Verdict -> exit code, of every command. 2 is wrong usage."""
 
-Results = dict[str, Any]
+Content = dict[str, Any]
 """The content of a command's JSON file; its `verdict` decides the exit code."""
 
 
-class Settings:
-    """What every command's settings have; each is a dataclass, whose fields are the command's flags."""
+class Options:
+    """What every command is asked; each has a dataclass of its own, whose fields are its flags."""
 
     out: Path
     quiet: bool = False
@@ -29,10 +29,10 @@ class Settings:
     """Show the JSON instead of the tables."""
 
     def load(self) -> None:
-        """Read what the settings name, before anything is written: what cannot be read is wrong usage."""
+        """Read what the options name, before anything is written: what cannot be read is wrong usage."""
 
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=Options)
 Files = Iterable[tuple[str, bytes]]
 """Names and contents of files beside the JSON."""
 
@@ -41,11 +41,11 @@ Files = Iterable[tuple[str, bytes]]
 class Made:
     """What the work of a command gives: its results, and files that cannot be made from them alone."""
 
-    results: Results
+    results: Content
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-def _no_files(results: Results) -> Files:
+def _no_files(results: Content) -> Files:
     return ()
 
 
@@ -53,7 +53,7 @@ def _no_files(results: Results) -> Files:
 class Command(Generic[S]):
     """A command. Its functions import what they need when they are called: `--help` needs none of it.
 
-    name, summary: as listed by `--help`; about: the text of its own help, before the flags, and epilog, after them.
+    name, summary: as listed by `--help`; about: the text of its own help. options: the dataclass of its flags.
     work: computes the results. show: prints them; brief: prints the verdict alone. draw: pictures and pages, in their order.
     written: the files that it may write into the folder --out, the JSON first, * for any letters; kept: what work writes.
     """
@@ -61,22 +61,22 @@ class Command(Generic[S]):
     name: str
     summary: str
     about: str
-    settings: type[S]
+    options: type[S]
     work: Callable[[S, "Progress"], Made]
-    show: Callable[[Results, "Console"], None]
+    show: Callable[[Content, "Console"], None]
     written: tuple[str, ...]
-    draw: Callable[[Results], Files] = _no_files
+    draw: Callable[[Content], Files] = _no_files
     kept: tuple[str, ...] = ()
-    brief: Callable[[Results, "Console"], None] | None = None
+    brief: Callable[[Content, "Console"], None] | None = None
 
     @property
     def usage(self) -> str:
         """Its name and the arguments that must be given."""
-        return " ".join([self.name, *flags.positional(self.settings)])
+        return " ".join([self.name, *flags.positional(self.options)])
 
     def parse(self, arguments: list[str], program: str, epilog: str | None = None) -> S:
-        """The settings from the command line; UsageError where it is wrong. program: what the command calls itself."""
+        """The options from the command line; UsageError where it is wrong. program: what the command calls itself."""
         parser = flags.Parser(prog=program, description=self.about, epilog=epilog)
-        flags.add_flags(parser, self.settings)
-        options: argparse.Namespace = parser.parse_args(arguments)
-        return flags.read_flags(options, self.settings)
+        flags.add_flags(parser, self.options)
+        given: argparse.Namespace = parser.parse_args(arguments)
+        return flags.read_flags(given, self.options)

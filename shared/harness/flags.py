@@ -139,7 +139,7 @@ def between(low: int, high: int) -> Then:
 
 
 @dataclass(frozen=True)
-class Data:
+class DataFlags:
     """The flags of the data set."""
 
     data: str | None = flag(

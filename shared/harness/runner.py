@@ -3,33 +3,33 @@
 from pathlib import Path
 
 from shared.errors import UsageError
-from shared.harness.command import EXIT, Command, Made, Results, S
+from shared.harness.command import EXIT, Command, Content, Made, S
 from shared.harness.console import Console
 from shared.harness.output import as_text, plain, prepare, write_json, write_whole
 from shared.harness.progress import Progress
 
 
-def run(command: Command[S], settings: S) -> int:
+def run(command: Command[S], options: S) -> int:
     """Run a command and show what came of it; the exit code. UsageError where it cannot run, or nothing can be written."""
-    made = compute(command, settings)
+    made = compute(command, options)
     console = Console()
     try:
-        paths = write(command, made, settings.out)
+        paths = write(command, made, options.out)
     finally:  # what has taken minutes is shown, whatever becomes of the files
-        _show(command, settings, made.results, console)
-    if not (settings.json or settings.quiet):
+        _show(command, options, made.results, console)
+    if not (options.json or options.quiet):
         console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
     return EXIT[made.results["verdict"]]
 
 
-def compute(command: Command[S], settings: S) -> Made:
+def compute(command: Command[S], options: S) -> Made:
     """Do the work; nothing is computed where the results could not be written."""
-    settings.load()
+    options.load()
     for name in (*command.kept, *command.written):
         if "*" not in name:
-            prepare(settings.out / name)
-    with Progress(Console(stderr=True, quiet=settings.quiet)) as progress:
-        made = command.work(settings, progress)
+            prepare(options.out / name)
+    with Progress(Console(stderr=True, quiet=options.quiet)) as progress:
+        made = command.work(options, progress)
     return Made(plain(made.results), made.files)
 
 
@@ -53,10 +53,10 @@ def write(command: Command, made: Made, folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _show(command: Command[S], settings: S, results: Results, console: Console) -> None:
-    if settings.json:
+def _show(command: Command[S], options: S, results: Content, console: Console) -> None:
+    if options.json:
         console.print(as_text(results), end="", markup=False, highlight=False, soft_wrap=True)
-    elif settings.quiet and command.brief:
+    elif options.quiet and command.brief:
         command.brief(results, console)
     else:
         command.show(results, console)

@@ -14,7 +14,7 @@ VERDICTS = {
 }
 
 
-def columns(*headings: str, gap: int = 1, wrap: bool = False) -> Table:
+def make_table(*headings: str, gap: int = 1, wrap: bool = False) -> Table:
     """A table without lines. A space before a heading: a column of figures, which stand to the right.
 
     gap: spaces between columns. wrap: whether others than the first may take several lines.

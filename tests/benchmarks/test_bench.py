@@ -9,7 +9,7 @@ import pytest
 
 from shared.alignment.tensors import REFERENCE
 from shared.commands.bench import plain_loop
-from shared.commands.bench.command import BenchSettings
+from shared.commands.bench.command import BenchOptions
 from shared.commands.bench.contestants import PLAIN, contestants
 from shared.commands.bench.growth import FLOOR, POINTS, exponent, grow
 from shared.commands.bench.measure import OTHERS, measure
@@ -114,7 +114,7 @@ def test_the_command_writes_its_results_and_shows_them_within_eighty_columns(run
 
 @pytest.mark.full
 def test_a_whole_command_that_fails_is_no_measurement():
-    settings = BenchSettings(rounds=1, updates=2, growth=False, whole=-5, implementations=["numpy"])
-    results = measure(settings, Progress())
+    options = BenchOptions(rounds=1, updates=2, growth=False, whole=-5, implementations=["numpy"])
+    results = measure(options, Progress())
     assert results["whole"] is None
     assert results["missing"] == [{"contestant": "the whole command", "reason": "it ended with exit code 2"}]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.harness import flags
-from shared.harness.command import Command, Files, Made, Results, Settings
+from shared.harness.command import Command, Content, Files, Made, Options
 
 if TYPE_CHECKING:
     from shared.harness.console import Console
@@ -17,10 +17,10 @@ MOST = 10_000_000
 
 
 @dataclass(frozen=True)
-class BenchSettings(Settings):
+class BenchOptions(Options):
     """The flags of `compare.py bench`."""
 
-    data: flags.Data = flags.group(flags.Data)
+    data: flags.DataFlags = flags.group(flags.DataFlags)
     rounds: int = flags.flag(5, "in each of which everything is measured once", then=flags.between(1, MOST), metavar="N")
     updates: int = flags.flag(
         2000, "that an implementation does per round and variant", then=flags.between(1, MOST), metavar="N"
@@ -37,21 +37,21 @@ class BenchSettings(Settings):
         _ = self.data.dataset
 
 
-def work(settings: BenchSettings, progress: "Progress") -> Made:
+def work(options: BenchOptions, progress: "Progress") -> Made:
     """Measure speed and memory."""
     from shared.commands.bench.measure import measure
 
-    return Made(measure(settings, progress))
+    return Made(measure(options, progress))
 
 
-def show(results: Results, console: "Console") -> None:
+def show(results: Content, console: "Console") -> None:
     """Show the tables."""
     from shared.commands.bench.table import show_bench
 
     show_bench(results, console)
 
 
-def draw(results: Results) -> Files:
+def draw(results: Content) -> Files:
     """Draw the plot."""
     from shared.commands.bench.pictures import bench_picture
 
@@ -62,7 +62,7 @@ COMMAND = Command(
     name="bench",
     summary="measure speed and memory",
     about=ABOUT,
-    settings=BenchSettings,
+    options=BenchOptions,
     work=work,
     show=show,
     written=("bench.json", "bench.png"),

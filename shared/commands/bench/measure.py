@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from shared.commands.bench.command import BenchSettings
+from shared.commands.bench.command import BenchOptions
 from shared.commands.bench.growth import FLOOR, POINTS
 from shared.commands.bench.tasks import Grow, Grown, Race, Raced
 from shared.config import Hyperparameters
@@ -28,15 +28,15 @@ YARDSTICK = ("none", "l2", "frozen-dropout")
 """The plain loop's three runs that the whole command is held against: the course's."""
 
 
-def measure(settings: BenchSettings, progress: Progress) -> dict:
+def measure(options: BenchOptions, progress: Progress) -> dict:
     """The content of bench.json."""
-    hyper, dataset, implementations = Hyperparameters(), settings.data.dataset, settings.implementations
+    hyper, dataset, implementations = Hyperparameters(), options.data.dataset, options.implementations
     results: dict = {
         "schema": SCHEMA,
         "environment": describe(THREADS) | {"growth_threads": min(2, available_cores())},
         "data": asdict(describe_data(dataset)),
         "hyperparameters": asdict(hyper),
-        "rounds": settings.rounds,
+        "rounds": options.rounds,
         "speed": [],
         "missing": [],
         "growth": [],
@@ -44,14 +44,14 @@ def measure(settings: BenchSettings, progress: Progress) -> dict:
     }
     progress.add("measuring", doing="starting")
     others = [name for name in OTHERS if name != "Keras fit" or "tensorflow" in implementations]
-    _run(lambda folder: [Race(folder, hyper, [*implementations, *others], settings.updates, settings.rounds)],
-         THREADS, settings, results, progress)  # fmt: skip
-    if settings.growth:
+    _run(lambda folder: [Race(folder, hyper, [*implementations, *others], options.updates, options.rounds)],
+         THREADS, options, results, progress)  # fmt: skip
+    if options.growth:
         tasks = [Grow(name, what) for name in (*implementations, FLOOR) for what in POINTS]
-        _run(lambda folder: tasks, results["environment"]["growth_threads"], settings, results, progress)
-    if settings.whole:
+        _run(lambda folder: tasks, results["environment"]["growth_threads"], options, results, progress)
+    if options.whole:
         progress.update("measuring", doing="the whole command")
-        results["whole"] = _whole(settings, results["speed"])
+        results["whole"] = _whole(options, results["speed"])
         if results["whole"]["exit_code"] not in (0, 1):
             reason = f"it ended with exit code {results['whole']['exit_code']}"
             results["missing"].append({"contestant": "the whole command", "reason": reason})
@@ -60,11 +60,11 @@ def measure(settings: BenchSettings, progress: Progress) -> dict:
 
 
 def _run(
-    make: Callable[[str], Sequence[Task]], threads: int, settings: BenchSettings, results: dict, progress: Progress
+    make: Callable[[str], Sequence[Task]], threads: int, options: BenchOptions, results: dict, progress: Progress
 ) -> None:
     """One process after the other; what they measured goes into results. make(folder with the data): the tasks."""
     with tempfile.TemporaryDirectory(prefix="samenet-") as name, Processes(1, threads, Path(name)) as processes:
-        write_arrays(Path(name), settings.data.dataset, Hyperparameters().dtype)
+        write_arrays(Path(name), options.data.dataset, Hyperparameters().dtype)
         for each in make(name):
             processes.submit(each)
         for task, message in processes.events():
@@ -81,13 +81,13 @@ def _run(
                     results["missing"].append({"contestant": who, "reason": message.reason})
 
 
-def _whole(settings: BenchSettings, speed: list[dict]) -> dict:
+def _whole(options: BenchOptions, speed: list[dict]) -> dict:
     """The command in a process of its own, beside the plain loop's three runs of so many iterations."""
-    data, iterations = settings.data, settings.whole
+    data, iterations = options.data, options.whole
     data_flags = [f"--data={data.data}"] if data.data else ["--data-seed", str(data.seed)]
     with tempfile.TemporaryDirectory(prefix="samenet-") as out:
         command = [sys.executable, str(ROOT / "compare.py"), *data_flags, "--iterations", str(iterations),
-                   "--implementations", *settings.implementations, "--out", out]  # fmt: skip
+                   "--implementations", *options.implementations, "--out", out]  # fmt: skip
         seconds, peak, code = _timed(command)
         path = Path(out) / "results.json"
         inside = json.loads(path.read_text()) if path.exists() else {"verdict": None, "seconds": {}}

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.harness.tables import columns
+from shared.harness.tables import make_table
 
 
 def show_bench(results: dict, console: Console) -> None:
@@ -31,7 +31,7 @@ def show_bench(results: dict, console: Console) -> None:
 
 
 def _speed(rows: list[dict]) -> Table:
-    table = columns("", " us/update", " of the plain loop", " first block", gap=2)
+    table = make_table("", " us/update", " of the plain loop", " first block", gap=2)
     variants = list(dict.fromkeys(row["variant"] for row in rows))
     for variant in variants:
         table.add_row(Text(variant, style="bold"))
@@ -48,7 +48,7 @@ def _speed(rows: list[dict]) -> Table:
 
 
 def _growth(rows: list[dict]) -> Table:
-    table = columns("grows", "", " to", " us", " time x^", " MB", " memory x^", gap=2)
+    table = make_table("grows", "", " to", " us", " time x^", " MB", " memory x^", gap=2)
     for row in sorted(rows, key=lambda row: row["grows"]):
         last, exponents = row["points"][-1], row["exponents"]
         table.add_row(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.config import Hyperparameters
 from shared.errors import UsageError
 from shared.harness import flags
-from shared.harness.command import Command, Made, Results, Settings
+from shared.harness.command import Command, Content, Made, Options
 
 if TYPE_CHECKING:
     from shared.harness.console import Console
@@ -32,11 +32,11 @@ def _seconds(value: float, flag: str) -> float:
 
 
 @dataclass(frozen=True)
-class CheckSettings(Settings):
+class CheckOptions(Options):
     """The flags of `compare.py check`."""
 
     file: Path = flags.flag(Path(), "the port: .py or .ipynb; it is executed", positional=True, metavar="FILE")
-    data: flags.Data = flags.group(flags.Data)
+    data: flags.DataFlags = flags.group(flags.DataFlags)
     variants: list[str] = flags.variants(VARIANTS, VARIANTS[:3])
     hyperparameters: Hyperparameters = flags.group(Hyperparameters)
     time_limit: float = flags.flag(600.0, "that one call of the port may take", then=_seconds, metavar="SECONDS")
@@ -47,18 +47,18 @@ class CheckSettings(Settings):
         _ = self.data.dataset
 
 
-def work(settings: CheckSettings, progress: "Progress") -> Made:
+def work(options: CheckOptions, progress: "Progress") -> Made:
     """Check the port."""
     from shared.commands.check.checking import check
     from shared.commands.check.table import failure_text
     from shared.harness.output import plain
 
-    wanted = settings.hyperparameters, settings.variants, settings.time_limit
-    results = plain(check(settings.file, settings.data.dataset, *wanted, progress))
+    wanted = options.hyperparameters, options.variants, options.time_limit
+    results = plain(check(options.file, options.data.dataset, *wanted, progress))
     return Made(results | {"message": failure_text(results)})
 
 
-def show(results: Results, console: "Console") -> None:
+def show(results: Content, console: "Console") -> None:
     """Show the table."""
     from shared.commands.check.table import show_check
 
@@ -69,7 +69,7 @@ COMMAND = Command(
     name="check",
     summary="hold your own port, or your functions of the course, against the reference",
     about=ABOUT,
-    settings=CheckSettings,
+    options=CheckOptions,
     work=work,
     show=show,
     written=("results.json",),

@@ -11,7 +11,7 @@ from shared.diagnosis.failure import explanation, message
 from shared.harness.checks import FREE_RUN, MASKS, Call, Cause, Check, Status, Updates
 from shared.harness.results import Diagnosis, Failure, Results
 from shared.harness.results_json import results_from_json
-from shared.harness.tables import VERDICTS, columns
+from shared.harness.tables import VERDICTS, make_table
 
 MEANING = {
     "match": "everything that this file defines is what the reference computes, to rounding",
@@ -56,7 +56,7 @@ def failure_text(content: dict[str, Any]) -> str:
 
 
 def _table(checks: list[Check]) -> Table:
-    table = columns("compared", "variant", " tensors", " budget", " result")
+    table = make_table("compared", "variant", " tensors", " budget", " result")
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         groups.setdefault((check.variant, _what(check)), []).append(check)

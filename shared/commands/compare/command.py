@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.config import DEFAULT_VARIANTS, VARIANTS, Hyperparameters
 from shared.harness import flags
-from shared.harness.command import Command, Files, Made, Results, Settings
+from shared.harness.command import Command, Content, Files, Made, Options
 
 if TYPE_CHECKING:
     from shared.harness.console import Console
@@ -19,10 +19,10 @@ PICTURES = ("cost_curves.png", "decision_boundary.png", "noise_floor.png")
 
 
 @dataclass(frozen=True)
-class CompareSettings(Settings):
+class CompareOptions(Options):
     """The flags of the comparison."""
 
-    data: flags.Data = flags.group(flags.Data)
+    data: flags.DataFlags = flags.group(flags.DataFlags)
     variants: list[str] = flags.variants(tuple(VARIANTS), DEFAULT_VARIANTS)
     hyperparameters: Hyperparameters = flags.group(Hyperparameters)
     implementations: list[str] = flags.implementations()
@@ -37,28 +37,28 @@ class CompareSettings(Settings):
         _ = self.data.dataset
 
 
-def work(settings: CompareSettings, progress: "Progress") -> Made:
+def work(options: CompareOptions, progress: "Progress") -> Made:
     """Run the comparison."""
     from shared.commands.compare.comparison import compare
 
-    return compare(settings, progress)
+    return compare(options, progress)
 
 
-def show(results: Results, console: "Console") -> None:
+def show(results: Content, console: "Console") -> None:
     """Show the table of runs, what went wrong, and the verdict."""
     from shared.commands.compare import table
 
     table.show(results, console)
 
 
-def brief(results: Results, console: "Console") -> None:
+def brief(results: Content, console: "Console") -> None:
     """Show the verdict alone."""
     from shared.commands.compare.table import show_verdict
 
     show_verdict(results, console)
 
 
-def draw(results: Results) -> Files:
+def draw(results: Content) -> Files:
     """The summary, the pictures and the page."""
     from shared.commands.compare.markdown import markdown
     from shared.commands.compare.page import build
@@ -73,7 +73,7 @@ COMMAND = Command(
     name="compare",
     summary="compare all implementations on the built-in data, or on yours",
     about=ABOUT,
-    settings=CompareSettings,
+    options=CompareOptions,
     work=work,
     show=show,
     brief=brief,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.alignment.plan import planned, segments_of
-from shared.commands.compare.command import CompareSettings
+from shared.commands.compare.command import CompareOptions
 from shared.commands.compare.page.concepts import sources
 from shared.commands.compare.progress import REPLAYS, add_rows, show
 from shared.commands.compare.reuse import Store
@@ -41,20 +41,20 @@ from shared.harness.results import Diagnosis, Failure, Results, Run
 from shared.harness.results_json import results_as_json
 
 
-def compare(settings: CompareSettings, progress: Progress | None = None) -> Made:
+def compare(options: CompareOptions, progress: Progress | None = None) -> Made:
     """Run the whole comparison: the content of results.json, and the reproductions of failures.
 
-    In settings.out verified runs are kept; unless settings.fresh, those that still hold are reused.
+    In options.out verified runs are kept; unless options.fresh, those that still hold are reused.
     """
-    started, dataset, hyper = time.monotonic(), settings.data.dataset, settings.hyperparameters
+    started, dataset, hyper = time.monotonic(), options.data.dataset, options.hyperparameters
     progress = progress or Progress()
     code = sources()  # before anybody can edit them
-    add_rows(progress, settings)
+    add_rows(progress, options)
     with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
         axes = write_arrays(Path(folder), dataset, hyper.dtype)
-        comparison = Comparing(settings, folder)
+        comparison = Comparing(options, folder)
         comparison.reuse(progress)
-        with Processes(settings.jobs, THREADS, Path(folder)) as processes:
+        with Processes(options.jobs, THREADS, Path(folder)) as processes:
             for following in comparison.tasks():
                 processes.submit(following)
             for task, message in processes.events():
@@ -67,7 +67,7 @@ def compare(settings: CompareSettings, progress: Progress | None = None) -> Made
     results = Results(
         environment=describe(THREADS),
         data=describe_data(dataset, axes),
-        settings=settings_of(hyper, dataset, settings.variants),
+        settings=settings_of(hyper, dataset, options.variants),
         runs=list(comparison.runs.values()),
         checks=comparison.ledger.checks(),
         failures=failures,
@@ -82,22 +82,22 @@ def compare(settings: CompareSettings, progress: Progress | None = None) -> Made
 class Comparing:
     """A comparison under way: what is known of it so far, and what is to be done next."""
 
-    def __init__(self, settings: CompareSettings, folder: str):
+    def __init__(self, options: CompareOptions, folder: str):
         """folder: where the data lies, and the records of the runs go."""
-        self.settings, self.folder, self.hyper = settings, folder, settings.hyperparameters
-        mask_bytes = sum(self.hyper.hidden) * settings.data.dataset.X_train.shape[1]
-        self.variants = {name: self.hyper.effective(VARIANTS[name]) for name in settings.variants}
+        self.options, self.folder, self.hyper = options, folder, options.hyperparameters
+        mask_bytes = sum(self.hyper.hidden) * options.data.dataset.X_train.shape[1]
+        self.variants = {name: self.hyper.effective(VARIANTS[name]) for name in options.variants}
         self.lengths = {
             name: segment_lengths(self.hyper.num_iterations, mask_bytes if variant.dropout else 0)
             for name, variant in self.variants.items()
         }
-        ids = [RunId(variant, i) for variant in settings.variants for i in settings.implementations]
+        ids = [RunId(variant, i) for variant in options.variants for i in options.implementations]
         self.runs = {run: Run(run.implementation, run.variant) for run in ids}
         self.ledger = Ledger(
             key for run in ids for key in planned(self.variants[run.variant], self.lengths[run.variant], run.implementation)
         )
         self.store = Store(
-            settings.out / "proved", settings.data.dataset, self.hyper, describe(THREADS), settings.implementations
+            options.out / "proved", options.data.dataset, self.hyper, describe(THREADS), options.implementations
         )
         self.diagnoses: list[Diagnosis] = []
         self.notes: list[str] = []
@@ -107,7 +107,7 @@ class Comparing:
 
     def reuse(self, progress: Progress) -> None:
         """Take over the runs that were verified before and still hold."""
-        for run in self.runs if not self.settings.fresh else ():
+        for run in self.runs if not self.options.fresh else ():
             kept = self.store.load(self.variants[run.variant], run.implementation, self.ledger.of(run))
             if kept:
                 self.runs[run] = replace(kept.run, reused=True)
@@ -118,7 +118,7 @@ class Comparing:
     def tasks(self) -> Iterator[Task]:
         """What is to be done first: the frameworks' runs, which take longest, and what the reference computes."""
         left = [run for run, content in self.runs.items() if content.status == "not run"]
-        for implementation in reversed(self.settings.implementations):
+        for implementation in reversed(self.options.implementations):
             if implementation != REFERENCE:
                 yield from (self._of(Train, run) for run in left if run.implementation == implementation)
         for variant in dict.fromkeys(run.variant for run in left if not self.variants[run.variant].dropout):
@@ -149,7 +149,7 @@ class Comparing:
 
     def _trained(self, task: Train, message: Trained) -> Iterable[Task]:
         self.runs[task.id] = replace(
-            score(task.record, self.settings, task.id),
+            score(task.record, self.options, task.id),
             seconds=message.seconds,
             microseconds_per_iteration=message.microseconds_per_iteration,
         )
@@ -184,7 +184,7 @@ class Comparing:
         found = []
         for failure in first_failures(self.ledger.checks()):
             names = list(self.reproduction(failure))
-            where = str(self.settings.out / names[0]) if names else None
+            where = str(self.options.out / names[0]) if names else None
             bad = self.runs[failure.check.run].first_bad_update
             found.append(replace(failure, reproduction=where, first_bad_update=bad))
         return found

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.commands.compare.command import CompareSettings
+from shared.commands.compare.command import CompareOptions
 from shared.commands.compare.tasks import Train
 from shared.harness.messages import Done, Lost, Progressed, Task
 from shared.harness.progress import Progress
@@ -11,10 +11,10 @@ REPLAYS = "reference"
 """The row of what the reference does."""
 
 
-def add_rows(progress: Progress, settings: CompareSettings) -> None:
+def add_rows(progress: Progress, options: CompareOptions) -> None:
     """A row for each implementation, and one for the reference."""
-    variants, implementations = settings.variants, settings.implementations
-    iterations = settings.hyperparameters.num_iterations
+    variants, implementations = options.variants, options.implementations
+    iterations = options.hyperparameters.num_iterations
     for name in implementations:
         progress.add(name, iterations * len(variants), doing="starting")
     # The reference repeats every run in segments, and from the start: once per variant, or per run with dropout.

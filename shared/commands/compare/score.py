@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared.commands.compare.command import CompareSettings
+from shared.commands.compare.command import CompareOptions
 from shared.contract import recorded_iterations
 from shared.harness.checks import RunId
 from shared.harness.inputs import GRID, MAX_POINTS
@@ -11,9 +11,9 @@ from shared.harness.results import Run
 from shared.metrics import accuracy
 
 
-def score(record: Record, settings: CompareSettings, run: RunId) -> Run:
+def score(record: Record, options: CompareOptions, run: RunId) -> Run:
     """The costs of a recorded run, and its classes beside the labels."""
-    dataset, iterations = settings.data.dataset, settings.hyperparameters.num_iterations
+    dataset, iterations = options.data.dataset, options.hyperparameters.num_iterations
     finite = bool(np.isfinite(record.costs).all()) and all(np.isfinite(W).all() for W in record.final_parameters.values())
     on_grid = record.predictions("grid")
     classes = {"train": record.predictions("X_train"), "test": record.predictions("X_test")}

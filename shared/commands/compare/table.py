@@ -10,7 +10,7 @@ from shared.diagnosis.failure import is_to_copy, message
 from shared.harness.checks import Status
 from shared.harness.results import Results, Run
 from shared.harness.results_json import results_from_json
-from shared.harness.tables import VERDICTS, columns, fitting
+from shared.harness.tables import VERDICTS, fitting, make_table
 
 HEADINGS = ("cost", "train", "test", "us/iter", "in segments", "free run", "verdict")
 EXPENDABLE = ("us/iter", "free run", "train", "in segments", "cost")
@@ -66,7 +66,7 @@ def show_verdict(content: dict[str, Any], console: Console) -> None:
 
 def _runs(results: Results, left_out: tuple[str, ...]) -> Table:
     shown = [heading for heading in HEADINGS if heading not in left_out]
-    table = columns("", *(f" {heading}" for heading in shown))
+    table = make_table("", *(f" {heading}" for heading in shown))
     variant = None
     for run in results.runs:
         if run.variant != variant:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.harness import flags
-from shared.harness.command import Command, Made, Results, Settings
+from shared.harness.command import Command, Content, Made, Options
 
 if TYPE_CHECKING:
     from shared.harness.console import Console
@@ -16,7 +16,7 @@ and the smallest fault of each kind that turns red."""
 
 
 @dataclass(frozen=True)
-class LimitsSettings(Settings):
+class LimitsOptions(Options):
     """The flags of `compare.py limits`."""
 
     problems: int = flags.flag(
@@ -31,15 +31,15 @@ class LimitsSettings(Settings):
     jobs: int = flags.jobs()
 
 
-def work(settings: LimitsSettings, progress: "Progress") -> Made:
+def work(options: LimitsOptions, progress: "Progress") -> Made:
     """Measure false alarms and detection limits."""
     from shared.commands.limits.measure import measure_limits
 
-    wanted = settings.implementations, settings.problems, settings.whole_problems
-    return Made(measure_limits(*wanted, settings.jobs, progress))
+    wanted = options.implementations, options.problems, options.whole_problems
+    return Made(measure_limits(*wanted, options.jobs, progress))
 
 
-def show(results: Results, console: "Console") -> None:
+def show(results: Content, console: "Console") -> None:
     """Show the tables."""
     from shared.commands.limits.table import show_limits
 
@@ -50,7 +50,7 @@ COMMAND = Command(
     name="limits",
     summary="measure what the comparison can see: false alarms and smallest faults",
     about=ABOUT,
-    settings=LimitsSettings,
+    options=LimitsOptions,
     work=work,
     show=show,
     written=("limits.json",),

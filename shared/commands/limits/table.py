@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.harness.tables import columns
+from shared.harness.tables import make_table
 
 USED = "largest share of what is allowed"
 
@@ -54,7 +54,7 @@ def _alarms(what: str, counts: list[str], entries: list[dict]) -> Table:
 
 
 def _figures(first: str, *others: str) -> Table:
-    return columns(first, *(f" {heading}" for heading in others), gap=2, wrap=True)
+    return make_table(first, *(f" {heading}" for heading in others), gap=2, wrap=True)
 
 
 def _size(value: float | None) -> str:

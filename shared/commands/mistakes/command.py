@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.config import Hyperparameters
 from shared.harness import flags
-from shared.harness.command import Command, Made, Results, Settings
+from shared.harness.command import Command, Content, Made, Options
 
 if TYPE_CHECKING:
     from shared.harness.console import Console
@@ -20,10 +20,10 @@ test: what it does to the accuracy on the test set, in points."""
 
 
 @dataclass(frozen=True)
-class MistakesSettings(Settings):
+class MistakesOptions(Options):
     """The flags of `compare.py mistakes`."""
 
-    data: flags.Data = flags.group(flags.Data)
+    data: flags.DataFlags = flags.group(flags.DataFlags)
     iterations: int = flags.flag(30_000, "of the runs that show how large a mistake grows", metavar="N")
     implementations: list[str] = flags.implementations()
     out: Path = flags.out("mistakes.json")
@@ -39,15 +39,15 @@ class MistakesSettings(Settings):
         _ = self.hyperparameters, self.data.dataset
 
 
-def work(settings: MistakesSettings, progress: "Progress") -> Made:
+def work(options: MistakesOptions, progress: "Progress") -> Made:
     """Plant every mistake."""
     from shared.commands.mistakes.mistakes import try_all
 
-    problem = settings.data.dataset, settings.hyperparameters
-    return Made(try_all(*problem, settings.implementations, settings.jobs, progress))
+    problem = options.data.dataset, options.hyperparameters
+    return Made(try_all(*problem, options.implementations, options.jobs, progress))
 
 
-def show(results: Results, console: "Console") -> None:
+def show(results: Content, console: "Console") -> None:
     """Show the table."""
     from shared.commands.mistakes.table import show_mistakes
 
@@ -58,7 +58,7 @@ COMMAND = Command(
     name="mistakes",
     summary="plant every known mistake in a port: each must be found and named",
     about=ABOUT,
-    settings=MistakesSettings,
+    options=MistakesOptions,
     work=work,
     show=show,
     written=("mistakes.json",),

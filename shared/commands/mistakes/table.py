@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.harness.tables import columns
+from shared.harness.tables import make_table
 
 WIDE = 100
 """Columns of a terminal from which on the tensor is shown beside the stage."""
@@ -18,7 +18,7 @@ def show_mistakes(results: dict, console: Console) -> None:
     console.print(_table([entry for entry in tried if not entry["legal"]], wide=console.width >= WIDE))
     legal = [entry for entry in tried if entry["legal"]]
     if legal:
-        table = columns("not a mistake", "in", "", wrap=True)
+        table = make_table("not a mistake", "in", "", wrap=True)
         for entry in legal:
             flagged = "not flagged" if entry["right"] else f"FLAGGED at {_where(entry)}"
             table.add_row(entry["title"], _in(entry), Text(flagged, "green" if entry["right"] else "red"))
@@ -41,7 +41,7 @@ def show_mistakes(results: dict, console: Console) -> None:
 
 
 def _table(entries: list[dict], wide: bool) -> Table:
-    table = columns("mistake", "in", "found at", " d1", " d10", " d1000", " end", " test")
+    table = make_table("mistake", "in", "found at", " d1", " d10", " d1000", " end", " test")
     for entry in entries:
         where = _where(entry) if wide else entry["found"]["stage"] if entry["found"] else "nowhere"
         style = "green" if entry["right"] else "red"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.harness import flags
-from shared.harness.command import Command, Made, Results, Settings
+from shared.harness.command import Command, Content, Made, Options
 
 if TYPE_CHECKING:
     from shared.harness.console import Console
@@ -16,21 +16,21 @@ how far they part where it does not, and what to write to make them equal. Exit 
 
 
 @dataclass(frozen=True)
-class OptimizersSettings(Settings):
+class OptimizersOptions(Options):
     """The flags of `compare.py optimizers`."""
 
     out: Path = flags.out("optimizers.json")
     jobs: int = flags.jobs()
 
 
-def work(settings: OptimizersSettings, progress: "Progress") -> Made:
+def work(options: OptimizersOptions, progress: "Progress") -> Made:
     """Measure where the frameworks' optimizers are equal."""
     from shared.commands.optimizers.measure import measure
 
-    return Made(measure(settings.jobs, progress))
+    return Made(measure(options.jobs, progress))
 
 
-def show(results: Results, console: "Console") -> None:
+def show(results: Content, console: "Console") -> None:
     """Show the tables."""
     from shared.commands.optimizers.table import show_optimizers
 
@@ -41,7 +41,7 @@ COMMAND = Command(
     name="optimizers",
     summary="measure where weight_decay means the same in PyTorch and in Keras, and where not",
     about=ABOUT,
-    settings=OptimizersSettings,
+    options=OptimizersOptions,
     work=work,
     show=show,
     written=("optimizers.json",),

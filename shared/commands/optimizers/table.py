@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.harness.tables import columns
+from shared.harness.tables import make_table
 
 HEADINGS = {
     "use": "np.float64 throughout; + what makes them equal",
@@ -30,7 +30,7 @@ def show_optimizers(results: dict, console: Console) -> None:
             console.print(_table(heading, rows))
             console.print()
     if results["rows"]:
-        table = columns("write", "", gap=2, wrap=True)
+        table = make_table("write", "", gap=2, wrap=True)
         for remedy, code in {name: code for row in results["rows"] for name, code in row["write"].items()}.items():
             table.add_row(Text(remedy), Text(code))
         console.print(table)
@@ -42,7 +42,7 @@ def show_optimizers(results: dict, console: Console) -> None:
 
 
 def _table(heading: str, rows: list[dict]) -> Table:
-    table = columns(heading, *(f" {measured['update']:,}" for measured in rows[0]["measured"]), "", gap=2)
+    table = make_table(heading, *(f" {measured['update']:,}" for measured in rows[0]["measured"]), "", gap=2)
     table.columns[0].max_width = WIDTH
     for i, row in enumerate(rows):
         if i and row["kind"] == "use":

@@ -10,7 +10,7 @@ from shared.commands.study.options import grid_of, seeds, sizes
 from shared.config import DEFAULT_DATA_SEED, DEFAULT_VARIANTS, VARIANTS, Hyperparameters
 from shared.errors import UsageError
 from shared.harness import flags
-from shared.harness.command import Command, Files, Made, Results, Settings
+from shared.harness.command import Command, Content, Files, Made, Options
 
 if TYPE_CHECKING:
     from shared.commands.study.grid import Grid
@@ -50,7 +50,7 @@ def _margin(default: float, of: str) -> Any:
 
 
 @dataclass(frozen=True)
-class StudySettings(Settings):
+class StudyOptions(Options):
     """The flags of `compare.py study`."""
 
     data: str | None = flags.flag(None, "data set, as of the comparison; default: the built-in one", metavar="PATH")
@@ -101,23 +101,23 @@ class StudySettings(Settings):
         _ = self.grid, self.dataset
 
 
-def work(settings: StudySettings, progress: "Progress") -> Made:
+def work(options: StudyOptions, progress: "Progress") -> Made:
     """Run what is not kept yet, and say what it shows."""
     from shared.commands.study.study import study
 
-    problem = settings.grid, settings.dataset, settings.margins
-    results, table = study(*problem, settings.out, settings.jobs, settings.scheduler, progress)
+    problem = options.grid, options.dataset, options.margins
+    results, table = study(*problem, options.out, options.jobs, options.scheduler, progress)
     return Made(results, {"study.csv": table})
 
 
-def show(results: Results, console: "Console") -> None:
+def show(results: Content, console: "Console") -> None:
     """Show the tables."""
     from shared.commands.study.table import show_study
 
     show_study(results, console)
 
 
-def draw(results: Results) -> Files:
+def draw(results: Content) -> Files:
     """The pictures: test accuracy over the seeds, and where there are several, curves over lambd and keep_prob."""
     from shared.commands.study.pictures import over_seeds, over_values
     from shared.harness.figures import png
@@ -130,7 +130,7 @@ COMMAND = Command(
     name="study",
     summary="many seeds: what is luck, which lambd and keep_prob, is dropout equivalent",
     about=ABOUT,
-    settings=StudySettings,
+    options=StudyOptions,
     work=work,
     show=show,
     written=("study.json", "study.csv", "study_seeds.png", *AXES.values()),

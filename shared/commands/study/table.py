@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.commands.study.equivalence import MOST
-from shared.harness.tables import columns, fitting
+from shared.harness.tables import fitting, make_table
 
 STYLES = {"equivalent": "green", "different": "bold red", "not enough runs": "yellow"}
 SHOWN = 24
@@ -91,7 +91,7 @@ def _show(
 
     def make(left_out: tuple[str, ...]) -> Table:
         shown = [place for place, heading in enumerate(headings) if heading not in left_out]
-        table = columns(*(headings[place] for place in shown))
+        table = make_table(*(headings[place] for place in shown))
         for name, group in itertools.groupby(rows, key=lambda row: row[0]):
             if not alone:
                 table.add_row(Text(name, "bold"))
