@@ -170,6 +170,12 @@ def test_changed_arguments_and_an_ignored_seed_are_failures(check):
 
 # What gives no answer, or one of another form
 
+SAYS_ANYTHING = """import os
+    for pipe in range(3, 30):
+        try:
+            os.write(pipe, b'{"message": "Checked", "content": {"item": ["step"]}}\\n')
+        except OSError:
+            pass"""
 WITHOUT_ANSWER = [
     {
         "train": ("raise RuntimeError('not ready')", "train raised RuntimeError: not ready (my_port.py, line 2)"),
@@ -184,7 +190,7 @@ WITHOUT_ANSWER = [
         "predict": ("import ctypes; ctypes.string_at(0)", "its process was killed by SIGSEGV"),
     },
     {
-        "train": ("raise TypeError", "train raised TypeError"),
+        "train": (SAYS_ANYTHING, "its process said what is no message: Checked with a wrong content"),
         "predict": ("import time; time.sleep(1000)", "it gave no answer within 6 seconds"),
     },
 ]
