@@ -1,14 +1,18 @@
 """Processes and what travels between them: one that dies, lies or says nothing costs its own task, and nothing else."""
 
+import json
 import os
 import re
 
 import pytest
 
+from shared.commands.check.tasks import Checked
 from shared.config import Hyperparameters
 from shared.harness import messages
+from shared.harness.checks import FREE_RUN, Cause, RunId, because
 from shared.harness.messages import BadMessage, Done, Lost, Progressed, decode, decode_task, encode, encode_task
 from shared.harness.processes import Processes
+from shared.harness.results import Diagnosis, Run
 from tests.helpers.odd_tasks import LINES, Odd, Said
 
 
@@ -118,3 +122,28 @@ def test_nothing_runs_on_when_nobody_listens(tmp_path):
         assert message == Progressed(1, "is silent")
         [process] = processes._processes
     assert process.popen.poll() is not None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda content: content.pop("checks"),
+        lambda content: content["checks"][0].pop("stage"),
+        lambda content: content["checks"][0].update(iteration="0"),
+        lambda content: content["checks"][0].update(cause="whatever", status="fine"),
+        lambda content: content["checks"][0].update(reason=["a"]),
+        lambda content: content["checks"].append(None),
+        lambda content: content["diagnoses"].append({"mistake": "alone"}),
+        lambda content: content.update(run={"implementation": "a", "variant": "b", "costs": "none"}),
+        lambda content: content.update(item=["step", 1]),
+    ],
+)
+def test_an_answer_of_a_port_holds_what_it_should(wrong):
+    checks = [because(Cause.AGREES).of(RunId("l2", "mine").at("cost", FREE_RUN, "cost"))]
+    right = Checked(["step", "l2"], checks, [Diagnosis("l2", "mine", None, "nothing fits")], Run("mine", "l2"), [])
+    line = encode(right)
+    assert decode(line, (Checked,)) == right
+    message = json.loads(line)
+    wrong(message["content"])
+    with pytest.raises(BadMessage):
+        decode(json.dumps(message).encode() + b"\n", (Checked,))
