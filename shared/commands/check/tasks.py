@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from shared.harness.checks import Check
+from shared.config import VARIANTS
+from shared.harness.checks import STAGES, Check
 from shared.harness.inputs import OnData
-from shared.harness.messages import Send, checked, from_json
+from shared.harness.messages import BadMessage, Send, checked, from_json
 from shared.harness.results import Diagnosis, Run
 from shared.harness.results_json import (
     check_as_json,
@@ -69,7 +70,11 @@ class Checked:
             content["run"] and run_from_json(content["run"]),
             from_json(list[str], content["remarks"]),
         )
-        return checked(found, cls)
+        for check in checked(found, cls).checks:
+            counted = check.index is None or None not in (check.elements, check.differing)
+            if check.variant not in VARIANTS or check.stage not in STAGES or not counted:
+                raise BadMessage(f"no comparison: {check.variant}, {check.stage}, {check.tensor}"[:200])
+        return found
 
 
 @dataclass(frozen=True)
