@@ -83,15 +83,17 @@ def test_tasks_of_one_home_share_a_process_and_those_of_two_never_do(ended):
 ENDS = {
     "raises": "ValueError: no luck",
     "is killed": "its process was killed by SIGKILL",
+    "is killed by another signal": "its process was killed by signal 36",
+    "leaves a process behind": "its process ended with exit code 7",
     "exits": "its process ended with exit code 7",
     "ends the program": "its process ended with exit code 3",
-    "is silent": "it gave no answer within 2 seconds",
+    "is silent": "it gave no answer within 4 seconds",
     **dict.fromkeys(LINES, "its process said what is no message: "),
 }
 
 
 def test_a_process_that_dies_or_lies_loses_its_task_alone(ended):
-    ends = ended(Odd("a"), *(Odd("a", what) for what in ENDS), Odd("a"), jobs=2, time_limit=2)
+    ends = ended(Odd("a"), *(Odd("a", what) for what in ENDS), Odd("a"), jobs=2, time_limit=4)
     lost = {task.what: end.reason for task, end in ends if isinstance(end, Lost)}
     assert lost.keys() == ENDS.keys()
     assert [what for what, reason in ENDS.items() if not lost[what].startswith(reason)] == []

@@ -177,12 +177,14 @@ class Processes:
     def _next_line(self) -> tuple[Process, bytes]:
         while True:
             try:
-                return self._lines.get(timeout=0.2 if self.time_limit else None)
+                return self._lines.get(timeout=0.2)
             except queue.Empty:
                 for process in self._processes:
-                    if self.time_limit and process.task and time.monotonic() - process.heard > self.time_limit:
+                    late = self.time_limit and process.task and time.monotonic() - process.heard > self.time_limit
+                    if late and not process.silent:
                         process.silent = f"it gave no answer within {self.time_limit:g} seconds"
-                        process.end()
+                    if late or process.popen.poll() is not None:
+                        process.end()  # and what it has started, which may hold its pipe open
 
     def _read(self, process: Process) -> None:
         assert process.popen.stdout is not None
@@ -214,5 +216,6 @@ def _environment(threads: int) -> dict[str, str]:
 
 def _reason(code: int) -> str:
     if code < 0:
-        return f"its process was killed by {signal.Signals(-code).name}"
+        known = {int(each): each.name for each in signal.Signals}
+        return f"its process was killed by {known.get(-code, f'signal {-code}')}"
     return f"its process ended with exit code {code}"

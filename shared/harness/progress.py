@@ -48,7 +48,7 @@ class Progress:
 
     def update(self, row: str, advance: int = 0, doing: str | None = None) -> None:
         """So much more of a row is done, and what is being done."""
-        words = {} if doing is None else {"doing": plain(doing)}
+        words = {} if doing is None else {"doing": plain(doing[:200])}
         self._display.update(self._rows[row], advance=advance, **words)
         if not self._console.is_terminal and time.monotonic() - self._said > NOW_AND_THEN:
             self._said = time.monotonic()

@@ -48,6 +48,8 @@ OTHERS = {
     "raises": lambda: _raise(ValueError("no luck")),
     "misses a package": lambda: _raise(ModuleNotFoundError("No module named 'torch'", name="torch")),
     "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "is killed by another signal": lambda: os.kill(os.getpid(), 36),
+    "leaves a process behind": lambda: os._exit(7) if os.fork() else time.sleep(1000),
     "exits": lambda: os._exit(7),
     "ends the program": lambda: sys.exit(3),
     "is silent": lambda: time.sleep(1000),
