@@ -11,7 +11,7 @@ from rich.text import Text
 
 from shared.harness.output import plain
 
-NOW_AND_THEN = 120.0
+NOW_AND_THEN = 300.0
 """Seconds between the lines of what is no terminal."""
 
 
