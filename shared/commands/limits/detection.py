@@ -49,7 +49,7 @@ def trajectory_limits(problem: Problem, parameters: Parameters, rng: np.random.G
     with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
         record = _train(problem, parameters, Path(folder))
         costs, ends = replay_segments(problem, record, np.array([0]), 2)
-    tensors = {"cost": record.costs, **record.final_parameters}
+        tensors = {"cost": record.costs, **record.final_parameters}  # read now: the folder goes
     for name, values in tensors.items():
         replicates = costs[:, :, 0].T if name == "cost" else ends[name][:, 0]
         floor = cost_floor(costs[:, :, 0]) if name == "cost" else spread(replicates).max()
