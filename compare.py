@@ -3,7 +3,6 @@
 import io
 import signal
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from shared.commands import MAIN, commands
@@ -72,6 +71,8 @@ def main(program: str = "compare.py") -> int:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
     except Exception:  # a defect of this program says nothing of the networks: not the exit code 1 of a mismatch
+        import traceback
+
         traceback.print_exc()
         return EXIT["incomplete"]
 

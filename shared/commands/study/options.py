@@ -5,16 +5,17 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.commands.study.grid import Grid
 from shared.config import DEFAULT_DATA_SEED
 from shared.errors import UsageError
 
 if TYPE_CHECKING:
     from shared.commands.study.command import StudyOptions
+    from shared.commands.study.grid import Grid
 
 
-def grid_of(options: "StudyOptions") -> Grid:
+def grid_of(options: "StudyOptions") -> "Grid":
     """The grid of a study; UsageError where it makes no sense."""
+    from shared.commands.study.grid import Grid  # not for --help
 
     def listed(given: list[list[int]] | None, default: list[int]) -> list[int]:
         return list(dict.fromkeys(seed for part in given for seed in part)) if given else default
