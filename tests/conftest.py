@@ -246,3 +246,18 @@ def checkout(tmp_path):
         (tmp_path / file).write_text(source.replace(old, new))
 
     return tmp_path, edit
+
+
+@pytest.fixture
+def brought(tmp_path, monkeypatch):
+    """A function that checks the source of a port in this process (see tests/helpers/brought.py)."""
+    from tests.helpers.brought import Brought
+
+    def check(source, name="brought.py", variants=()):
+        monkeypatch.setattr(sys, "path", [*sys.path])  # a port's folder comes first on it
+        for module in ("reg_utils", "testCases", "checked_port"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        (tmp_path / name).write_bytes(source if isinstance(source, bytes) else source.encode())
+        return Brought(tmp_path / name, variants)
+
+    return check

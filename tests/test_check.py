@@ -178,7 +178,10 @@ SAYS_ANYTHING = """import os
             pass"""
 WITHOUT_ANSWER = [
     {
-        "train": ("raise RuntimeError('not ready')", "train raised RuntimeError: not ready (my_port.py, line 2)"),
+        "train": (
+            "raise RuntimeError('not ready')",
+            "train raised RuntimeError: not ready (my_port.py, line 2: `raise",
+        ),
         "predict": ("return predict(X, parameters)", "predict raised RecursionError"),
     },
     {
@@ -271,7 +274,10 @@ NO_PORT = {
     "no text": (b"\xff\xfe\x00", "is not text in UTF-8"),
     "nothing": ("", "defines nothing to check"),
     "not a function": ("train = 3\n", "expected train to be a function, got int"),
-    "raises when it is read": ("1 / 0\n", "cannot be imported: ZeroDivisionError: division by zero (my_port.py, line 1)"),
+    "raises when it is read": (
+        "1 / 0\n",
+        "cannot be imported: ZeroDivisionError: division by zero (my_port.py, line 1: `1 / 0`)",
+    ),
     "ends when it is read": ("import sys; sys.exit(1)\n", "ends the program while it is imported"),
     "lacks a package": ("import no_such_package\n", "ModuleNotFoundError: No module named 'no_such_package'"),
 }
@@ -314,7 +320,7 @@ def test_files_that_cannot_be_read_are_one_line(refusal, tmp_path):
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("1 / 0\n", "cannot be imported: ZeroDivisionError: division by zero (my_port.py, line 1)"),
+        ("1 / 0\n", "cannot be imported: ZeroDivisionError: division by zero (my_port.py, line 1: `1 / 0`)"),
         pytest.param(
             "import os; os._exit(5)\n", "cannot be imported: its process ended with exit code 5", marks=pytest.mark.full
         ),

@@ -33,7 +33,7 @@ def found(tmp_path, cases):
     def run(name, source):
         path = tmp_path / "student.py"
         path.write_text(source)
-        return check_function(FUNCTIONS[name], load_port(path).functions[name], cases, path, "student")
+        return check_function(FUNCTIONS[name], load_port(path), cases, path)
 
     return run
 

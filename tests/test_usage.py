@@ -83,7 +83,7 @@ def test_a_run_would_be_seen_to_import_numpy(clean_environment, tmp_path):
         ("bench --rounds 0", "--rounds"),
         ("bench --whole -1", "--whole"),
         ("bench --updates x", "--updates"),
-        ("check port.py --variants frozen-dropout", "--variants"),
+        ("check port.py --variants frozen", "--variants"),
         ("check port.py --time-limit nan", "--time-limit"),
         ("check port.py --jobs 2", "--jobs"),
         ("check port.py --keep-prob 2", "keep_prob"),

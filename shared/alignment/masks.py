@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special  # scipy.stats would take longer to import than many a run takes
 
-from shared.harness.checks import MASKS, Cause, Check, RunId, because
+from shared.harness.checks import MASKS, Cause, Check, RunId, Where, because
 from shared.parameters import Parameters
 
 FALSE_ALARM = 1e-9
@@ -44,25 +44,37 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, run: R
     """Test the masks D1 (n, h1, m), D2 (n, h2, m) of n iterations; bool."""
     chances: dict[str, float] = {}
     for layer, D in (("D1", D1), ("D2", D2)):
-        if frozen:
-            chances[f"{layer}: frozen"] = 1.0 if bool((D[:1] == D).all()) else 0.0
-            D = D[:1]
-        chances[f"{layer}: kept share"] = chance(D.sum(), D.size, keep_prob)
-        chances[f"{layer}: units"] = _independence(D, 1, keep_prob)
-        chances[f"{layer}: examples"] = _independence(D, 2, keep_prob)
-        chances[f"{layer}: kept per unit"] = _each(D, 1, keep_prob)
-        chances[f"{layer}: kept per example"] = _each(D, 2, keep_prob)
-        if not frozen:
-            chances[f"{layer}: iterations"] = _independence(D, 0, keep_prob)
-            chances[f"{layer}: kept per iteration"] = _each(D, 0, keep_prob)
+        chances |= layer_chances(layer, D, keep_prob, frozen)
     first = slice(0, 1) if frozen else slice(None)
     chances["D1 and D2: independence"] = _layers_independence(D1[first], D2[first], keep_prob)
+    yield from outcomes_of(chances, keep_prob, run, MASKS)
+
+
+def layer_chances(layer: str, D: NDArray, keep_prob: float, frozen: bool) -> dict[str, float]:
+    """Test -> how likely the masks D (n, h, m) of one layer are, by themselves."""
+    chances: dict[str, float] = {}
+    if frozen:
+        chances[f"{layer}: frozen"] = 1.0 if bool((D[:1] == D).all()) else 0.0
+        D = D[:1]
+    chances[f"{layer}: kept share"] = chance(D.sum(), D.size, keep_prob)
+    chances[f"{layer}: units"] = _independence(D, 1, keep_prob)
+    chances[f"{layer}: examples"] = _independence(D, 2, keep_prob)
+    chances[f"{layer}: kept per unit"] = _each(D, 1, keep_prob)
+    chances[f"{layer}: kept per example"] = _each(D, 2, keep_prob)
+    if not frozen:
+        chances[f"{layer}: iterations"] = _independence(D, 0, keep_prob)
+        chances[f"{layer}: kept per iteration"] = _each(D, 0, keep_prob)
+    return chances
+
+
+def outcomes_of(chances: dict[str, float], keep_prob: float, run: RunId, where: Where) -> Iterator[Check]:
+    """The comparisons of such tests: each fails where it is less likely than FALSE_ALARM."""
     for test, probability in chances.items():
         cause = Cause.AGREES if probability >= FALSE_ALARM else Cause.UNLIKELY
         # Shown as the normal deviate of the same probability, so that it can be compared with a limit like the rest.
         deviate = abs(float(special.ndtri(max(probability, 1e-300) / 2)))
         outcome = because(cause, FALSE_ALARM, keep_prob, difference=deviate, tolerance=LIMIT)
-        yield outcome.of(run.at("forward", MASKS, test))
+        yield outcome.of(run.at("forward", where, test))
 
 
 def chance(kept: NDArray | int, of: int, probability: float) -> float:

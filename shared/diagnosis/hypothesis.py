@@ -106,9 +106,11 @@ def resembles(effect: Effect, evidence: Evidence) -> bool:
         mean, spread = simulated.mean(axis=0), simulated.std(axis=0)
         still = 1e-6 * np.abs(mean).max()
         moves = spread > still  # more than rounding: else the effect does nothing here
+        if not moves.any():
+            return False
         far = np.sqrt(np.mean(np.square((simulated - mean)[:, moves] / spread[moves]), axis=1))
         own = np.sqrt(np.mean(np.square((seen - mean)[moves] / spread[moves])))
-        if not moves.any() or not far.min() / 2 <= own <= far.max() * 1.2:
+        if not far.min() / 2 <= own <= far.max() * 1.2:
             return False
         if np.abs((seen - mean)[~moves]).max(initial=0) > 10 * still:
             return False

@@ -95,6 +95,8 @@ class Cause(Enum):
     NONE_DROPPED = Status.PASSED, "uninformative: no unit is seen dropped, or none is seen kept"
     FEW_UNITS = Status.PASSED, "uninformative: too few units are seen for a repeated mask to be told from chance"
 
+    SATURATED = Status.PASSED, "another cost only where probabilities reach 0 or 1: {}"
+
     MISSING = Status.FAILED, "missing"
     NO_ARRAY = Status.FAILED, "expected a NumPy array, got {}"
     SHAPE = Status.FAILED, "expected shape {}, got {}"
@@ -119,6 +121,13 @@ class Cause(Enum):
     )
     MASKS_REPEAT = Status.FAILED, "the masks repeat themselves {}: of {:,} units kept before, {:.1%} are kept again"
     MASKS_FROZEN = Status.FAILED, "the masks are the same at every iteration: the cost stays what it is while nothing moves"
+    DROPOUT_OFF = Status.FAILED, "dropout is off {}: the cost is that of the whole network"
+    COSTS_OF_MASKS = (
+        Status.FAILED,
+        "{} of {} costs are none that masks with keep_prob {:g} can give, whatever they are: dropout is not applied as it "
+        "should be, or the reported cost is another one",
+    )
+    OTHER_COST = Status.FAILED, "with the masks that it shows, {}"
     ARGUMENTS = Status.FAILED, "{} changes what it is given: {}; copy on the way in"
     FORM = Status.FAILED, "{}"
     FLOAT32 = Status.FAILED, "{}expected dtype float64, got float32"

@@ -134,14 +134,14 @@ def _not_defined(functions: list[str]) -> list[str]:
 
 
 def _told(seen: Seen) -> list[Diagnosis]:
-    """The diagnoses that name something; where none does and the port computes in float32, that."""
+    """The diagnoses that name something; first, where the port computes in float32, that."""
     known = [diagnosis for diagnosis in seen.diagnoses if diagnosis.mistake]
     single = next((check for check in seen.checks if check.cause is Cause.FLOAT32), None)
-    if known or single is None:
+    if single is None:
         return known or seen.diagnoses
     mistake = next(mistake for mistake in CATALOGUE if mistake.name == "float32")
     remedy = mistake.remedy(single.implementation)
-    return [Diagnosis(single.variant, single.implementation, mistake.name, mistake.title, remedy=remedy)]
+    return [Diagnosis(single.variant, single.implementation, mistake.name, mistake.title, remedy=remedy), *known]
 
 
 def _locations(check: Check, seen: Seen) -> dict[str, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shared.harness.console import Console
     from shared.harness.progress import Progress
 
-VARIANTS = ("none", "l2", "dropout", "l2-dropout")
+VARIANTS = ("none", "l2", "dropout", "l2-dropout", "frozen-dropout")
 ABOUT = """Hold someone's own port against the reference: a Python file (or a notebook) that defines any of
 
   trace(X, Y, parameters, *, lambd, keep_prob, seed)                                  one step from inside
@@ -22,7 +22,9 @@ ABOUT = """Hold someone's own port against the reference: a Python file (or a no
   the course's functions, such as backward_propagation_with_dropout(X, Y, cache, keep_prob)
 
 The file is executed, in a process of its own, with your rights: check only what you would run.
-Of a notebook only the imports and the function definitions are."""
+Of a notebook, and of a script that does not run as a whole, the imports, the definitions and the assignments that
+these need are. Exit code 0: everything that it defines was judged and agrees; 1: something differs; 3: something that it
+defines could not be read, is unfinished, raised, or was not compared; 2: it is no port."""
 
 
 def _seconds(value: float, flag: str) -> float:

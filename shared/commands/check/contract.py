@@ -12,12 +12,20 @@ TRACED = (*STAGE_OF["forward"], *STAGE_OF["cost"], *(f"d{name}" for name in PARA
 """What a trace may hold, and is compared."""
 
 
-class Float32Answer(ValueError):
-    """A tensor of float32 where float64 was given; says which."""
+UPCAST = "float64 came back where float32 was given: compared after casting to float32"
 
 
-def unpack_train(value: Any, parameters: Parameters, num_iterations: int) -> tuple[Parameters, NDArray]:
-    """The final parameters and the costs (num_iterations,). ValueError, in one line, where it is something else."""
+class Float32Answer(Exception):
+    """Everything that came back is of float32 where float64 was given; says what."""
+
+
+def unpack_train(
+    value: Any, parameters: Parameters, num_iterations: int, remarks: list[str] | None = None
+) -> tuple[Parameters, NDArray]:
+    """The final parameters and the costs (num_iterations,). ValueError, in one line, where it is something else.
+
+    remarks: takes what is worth one. Float32Answer where the parameters are of float32 and should be of float64.
+    """
     if not (isinstance(value, tuple | list) and len(value) == 2):
         raise ValueError(f"train returned {_kind(value)}; expected (parameters, costs)")
     ends, costs = value
@@ -26,23 +34,51 @@ def unpack_train(value: Any, parameters: Parameters, num_iterations: int) -> tup
     missing = [name for name in PARAMETER_NAMES if name not in ends]
     if missing:
         raise ValueError(f"train returned no {', '.join(missing)}")
-    for name in PARAMETER_NAMES:
-        _expect(f"train's {name}", ends[name], parameters[name].shape, parameters[name].dtype)
-    if isinstance(costs, list) and all(isinstance(cost, float | np.floating) for cost in costs):
-        costs = np.array(costs)
-    dtype = parameters["W1"].dtype
+    dtype, remarks = parameters["W1"].dtype, [] if remarks is None else remarks
+    _refuse_float32("train's parameters", [ends[name] for name in PARAMETER_NAMES], dtype)
+    values = {name: _in_dtype(ends[name], dtype, remarks) for name in PARAMETER_NAMES}
+    for name, array in values.items():
+        _expect(f"train's {name}", array, parameters[name].shape, dtype)
+    costs = _in_dtype(_numbers(costs, dtype), dtype, remarks)
     _expect("train's costs", costs, (num_iterations,), dtype)
-    return {name: np.array(ends[name], subok=False) for name in PARAMETER_NAMES}, np.array(costs, subok=False)
+    return {name: np.array(array, subok=False) for name, array in values.items()}, np.array(costs, subok=False)
 
 
-def unpack_trace(value: Any, dtype: np.dtype) -> tuple[dict[str, NDArray], list[str]]:
-    """The tensors, masks as bool and numbers as arrays; and the names that are not known."""
+def _numbers(costs: Any, dtype: np.dtype) -> Any:
+    """A list of numbers as an array; Python's numbers have no dtype of their own, and come in the one that is asked for."""
+    if not isinstance(costs, list | tuple):
+        return costs
+    if costs and all(isinstance(cost, np.ndarray) and cost.size == 1 for cost in costs):
+        return np.array([cost.reshape(()) for cost in costs])
+    if all(isinstance(cost, int | float | np.floating) and not isinstance(cost, bool) for cost in costs):
+        python = all(isinstance(cost, int | float) for cost in costs)
+        return np.array(costs, dtype if python else None)
+    return costs
+
+
+def _in_dtype(value: Any, dtype: np.dtype, remarks: list[str]) -> Any:
+    """The array in the dtype that was given, where it came back in float64; what else is off is reported elsewhere."""
+    if isinstance(value, np.ndarray) and (value.dtype, dtype) == (np.float64, np.float32):
+        remarks += [] if UPCAST in remarks else [UPCAST]
+        return value.astype(dtype)
+    return value
+
+
+def _refuse_float32(what: str, values: list[Any], dtype: np.dtype) -> None:
+    floats = [value for value in values if isinstance(value, np.ndarray) and value.dtype.kind == "f"]
+    if dtype == np.float64 and floats and all(value.dtype == np.float32 for value in floats):
+        raise Float32Answer(f"{what}: ")
+
+
+def unpack_trace(value: Any, dtype: np.dtype, remarks: list[str] | None = None) -> tuple[dict[str, NDArray], list[str]]:
+    """The tensors, masks as bool and numbers as arrays; and the names that are not known. See `unpack_train`."""
     if not isinstance(value, dict):
         raise ValueError(f"trace returned {_kind(value)}; expected a dict of tensors by name (Z1, A1, ..., dW1, ...)")
-    tensors = {}
+    _refuse_float32("trace's tensors", list(value.values()), dtype)
+    tensors, remarks = {}, [] if remarks is None else remarks
     for name in TRACED:
         if name in value:
-            tensors[name] = _plain(name, value[name], dtype)
+            tensors[name] = _in_dtype(_plain(name, value[name], dtype), dtype, remarks)
     if not tensors:
         raise ValueError(f"trace returned none of the tensors that can be compared ({', '.join(TRACED)})")
     return tensors, [str(name) for name in value if name not in TRACED]
@@ -79,8 +115,6 @@ def _expect(what: str, value: Any, shape: tuple, dtype: np.dtype) -> None:
     if value.shape != shape:
         raise ValueError(f"{what}: expected shape {shape}, got {value.shape}")
     if value.dtype != dtype:
-        if (value.dtype, dtype) == (np.float32, np.float64):
-            raise Float32Answer(f"{what}: ")
         raise ValueError(f"{what}: expected dtype {dtype}, got {value.dtype}")
 
 

@@ -1,6 +1,6 @@
 """Compare one of the course's functions with the reference, and say in the course's words what is wrong with it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from numpy_impl import course
 from shared.adapters.numpy import Replayed
-from shared.alignment.floor import Perturbation, Perturbed, perturbed
 from shared.alignment.judge import judge
 from shared.alignment.masks import FALSE_ALARM, chance
-from shared.alignment.tensors import MONTE_CARLO_REPLICATES
 from shared.commands.check.calling import Called, call
-from shared.commands.check.functions import CourseCase, Function, Outputs
+from shared.commands.check.forms import merged_cost, other_form, unwritten
+from shared.commands.check.functions import FUNCTIONS, CourseCase, Function, Outputs
+from shared.commands.check.loading import Port
+from shared.commands.check.outputs import alike, hide_what_is_off, usable_mask, with_floors
 from shared.commands.check.words import alternatives
 from shared.harness.checks import Call, Cause, Check, RunId, because
 from shared.harness.results import Diagnosis
@@ -30,41 +31,73 @@ class Found:
     diagnoses: list[Diagnosis] = field(default_factory=list)
 
 
-def check_function(spec: Function, function: Callable, cases: list[CourseCase], path: Path, implementation: str) -> Found:
-    """Call it on every case and compare every tensor that comes back."""
-    found = Found()
-    run = RunId(spec.variant, implementation)
+def check_function(
+    spec: Function, port: Port, cases: list[CourseCase], path: Path, whole: Collection[str] = ("model", "train")
+) -> Found:
+    """Call it on every case and compare every tensor that comes back.
+
+    whole: the functions that are compared as whole runs; what one of them uses is covered by it whatever its form.
+    """
+    found, run = Found(), RunId(spec.variant, port.name)
     seen: list[tuple[tuple, Outputs]] = []
     drawn: list[tuple[CourseCase, Outputs]] = []
     for case in cases:
         where = Call(case.name, spec.name)
         arguments = spec.arguments(case)
-        called = call(function, path, *arguments, quiet=spec.name != "predict")
+        called = call(port.functions[spec.name], path, *arguments, quiet=spec.name != "predict")
         found.remarks += _remarks(spec, called)
+        outputs, problem = _outputs(spec, called)
+        form = other_form(spec, port, case, path, called, problem) if problem or case is cases[0] else ""
+        if form and spec is FUNCTIONS["compute_cost"] and (merged := merged_cost(port)):
+            return check_function(*merged, cases, path, whole)
+        if form:
+            return _not_compared(spec, port, form, whole)
         changed = sorted(set(called.changed) - spec.may_change)
         if changed:
             outcome = because(Cause.ARGUMENTS, spec.name, ", ".join(changed))
             found.checks.append(outcome.of(run.at("data", where, "arguments")))
-        outputs, problem = _outputs(spec, called)
         reference, floors = _reference(spec, arguments, outputs)
         if problem:
             cause = Cause.NO_ANSWER if called.failure else Cause.FORM
             found.checks.append(because(cause, problem).of(run.at(spec.stage, where, spec.name)))
             continue
         names = [name for name in reference if name in outputs]
-        outputs = {name: _alike(outputs[name], reference[name]) for name in names}
-        _hide_what_is_off(outputs, reference, arguments)
+        outputs = {name: alike(outputs[name], reference[name], found.remarks) for name in names}
+        if unmasked := hide_what_is_off(outputs, reference, arguments):
+            found.remarks.append(
+                f"the mask is not applied to {' and '.join(unmasked)}: the gradients do not show it, since those units are "
+                "off; but the exercise's own test compares dA1 and dA2"
+            )
         for name in names:
             outcome = judge(outputs[name], reference[name], floors[name])
             found.checks.append(outcome.of(run.at(spec.stage, where, name)))
         seen.append((arguments, outputs))
         drawn.append((case, outputs))
+    left = unwritten(port, spec.name, path) if not all(check.passed for check in found.checks) else ""
+    if left:
+        return _no_answer(spec, port, f"{spec.name} is not written yet: {left}")
     if spec.name == "forward_propagation_with_dropout" and drawn:
         _check_masks(spec, drawn, run, found)
     if seen and any(check.failed and check.tensor in seen[0][1] for check in found.checks):
         found.diagnoses += _explain(spec, seen, run)
     found.remarks = list(dict.fromkeys(found.remarks))
     return found
+
+
+def _not_compared(spec: Function, port: Port, form: str, whole: Collection[str]) -> Found:
+    """What is said of a function in another form: it is covered where a whole run that uses it is compared."""
+    said = f"{spec.name} is not compared by itself: another form ({form})"
+    of_cost = spec.stage == "cost"  # which `model` does not return
+    covering = [name for name in whole if not (of_cost and name == "model")]
+    covering = [name for name in covering if name in port.functions and spec.name in port.uses.get(name, ())]
+    if covering:
+        return Found(remarks=[f"{said}; {covering[0]}, which uses it, is"])
+    return _no_answer(spec, port, said)
+
+
+def _no_answer(spec: Function, port: Port, said: str) -> Found:
+    key = RunId(spec.variant, port.name).at(spec.stage, Call("every case", spec.name), spec.name)
+    return Found([because(Cause.NO_ANSWER, said).of(key)])
 
 
 def _remarks(spec: Function, called: Called) -> list[str]:
@@ -91,67 +124,13 @@ def _reference(spec: Function, arguments: tuple, outputs: Outputs) -> tuple[Outp
     masks = None
     if spec.name == "forward_propagation_with_dropout":
         own = course.forward_propagation_with_dropout(*arguments)[1]
-        masks = tuple(_usable(outputs.get(f"D{i}"), own[place]) for i, place in ((1, 1), (2, 6)))
+        masks = tuple(usable_mask(outputs.get(f"D{i}"), own[place]) for i, place in ((1, 1), (2, 6)))
 
     def compute(arguments: tuple) -> Outputs:
         value = spec.reference(*arguments, rng=Replayed(*masks)) if masks else spec.reference(*arguments)
         return {name: np.asarray(each) for name, each in spec.unpack(value).items()}
 
     return with_floors(compute, arguments)
-
-
-def with_floors(compute: Callable[[tuple], Outputs], arguments: tuple) -> tuple[Outputs, dict[str, Any]]:
-    """What a function gives, and how far rounding inside it moves each element (Monte Carlo arithmetic)."""
-    perturb = Perturbation()
-    with np.errstate(all="ignore"):
-        reference = compute(arguments)
-        floors: dict[str, Any] = {name: np.zeros(value.shape) for name, value in reference.items()}
-        for _ in range(MONTE_CARLO_REPLICATES):
-            for name, value in compute(_perturbed(arguments, perturb)).items():
-                plain = np.asarray(value).view(np.ndarray)
-                floors[name] = np.maximum(floors[name], np.abs(plain.astype(float) - reference[name].astype(float)))
-    return reference, floors
-
-
-def _perturbed(value: Any, perturb: Perturbation) -> Any:
-    if isinstance(value, dict):
-        return {key: _perturbed(item, perturb) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return tuple(_perturbed(item, perturb) for item in value)
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not isinstance(value, Perturbed):
-        return perturbed(value, perturb)
-    return value
-
-
-def _usable(D: Any, own: NDArray) -> NDArray:
-    right = isinstance(D, np.ndarray) and D.shape == own.shape and D.dtype.kind in "biuf" and np.isin(D, (0, 1)).all()
-    return D.astype(bool) if right else own
-
-
-def _alike(value: Any, reference: NDArray) -> Any:
-    """Python numbers as arrays of the reference's dtype; masks and classes of 0 and 1 in any numeric type; plain arrays."""
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "biuf":
-            return f"an array of {value.dtype}"  # not compared: reported as what it is not
-        value = np.array(value, subok=False)
-    if reference.ndim == 0 and isinstance(value, int | float | np.generic) and not isinstance(value, bool):
-        value = np.asarray(value, reference.dtype if isinstance(value, int | float) else None)
-    counts = reference.dtype.kind in "biu"
-    if counts and isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and np.isin(value, (0, 1)).all():
-        return value.astype(reference.dtype)
-    return value
-
-
-def _hide_what_is_off(outputs: Outputs, reference: Outputs, arguments: tuple) -> None:
-    """dA of a unit that is off is multiplied by 0 afterwards: whatever it holds there is no mistake."""
-    if "dA1" not in reference:
-        return
-    cache = arguments[2]
-    places = {"dA1": 2, "dA2": 7} if len(cache) == 14 else {"dA1": 1, "dA2": 5}
-    for name, place in places.items():
-        value = outputs.get(name)
-        if isinstance(value, np.ndarray) and value.shape == reference[name].shape:
-            outputs[name] = np.where(cache[place] > 0, value, reference[name])
 
 
 def _check_masks(spec: Function, drawn: list, run: RunId, found: Found) -> None:
@@ -198,7 +177,7 @@ def _fit(compute: Callable, spec: Function, seen: list[tuple[tuple, Outputs]]) -
     for arguments, outputs in seen:
         if spec.name == "forward_propagation_with_dropout":
             own = course.forward_propagation_with_dropout(*arguments)[1]
-            arguments = (*arguments, tuple(_usable(outputs.get(f"D{i}"), own[p]) for i, p in ((1, 1), (2, 6))))
+            arguments = (*arguments, tuple(usable_mask(outputs.get(f"D{i}"), own[p]) for i, p in ((1, 1), (2, 6))))
 
         def run(given: tuple, outputs: Outputs = outputs) -> Outputs:
             return {name: np.asarray(value) for name, value in compute(*given).items() if name in outputs}
@@ -207,7 +186,7 @@ def _fit(compute: Callable, spec: Function, seen: list[tuple[tuple, Outputs]]) -
             with np.errstate(all="ignore"):
                 plain = run(arguments)
             outputs = dict(outputs)
-            _hide_what_is_off(outputs, plain, arguments)
+            hide_what_is_off(outputs, plain, arguments)
             if not all(_near(outputs[name], value) for name, value in plain.items()):
                 return None
             values, floors = with_floors(run, arguments)

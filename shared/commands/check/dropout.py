@@ -4,46 +4,44 @@ With m = 1 and every unit on, dW3 is 0 exactly where D2 is, and dW2 exactly wher
 effect. So the reference can repeat the update with the port's own masks, and every parameter is compared to rounding.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.masks import FALSE_ALARM, LIMIT, chance
 from shared.alignment.stages import single_step_checks
 from shared.alignment.tensors import after
 from shared.case import Problem
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
+from shared.commands.check.masks_of_train import check_masks
 from shared.commands.check.port import Session, fail
-from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
-from shared.harness.checks import Call, Cause, Check, Where, because
-from shared.harness.results import Diagnosis
+from shared.harness.checks import Call, Where
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 SEEDS = 20
-"""Updates whose masks are read; the first few of them are compared tensor by tensor."""
+"""Updates of which some are looked for whose masks can be read."""
 
 COMPARED = 4
+"""Updates that are compared tensor by tensor."""
+
 TRAIN_MASKS = Call("masks", "train")
 AFTER_FIRST = tuple(after(name, 1) for name in PARAMETER_NAMES)
 
 
 def check_dropout(session: Session) -> Found:
-    """The first update of `train` for many seeds, and whether the second draws new masks."""
+    """The first update of `train` for some seeds, and the masks of many iterations (see masks_of_train.py)."""
     found = Found()
     full = session.problem
     start = _all_on(session.parameters, full.X[:, :1], full.keep_prob)
     problem = Problem(full.X[:, :1], full.Y[:, :1], **full.step | {"learning_rate": 0.5})
     evidence: dict[Where, tuple] = {}
-    read: list[tuple] = []
     try:
         for seed in range(1, SEEDS + 1):
+            if len(evidence) == COMPARED:
+                break
             masks = _read_masks(_first_update(session, found, start, problem, seed, 0.0), start)
-            read.append(masks)
-            if masks[1].any() and len(evidence) < COMPARED:
+            if masks[1].any():
                 where = Call(f"one example, seed {seed}", "train")
                 port, again = (
                     _first_update(session, found, start, problem, seed, problem.lambd)
@@ -52,19 +50,17 @@ def check_dropout(session: Session) -> Found:
                 )
                 found.checks += single_step_checks(problem, where, start, port, again, session.run, AFTER_FIRST)
                 evidence[where] = start, port
-        found.checks += _shares(session, read)
-        found.checks.append(_fresh(session, found))
     except ValueError as error:
         fail(session, found, "train", "dropout", error)
     if any(check.failed for check in found.checks) and evidence:
         compared = frozenset({*AFTER_FIRST, "D1", "D2"})
         found.diagnoses = diagnose(Evidence(problem, evidence, None, None, compared), found.checks, session.run)
-        if any(check.tensor == "fresh masks" and check.failed for check in found.checks):
-            frozen = next(mistake for mistake in CATALOGUE if mistake.name == "masks-frozen")
-            known = [diagnosis for diagnosis in found.diagnoses if diagnosis.mistake]
-            remedy = frozen.remedy(session.implementation)
-            of_run = session.variant.name, session.implementation
-            found.diagnoses = [*known, Diagnosis(*of_run, frozen.name, frozen.title, remedy=remedy)]
+    try:
+        check_masks(session, found)
+    except ValueError as error:
+        fail(session, found, "train", "masks", error)
+    known = [diagnosis for diagnosis in found.diagnoses if diagnosis.mistake]
+    found.diagnoses = known or found.diagnoses
     return found
 
 
@@ -93,25 +89,3 @@ def _read_masks(port: dict[str, NDArray], start: Parameters) -> tuple[NDArray, N
     D2 = moved3.T
     D1 = moved2.any(axis=0)[:, np.newaxis] if D2.any() else np.ones((moved2.shape[1], 1), bool)
     return D1, D2
-
-
-def _shares(session: Session, read: list[tuple[NDArray, NDArray]]) -> Iterator[Check]:
-    keep_prob = session.problem.keep_prob
-    for layer in (1, 2):
-        seen = [masks[layer - 1] for masks in read if layer == 2 or masks[1].any()]
-        bits = np.concatenate(seen or [np.zeros((1, 1), bool)])
-        likely = chance(int(bits.sum()), bits.size, keep_prob)
-        cause = Cause.AGREES if likely >= FALSE_ALARM else Cause.SHARE
-        outcome = because(cause, f"D{layer}", bits.mean(), bits.size, keep_prob, tolerance=LIMIT)
-        yield outcome.of(session.run.at("forward", TRAIN_MASKS, f"D{layer}: kept share"))
-
-
-def _fresh(session: Session, found: Found) -> Check:
-    """With a learning rate that moves nothing, two iterations cost the same only with the same masks."""
-    problem = session.problem
-    settings = problem.step | {"learning_rate": 1e-30, "num_iterations": 3, "seed": session.hyper.seed}
-    called = session.call("train", found, "three updates", problem.X, problem.Y, session.parameters, **settings)
-    _, costs = unpack_train(called.result(), session.parameters, 3)
-    passed = bool(costs[0] != costs[1] and costs[1] != costs[2])
-    outcome = because(Cause.AGREES if passed else Cause.MASKS_FROZEN)
-    return outcome.of(session.run.at("forward", TRAIN_MASKS, "fresh masks"))

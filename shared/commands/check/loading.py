@@ -1,17 +1,29 @@
-"""Read a port: a Python file, which is executed, or a notebook, of which only the function definitions are."""
+"""Load a port: a Python file, which is executed, or taken in pieces where it cannot be; of a notebook always the pieces."""
 
 import ast
-import json
+import os
 import sys
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import numpy_impl.course as course
+from numpy_impl import course
+from shared.commands.check.lines import describe, place_of
+from shared.commands.check.pieces import Definition, Pieces, bound_names, calls, global_names, statements
+from shared.commands.check.source import Source, read_source
+from shared.commands.check.stand_ins import (
+    GRADED,
+    HELPER_MODULE,
+    HELPERS,
+    TEST_MODULES,
+    Missing,
+    add_course_modules,
+    stand_in_remark,
+)
 from shared.errors import UsageError
 
 COURSE = (
@@ -29,154 +41,160 @@ UNCHECKED = {
 CONTRACT = ("trace", "train", "predict")
 """The functions of a port as a whole."""
 
-COURSE_MODULES = ("reg_utils", "testCases", "public_tests", "test_utils")
-"""What the course's notebook imports. Where they are not there, the first is the course's helpers, the others are empty."""
+CHECKABLE = tuple(dict.fromkeys((*COURSE, *CONTRACT)))
 
 MODULE = "checked_port"
-
-MAX_BYTES = 20 * 2**20
 
 
 @dataclass(frozen=True)
 class Port:
-    """functions: what the file defines of what can be checked. lines: where. remarks: what was left out, and why."""
+    """What a file defines of what can be checked.
+
+    functions: by name. trees: their definitions, with the part of the file. lines: of their definitions, in their part.
+    unread: name -> why what the file means to define cannot be called. uses: name -> every global name that it reads,
+    directly or through the file's other functions. remarks: what was left out, and why.
+    """
 
     name: str
     functions: dict[str, Callable]
     lines: dict[str, int]
     remarks: list[str]
+    trees: dict[str, tuple[str, ast.FunctionDef]] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    uses: dict[str, set[str]] = field(default_factory=dict)
 
 
 def load_port(path: Path) -> Port:
     """The functions of a .py or .ipynb file. UsageError where it cannot be read or defines nothing to check."""
-    source, remarks = _source(path)
-    try:
-        tree = ast.parse(source, filename=str(path))
-    except (SyntaxError, ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", None)
-        raise UsageError(
-            f"{path}: is not Python{f', line {line}' if line else ''}: {getattr(error, 'msg', error)}"
-        ) from None
-    kept: list[ast.stmt] = tree.body
-    if path.suffix == ".ipynb":
-        kept = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom)]
-        remarks.append(
-            f"of the notebook, {sum(isinstance(n, ast.FunctionDef) for n in kept)} function definitions were taken"
-        )
-    namespace = _namespace(path)
-    given = dict(namespace)
-    with _course_modules(path):
-        if path.suffix == ".ipynb":
-            for node in kept:
-                _execute_cell(node, path, namespace, remarks)
-        else:
-            _execute(ast.Module(kept, []), path, namespace)
-    lines = {node.name: node.lineno for node in tree.body if isinstance(node, ast.FunctionDef)}
+    source = read_source(path)
+    os.environ.setdefault("MPLBACKEND", "Agg")  # nobody looks at what a script draws
+    add_course_modules(path.resolve().parent)
+    own = _own_names(source)
+    unread = {name: each.said for each in source.unread for name in each.functions if name not in own}
+    namespace, remarks, lost = _executed(source, path, own, unread)
     functions = {}
-    for name in dict.fromkeys((*COURSE, *CONTRACT)):
-        value = namespace.get(name)
-        if value is not None and value is not given.get(name) and value is not getattr(course, name, None):
-            if not callable(value):
-                raise UsageError(f"{path}: expected {name} to be a function, got {type(value).__name__}")
-            functions[name] = value
-    if not functions:
+    for name in CHECKABLE:
+        if name in own and name not in lost and name not in unread:
+            if not callable(namespace.get(name)):
+                kind = type(namespace.get(name)).__name__
+                raise UsageError(f"{path}: expected {name} to be a function, got {kind}")
+            functions[name] = namespace[name]
+    unread = {name: said for name, said in (unread | lost).items() if name in CHECKABLE}
+    if not functions and not unread:
         raise UsageError(
             f"{path}: defines nothing to check: expected train, trace, predict, or functions of the course such as "
             "backward_propagation_with_dropout"
         )
+    trees = {node.name: (part.file, node) for part, node in statements(source.parts) if isinstance(node, ast.FunctionDef)}
+    lines = {name: node.lineno for name, (_, node) in trees.items()}
+    uses = _uses(source)
     remarks += [f"{name} is not checked: {reason}" for name, reason in UNCHECKED.items() if name in lines]
-    return Port(path.stem, functions, lines, remarks)
+    remarks += _helper_remark(functions, uses, own, source)
+    return Port(path.stem, functions, lines, source.remarks + remarks, trees, unread, uses)
 
 
-def _source(path: Path) -> tuple[str, list[str]]:
-    try:
-        if path.suffix not in (".py", ".ipynb"):
-            raise UsageError(f"{path}: expected a Python file (.py) or a notebook (.ipynb)")
-        if not path.is_file():
-            raise UsageError(f"{path}: no such file; check the path")
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{path}: more than {MAX_BYTES:,} bytes; expected a port")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise UsageError(f"{path}: is not text in UTF-8") from None
-    return (text, []) if path.suffix == ".py" else _cells(text, path)
+def _own_names(source: Source) -> set[str]:
+    """What the file itself defines, and what of a port as a whole it takes from a module of its own."""
+    names = set()
+    for _, node in statements(source.parts):
+        if isinstance(node, ast.ImportFrom) and node.module not in (HELPER_MODULE, *TEST_MODULES):
+            names |= {alias.asname or alias.name for alias in node.names} & {"train", "trace"}
+        elif not isinstance(node, ast.Import | ast.ImportFrom):
+            names |= bound_names(node)
+    return names
 
 
-def _cells(text: str, path: Path) -> tuple[str, list[str]]:
-    """The code cells that are Python, one after the other; lines of the notebook's own language (% ! ?) are left out."""
-    remarks, parts = [], []
-    try:
-        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        sources = ["".join(cell["source"]) for cell in cells]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise UsageError(f"{path}: is not a notebook (expected JSON with cells)") from None
-    for number, source in enumerate(sources, start=1):
-        lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!", "?"))]
-        cell = "\n".join(lines)
-        try:
-            ast.parse(cell)
-        except (SyntaxError, ValueError, RecursionError) as error:
-            remarks.append(f"code cell {number} is not Python and was left out: {getattr(error, 'msg', error)}")
-            continue
-        parts.append(cell)
-    return "\n".join(parts), remarks
+def _executed(source: Source, path: Path, own: set[str], unread: dict[str, str]) -> tuple[dict[str, Any], list[str], dict]:
+    """The names of the executed file, remarks, and the names that could not be defined, with the reason."""
+    failure: BaseException | None = None
+    if path.suffix == ".py":
+        trains = any(calls(node) & own & {*CHECKABLE} for _, node in statements(source.parts) if not _defines(node))
+        failure = None
+        if not trains:
+            namespace = _namespace(path, unread)
+            failure = _execute(source, namespace)
+            if failure is None:
+                return namespace, stand_in_remark(_imports(source) & {HELPER_MODULE} & _stood_in()), {}
+    namespace = _namespace(path, unread)
+    pieces = Pieces(source.parts, own & {*CHECKABLE})
+    pieces.execute(namespace)
+    if failure is not None and not own & {*CHECKABLE} - set(pieces.lost):
+        ends = isinstance(failure, SystemExit)
+        said = "ends the program while it is imported" if ends else "cannot be imported"
+        code = f" (exit code {failure.code})" if isinstance(failure, SystemExit) else f": {describe(failure, path)}"
+        raise UsageError(f"{path}: {said}{code}") from None
+    remarks = stand_in_remark({*pieces.missing} | _imports(source) & {HELPER_MODULE} & _stood_in())
+    if path.suffix == ".py":
+        why = f"it raises {describe(failure, path)}" if failure is not None else "it trains when it is imported"
+        remarks.append(f"taken in pieces, since {why}: imports, definitions and the assignments that they need")
+    return namespace, remarks, pieces.lost
 
 
-def _namespace(path: Path) -> dict[str, Any]:
-    """What the code starts with: numpy as np, and the course's helpers, as in the notebook."""
+def _defines(node: ast.stmt) -> bool:
+    return isinstance(node, Definition | ast.Import | ast.ImportFrom)
+
+
+def _imports(source: Source) -> set[str]:
+    """The modules that the file imports at its top level."""
+    names: set[str] = set()
+    for _, node in statements(source.parts):
+        names |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+        names |= {str(node.module)} if isinstance(node, ast.ImportFrom) else set()
+    return names
+
+
+def _stood_in() -> set[str]:
+    """The course's modules that are not the port's own files."""
+    return {name for name in (HELPER_MODULE, *TEST_MODULES) if getattr(sys.modules.get(name), "__file__", None) is None}
+
+
+def _namespace(path: Path, unread: dict[str, str]) -> dict[str, Any]:
+    """What the code starts with: numpy as np, and the course's helpers, as in the notebook; but not for what is unread."""
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module  # dataclasses and others look their module up
-    vars(module).update({name: getattr(course, name) for name in course.__all__}, np=np, __file__=str(path))
+    vars(module).update({name: getattr(course, name) for name in HELPERS}, np=np, __file__=str(path))
+    vars(module).update({name: Missing(name, f"{name}: {said}") for name, said in unread.items()})
     return vars(module)
 
 
-class _course_modules:
-    """The course's own modules, where the port's folder has none, and that folder on the path."""
-
-    def __init__(self, path: Path):
-        self.folder = path.resolve().parent
-
-    def __enter__(self) -> None:
-        sys.path.insert(0, str(self.folder))
-        for name in COURSE_MODULES:
-            if not (self.folder / f"{name}.py").exists():
-                module = types.ModuleType(name)
-                if name == "reg_utils":
-                    vars(module).update({key: getattr(course, key) for key in course.__all__}, __all__=list(course.__all__))
-                sys.modules.setdefault(name, module)
-
-    def __exit__(self, *_) -> None:
-        pass  # functions may import when they are called
-
-
-def _execute(code: ast.Module, path: Path, namespace: dict) -> None:
+def _execute(source: Source, namespace: dict[str, Any]) -> BaseException | None:
     try:
-        exec(compile(code, str(path), "exec"), namespace)
-    except SystemExit as error:
-        raise UsageError(f"{path}: ends the program while it is imported (exit code {error.code})") from None
+        for part in source.parts:
+            exec(compile(part.tree, part.file, "exec"), namespace)
     except BaseException as error:
-        raise UsageError(f"{path}: cannot be imported: {describe(error, path)}") from None
+        return error
+    return None
 
 
-def _execute_cell(node: ast.stmt, path: Path, namespace: dict, remarks: list[str]) -> None:
-    try:
-        exec(compile(ast.Module([node], []), str(path), "exec"), namespace)
-    except BaseException as error:
-        remarks.append(f"left out: {ast.unparse(node).splitlines()[0][:60]}: {type(error).__name__}: {error}")
+def _uses(source: Source) -> dict[str, set[str]]:
+    """Definition -> the global names that it reads, directly or through the file's other definitions."""
+    reads = {
+        name: global_names(compile(ast.Module([node], []), part.file, "exec"))
+        for part, node in statements(source.parts)
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+        for name in bound_names(node)
+    }
+    for _ in reads:
+        wider = {name: used.union(*(reads.get(other, set()) for other in used)) for name, used in reads.items()}
+        if wider == reads:
+            break
+        reads = wider
+    return reads
 
 
-def describe(error: BaseException, path: Path) -> str:
-    """One line: the kind of error, what it says, and the port's line it comes from."""
-    line, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    try:
-        said = " ".join(str(error).split())[:300]
-    except Exception:
-        said = ""
-    where = f" ({path.name}, line {line})" if line else ""
-    return f"{type(error).__name__}{': ' if said else ''}{said}{where}"
+def _helper_remark(functions: dict, uses: dict[str, set[str]], own: set[str], source: Source) -> list[str]:
+    """Which of samenet's own helpers stand in for what the file neither defines nor imports."""
+    imported = {
+        alias.asname or alias.name
+        for _, node in statements(source.parts)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    used = set().union(*(uses.get(name, set()) for name in functions))
+    names = [name for name in HELPERS if name in used - own - imported]
+    if not names or ("*" in imported and HELPER_MODULE in _imports(source)):
+        return []
+    return [f"{', '.join(names)}: not defined in this file, samenet's own stand in"]
+
+
+__all__ = ["CHECKABLE", "CONTRACT", "COURSE", "GRADED", "Port", "describe", "load_port", "place_of"]

@@ -1,7 +1,7 @@
 """Compare `trace`, `train` and `predict` of someone's port with the reference."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from shared.case import Problem
 from shared.commands.check.calling import Called, NoAnswer, call
 from shared.commands.check.contract import Float32Answer, unpack_predict, unpack_trace, unpack_train
 from shared.commands.check.course import Found
+from shared.commands.check.loading import Port
+from shared.commands.check.saturation import excuse_steps
 from shared.config import Hyperparameters, Variant
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
@@ -39,27 +41,58 @@ class Session:
 
     functions: dict[str, Callable]
     path: Path
-    implementation: str
+    port: Port
     variant: Variant
     hyper: Hyperparameters
     problem: Problem
     parameters: Parameters
     begin: Callable[[str, str], None]
     """begin(function, what): before each call, so that one that hangs is known."""
+    given: str = ""
+    """The dtype in which the port is given its arguments; "": that of the problem."""
+
+    @property
+    def implementation(self) -> str:
+        return self.port.name
 
     @property
     def run(self) -> RunId:
         return RunId(self.variant.name, self.implementation)
 
+    def in_float32(self) -> "Session":
+        """The same, compared in float32, while the port is still given float64."""
+        data = {name: getattr(self.problem, name).astype(np.float32) for name in ("X", "Y")}
+        start = {name: value.astype(np.float32) for name, value in self.parameters.items()}
+        return replace(self, problem=replace(self.problem, **data), parameters=start, given="float64")
+
     def call(self, name: str, found: Found, what: str, *arguments: Any, **keywords: Any) -> Called:
         """Call one of the port's functions; changed arguments are a failed check."""
         self.begin(name, f"{name}, {self.variant.name}, {what}")
+        if self.given:
+            arguments = tuple(_in(value, self.given) for value in arguments)
         called = call(self.functions[name], self.path, *arguments, **keywords)
         found.remarks += [remark for remark in called.remarks if remark not in found.remarks]
         if called.changed and not any(c.tensor == f"arguments of {name}" for c in found.checks):
             outcome = because(Cause.ARGUMENTS, name, ", ".join(called.changed))
             found.checks.append(outcome.of(self.run.at("data", Call(what, name), f"arguments of {name}")))
         return called
+
+
+def _in(value: Any, dtype: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _in(each, dtype) for name, each in value.items()}
+    return value.astype(dtype)
+
+
+def compared(session: Session, check: Callable[[Session], tuple[Found, Any]]) -> tuple[Found, Any]:
+    """What a check finds. A port that answers in float32 where it is given float64 fails, and is compared all the same."""
+    try:
+        return check(session)
+    except Float32Answer as error:
+        found, more = check(session.in_float32())
+        key = session.run.at("data", Call("dtype", "train"), "dtype")
+        found.checks.insert(0, because(Cause.FLOAT32, error).of(key))
+        return found, more
 
 
 def check_step(session: Session) -> Found:
@@ -83,6 +116,7 @@ def check_step(session: Session) -> Found:
         evidence[Where(state)] = start, port
     masks = _masks(session, found) if problem.keep_prob < 1 and {"D1", "D2"} <= wanted else None
     compared = frozenset(wanted | _projections(wanted))
+    excuse_steps(problem, evidence, found)
     failed = {check.tensor for check in found.checks if check.failed}
     if failed and evidence:
         of_train = compared & {*UPDATED, *PROJECTIONS}
@@ -90,6 +124,11 @@ def check_step(session: Session) -> Found:
             compared = of_train
         seen = Evidence(problem, evidence, masks, None, compared, session.variant.frozen)
         found.diagnoses = diagnose(seen, found.checks, session.run)
+        infinite = {where for where, (_, port) in evidence.items() if not np.all(np.isfinite(port.get("cost", 0.0)))}
+        if infinite and not any(diagnosis.mistake for diagnosis in found.diagnoses):  # the cost there hides the mistake
+            told = {where: each for where, each in evidence.items() if where not in infinite}
+            checks = [check for check in found.checks if check.where not in infinite]
+            found.diagnoses = diagnose(replace(seen, states=told), checks, session.run)
     return found
 
 
@@ -105,7 +144,7 @@ def _step(session: Session, found: Found, start: Parameters, state: str) -> dict
     if "trace" in session.functions:
         called = session.call("trace", found, state, problem.X, problem.Y, start, seed=seed, **problem.regularization)
         try:
-            tensors, unknown = unpack_trace(called.result(), problem.X.dtype)
+            tensors, unknown = unpack_trace(called.result(), problem.X.dtype, found.remarks)
             if unknown:
                 _once(found.remarks, f"trace: not known, and not compared: {', '.join(unknown)}")
             if problem.keep_prob < 1 and not {"D1", "D2"} <= set(tensors):
@@ -121,7 +160,7 @@ def _step(session: Session, found: Found, start: Parameters, state: str) -> dict
             settings = problem.step | {"num_iterations": updates, "seed": seed}
             called = session.call("train", found, f"{state}, {updates} updates", problem.X, problem.Y, start, **settings)
             try:
-                ends, costs = unpack_train(called.result(), start, updates)
+                ends, costs = unpack_train(called.result(), start, updates, found.remarks)
             except ValueError as error:
                 fail(session, found, "train", state, error)
                 break
@@ -177,7 +216,6 @@ def fail(session: Session, found: Found, function: str, what: str, error: ValueE
     stage = {"trace": "forward", "train": "trajectory" if what in WHOLE else "update"}
     key = session.run.at(stage.get(function, "predictions"), Call(what, function), function)
     cause = Cause.NO_ANSWER if isinstance(error, NoAnswer) else Cause.FORM
-    cause = Cause.FLOAT32 if isinstance(error, Float32Answer) else cause
     if not any((check.where, check.tensor) == (key.where, key.tensor) for check in found.checks):
         found.checks.append(because(cause, error).of(key))
 

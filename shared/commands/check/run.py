@@ -13,6 +13,7 @@ from shared.alignment.trajectory import compare_free_run, free_run, free_run_dif
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
 from shared.commands.check.port import Session, fail
+from shared.commands.check.saturation import excuse_run
 from shared.contract import Segment, recorded_iterations, segment_lengths
 from shared.harness.checks import Check
 from shared.harness.records import Record
@@ -30,7 +31,7 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
 
     def train(start: Parameters, updates: int, what: str):
         called = session.call("train", found, what, problem.X, problem.Y, start, num_iterations=updates, **settings)
-        return unpack_train(called.result(), start, updates)
+        return unpack_train(called.result(), start, updates, found.remarks)
 
     try:
         ends, costs = train(session.parameters, N, "whole run")
@@ -48,6 +49,7 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
         if not np.isfinite(costs).all():
             fail(session, found, "train", "whole run", ValueError("the costs are not finite"))
         return found, run
+    segments = None
     with tempfile.TemporaryDirectory(prefix="samenet-") as name:
         whole = Record(Path(name) / "whole").write(session.parameters, [N], [Segment(costs, ends, None)])
         free, lengths = free_run(problem, session.parameters, N, None, report), segment_lengths(N)
@@ -63,6 +65,8 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
             run = replace(run, segment_difference=float(segments.differences.max()))
         reference, alone = compare_free_run(problem, session.parameters, free, whole, checks, session.run)
         found.checks += alone + checks
+        if segments:
+            excuse_run(problem, record, segments.floors, found)
         apart = float(free_run_difference(reference, costs).max())
         run = replace(run, free_run_difference=apart, horizon=horizon(reference))
     return found, run

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.commands.check.loading import COURSE
+from shared.commands.check.loading import CHECKABLE, COURSE
 from shared.diagnosis.failure import explanation, message
 from shared.harness.checks import FREE_RUN, MASKS, Call, Cause, Check, Status, Updates
 from shared.harness.results import Diagnosis, Failure, Results
@@ -26,13 +26,12 @@ def show_check(content: dict[str, Any], console: Console) -> None:
     results = results_from_json(content)
     port, counts = results.port, results.counts
     assert port is not None, "results of a check"
-    console.print(Text(f"{port.file} defines {', '.join(port.functions)}"))
+    console.print(Text(f"{port.file} defines {', '.join(port.functions) or 'nothing that can be called'}"))
     if port.not_checked:
         console.print(Text(f"not defined, so not checked: {', '.join(port.not_checked)}", "dim"))
     console.print(_table(results.checks))
     for remark in results.remarks:
         console.print(Text(f"note: {remark}", "dim"))
-    _show_skipped(results, console)
     _show_failures(results, console)
     word, style, _ = VERDICTS[results.verdict]
     console.print(
@@ -42,6 +41,7 @@ def show_check(content: dict[str, Any], console: Console) -> None:
     if counts.uninformative:
         said = f"{counts.uninformative:,} of them beyond the horizon, where rounding alone hides any difference"
         console.print(Text(said, "yellow"))
+    _show_judged(results, console)
     console.print(Text(word, style) + Text(f": {MEANING[results.verdict]}"))
 
 
@@ -79,9 +79,27 @@ def _what(check: Check) -> str:
     return f"{check.stage}, {where}" if where in (FREE_RUN, MASKS, Call("masks", "train")) else check.stage
 
 
-def _show_skipped(results: Results, console: Console) -> None:
+def _show_judged(results: Results, console: Console) -> None:
+    """The last lines: what was judged, in which variants, and what was not, and why."""
+    judged: dict[str, list[str]] = {}
+    for check in results.checks:
+        if check.status is not Status.SKIPPED:
+            variants = judged.setdefault(_function(check, results.port.functions if results.port else []), [])
+            variants += [check.variant] if check.variant not in variants else []
+    if judged:
+        said = [f"{name} ({', '.join(variants)})" for name, variants in judged.items()]
+        console.print(Text(f"judged: {'; '.join(said)}"))
     for reason in dict.fromkeys(check.reason for check in results.checks if check.status is Status.SKIPPED):
-        console.print(Text(f"no answer: {reason}", "yellow"))
+        console.print(Text(f"not judged: {reason}", "yellow"))
+
+
+def _function(check: Check, functions: list[str]) -> str:
+    """The function of the port that a comparison is of."""
+    if isinstance(check.where, Call) and check.where.function in CHECKABLE:
+        return check.where.function
+    if check.stage == "predictions":
+        return "predict"
+    return "train" if check.stage in ("update", "trajectory") or "trace" not in functions else "trace"
 
 
 def _show_failures(results: Results, console: Console) -> None:

@@ -9,16 +9,19 @@ from shared.commands.check.course import Found, check_function
 from shared.commands.check.dropout import check_dropout
 from shared.commands.check.functions import FUNCTIONS, make_cases
 from shared.commands.check.loading import Port, load_port
-from shared.commands.check.model import check_model
-from shared.commands.check.port import Session, check_predictions, check_step
+from shared.commands.check.model import check_model, has_the_courses_sizes
+from shared.commands.check.port import Session, check_predictions, check_step, compared
 from shared.commands.check.run import check_run
 from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
 from shared.config import VARIANTS, Variant
 from shared.errors import UsageError
+from shared.harness.checks import Call, Cause, RunId, because
 from shared.harness.messages import Progressed, Send
 from shared.harness.results import Run
 
 EVERYTHING = "every variant"
+READING = "reading"
+"""The item of what the file means to define and cannot be called."""
 
 
 def items_of(functions: dict[str, Callable], variants: list[str]) -> Iterator[tuple[str, str]]:
@@ -58,7 +61,8 @@ def check_port(task: CheckPort, send: Send) -> None:
         return
     send(Loaded(list(port.functions), port.lines, port.remarks))
     work = Work(task, port, send)
-    for kind, variant in items_of(work.usable, task.variants):
+    unread = [(READING, EVERYTHING)] if port.unread else []
+    for kind, variant in [*unread, *items_of(work.usable, task.variants)]:
         if [kind, variant] not in task.done:
             send(Calling(kind if kind in FUNCTIONS else None, kind))
             found, run = work.check(kind, variant)
@@ -77,15 +81,18 @@ class Work:
         """Check one item."""
         if kind in FUNCTIONS:
             return self._function(kind), None
+        if kind == READING:
+            return self._unread(), None
         session = self._session(VARIANTS["none" if variant == EVERYTHING else variant])
         match kind:
             case "step":
-                return check_step(session), None
+                return compared(session, lambda each: (check_step(each), None))
             case "dropout":
-                return check_dropout(session), None
+                return compared(session, lambda each: (check_dropout(each), None))
             case "run":
                 labels = {"train": self.Y, "test": self.task.array("Y_test")}
-                return check_run(session, self.task.inputs(), labels, lambda updates: self.send(Progressed(updates)))
+                inputs = self.task.inputs()
+                return compared(session, lambda each: check_run(each, inputs, labels, self._report))
             case "predictions":
                 return check_predictions(session, self.task.inputs()), None
             case _:
@@ -93,8 +100,11 @@ class Work:
 
     def _session(self, variant: Variant) -> Session:
         problem = Problem(self.X, self.Y, **self.hyper.of(variant))
-        path, name = Path(self.task.path), self.port.name
-        return Session(self.usable, path, name, variant, self.hyper, problem, self.parameters, self._begin)
+        path = Path(self.task.path)
+        return Session(self.usable, path, self.port, variant, self.hyper, problem, self.parameters, self._begin)
+
+    def _report(self, updates: int) -> None:
+        self.send(Progressed(updates))
 
     def _begin(self, function: str, what: str) -> None:
         self.send(Calling(function, what))
@@ -103,4 +113,16 @@ class Work:
         self._begin(name, name)
         problem = Problem(self.X, self.Y, self.hyper.learning_rate, self.hyper.lambd, self.hyper.keep_prob)
         cases = make_cases(problem, self.parameters, self.hyper.dtype)
-        return check_function(FUNCTIONS[name], self.usable[name], cases, Path(self.task.path), self.port.name)
+        whole = [each for each in ("model", "train") if each in self.usable]
+        whole = [each for each in whole if each == "train" or has_the_courses_sizes(self.hyper)]
+        return check_function(FUNCTIONS[name], self.port, cases, Path(self.task.path), whole)
+
+    def _unread(self) -> Found:
+        """What the file means to define and cannot be called: never compared."""
+        found = Found()
+        for name, said in self.port.unread.items():
+            spec = FUNCTIONS.get(name)
+            variant, stage = (spec.variant, spec.stage) if spec else ("none", "update")
+            key = RunId(variant, self.port.name).at(stage, Call("reading the file", name), name)
+            found.checks.append(because(Cause.NO_ANSWER, f"{name}: {said}").of(key))
+        return found

@@ -1,0 +1,30 @@
+"""Say where something is in a port: the file or the cell, the line, and the line itself."""
+
+import linecache
+from pathlib import Path
+
+
+def place_of(file: str, line: int, path: Path, quote: bool = True) -> str:
+    """Such as "my_port.py, line 9: `dW2 = ...`", or of a notebook "cell 14, line 9: `dW2 = ...`". file: as in tracebacks."""
+    where = file.removeprefix(str(path)).strip() or path.name
+    said = linecache.getline(file, line).strip()[:80] if quote else ""
+    return f"{where}, line {line}" + (f": `{said}`" if said else "")
+
+
+def describe(error: BaseException, path: Path) -> str:
+    """One line: the kind of error, what it says, and the port's line it comes from."""
+    from shared.commands.check.stand_ins import NotThere
+
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.startswith(str(path)):
+            found = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+    try:
+        said = " ".join(str(error).split())[:300]
+    except Exception:
+        said = ""
+    where = f" ({place_of(*found, path)})" if found else ""
+    if isinstance(error, NotThere):
+        return said
+    return f"{type(error).__name__}{': ' if said else ''}{said}{where}"
