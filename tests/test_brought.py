@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.commands.check.lines import places_of
+from shared.commands.check.loading import load_port
+
 ROOT = Path(__file__).resolve().parents[1]
 SOLUTION = (ROOT / "tests" / "ports" / "student.py").read_text()
 IMPORTS = "import numpy as np\nfrom reg_utils import sigmoid, relu, compute_cost\n"
@@ -205,3 +208,14 @@ def test_functions_in_another_form_that_nothing_covers_are_not_judged(brought):
     result = brought(MERGED)
     assert {*result.skipped} == {"forward_propagation", "backward_propagation"}
     assert not result.passed
+
+
+# Words
+
+
+def test_the_own_line_is_said_as_exactly_as_it_is_known(tmp_path):
+    path = tmp_path / "brought.ipynb"
+    path.write_text(notebook(IMPORTS, COST))
+    places = places_of(load_port(path).trees, path)
+    assert places[f"{L2}.penalty"] == f"cell 2, line 4: `penalty = {PENALTY}`"[: len("cell 2, line 4: `") + 80] + "`"
+    assert places[L2].startswith(f"cell 2, line 2: `def {L2}(A3, Y, parameters, lambd):")

@@ -22,7 +22,7 @@ from shared.harness.inputs import describe_data, settings_of, write_arrays
 from shared.harness.messages import Lost
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
-from shared.harness.results import Diagnosis, PortFile, Results, Run
+from shared.harness.results import Diagnosis, Failure, PortFile, Results, Run
 from shared.harness.results_json import results_as_json
 
 
@@ -33,6 +33,7 @@ class Seen:
     path: Path
     functions: list[str] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     diagnoses: list[Diagnosis] = field(default_factory=list)
@@ -99,17 +100,18 @@ def check(
                         seen.calling = message
                         progress.update("checking", doing=message.what)
                     case Loaded() if not seen.functions:
-                        seen.functions, seen.lines = message.functions, message.lines
+                        seen.functions, seen.lines, seen.places = message.functions, message.lines, message.places
                         seen.add(message.remarks)
                     case Checked():
                         seen.take(message)
+    failures = sorted(first_failures(seen.checks), key=_in_order)
     results = Results(
         environment=describe(THREADS),
         data=describe_data(dataset),
         settings=settings_of(hyper, dataset, variants),
         runs=seen.runs,
         checks=seen.checks,
-        failures=[replace(failure, locations=_locations(failure.check, seen)) for failure in first_failures(seen.checks)],
+        failures=[replace(each, locations=_locations(each.check, seen)) for each in failures],
         diagnoses=_told(seen),
         seconds={"all": time.monotonic() - started},
         port=PortFile(str(path), path.stem, seen.functions, seen.lines, _not_defined(seen.functions)),
@@ -144,9 +146,22 @@ def _told(seen: Seen) -> list[Diagnosis]:
     return [Diagnosis(single.variant, single.implementation, mistake.name, mistake.title, remedy=remedy), *known]
 
 
+def _in_order(failure: Failure) -> tuple[int, int, int]:
+    """Failures of the plain network show again in the others, so it comes first; then l2, then dropout."""
+    return list(VARIANTS).index(failure.check.variant), *failure.check.rank
+
+
 def _locations(check: Check, seen: Seen) -> dict[str, str]:
-    """The port's own line first: of the function that failed, where it is known."""
+    """The port's own line first, as exactly as it is known; of one of the course's functions it alone."""
     called = check.where.function if isinstance(check.where, Call) else check.tensor
     own = next((name for name in (called, "trace", "train", "predict") if name in seen.lines), None)
-    found = {check.implementation: f"{seen.path}:{seen.lines[own]}"} if own else {}
+    names = [f"{own}.{check.tensor}", f"{own}"]
+    place = next((seen.places[name] for name in names if name in seen.places), "")
+    if seen.path.suffix == ".py":
+        place = place.replace(f"{seen.path.name}, line ", f"{seen.path}:", 1)
+    elif place:
+        place = f"{seen.path}, {place}"
+    found = {check.implementation: place} if place else {}
+    if called in {*COURSE} - {*CONTRACT} and found:
+        return found
     return found | locate(check.stage, symbol_of(check.tensor), VARIANTS[check.variant].dropout)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from numpy_impl import course
 from shared.adapters.numpy import Replayed
@@ -135,6 +136,7 @@ def _reference(spec: Function, arguments: tuple, outputs: Outputs) -> tuple[Outp
 
 def _check_masks(spec: Function, drawn: list, run: RunId, found: Found) -> None:
     """The masks: the course's, or at least with the right share of units kept."""
+    of_run = run.variant, run.implementation
     for i in (1, 2):
         kept = of = 0
         share, same = 0.0, True
@@ -155,7 +157,12 @@ def _check_masks(spec: Function, drawn: list, run: RunId, found: Found) -> None:
             found.checks.append(outcome.of(run.at(spec.stage, Call("masks", spec.name), f"D{i}")))
             if not passed and chance(kept, of, 1 - share) >= FALSE_ALARM:
                 said = f"D{i} keeps the share that should be dropped: it should be rand(...) < keep_prob"
-                found.diagnoses.append(Diagnosis(run.variant, run.implementation, "mask-turned", said, function=spec.name))
+                found.diagnoses.append(Diagnosis(*of_run, "mask-turned", said, function=spec.name))
+            elif not passed and chance(kept, of, float(special.ndtr(share))) >= FALSE_ALARM:
+                said = f"D{i} is drawn from randn, which is normal; it should be rand(...) < keep_prob, which is uniform"
+                found.diagnoses.append(
+                    Diagnosis(run.variant, run.implementation, "mask-from-randn", said, function=spec.name)
+                )
 
 
 def _explain(spec: Function, seen: list[tuple[tuple, Outputs]], run: RunId) -> Iterator[Diagnosis]:

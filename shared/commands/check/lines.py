@@ -1,5 +1,6 @@
 """Say where something is in a port: the file or the cell, the line, and the line itself."""
 
+import ast
 import linecache
 from pathlib import Path
 
@@ -9,6 +10,17 @@ def place_of(file: str, line: int, path: Path, quote: bool = True) -> str:
     where = file.removeprefix(str(path)).strip() or path.name
     said = linecache.getline(file, line).strip()[:80] if quote else ""
     return f"{where}, line {line}" + (f": `{said}`" if said else "")
+
+
+def places_of(trees: dict[str, tuple[str, ast.FunctionDef]], path: Path) -> dict[str, str]:
+    """Where each function stands, and in it, as "function.name", the last line that gives the name its value."""
+    places = {}
+    for name, (file, tree) in trees.items():
+        places[name] = place_of(file, tree.lineno, path)
+        for node in (node for node in ast.walk(tree) if isinstance(node, ast.Assign)):
+            for child in (child for target in node.targets for child in ast.walk(target) if isinstance(child, ast.Name)):
+                places[f"{name}.{child.id}"] = place_of(file, node.lineno, path)
+    return places
 
 
 def describe(error: BaseException, path: Path) -> str:

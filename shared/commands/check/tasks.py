@@ -27,11 +27,12 @@ class Refused:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the file defines, on which lines, and what is remarkable about it."""
+    """What the file defines, on which lines, and what is remarkable about it. places: see lines.places_of."""
 
     functions: list[str]
     lines: dict[str, int]
     remarks: list[str]
+    places: dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,7 @@ def _wrong_penalty() -> Iterator[Alternative]:
     yield "mean-lost", "the penalty is not divided by m: it should be lambd/(2m), not lambd/2", cost(lambda m: float(m))
     yield "mean-lost", "the penalty has lambd alone: it should be lambd/(2m)", cost(lambda m: 2.0 * m)
     yield "halved", "the penalty is halved: it should be lambd/(2m)", cost(lambda m: 0.5)
+    yield from _wrong_brackets()
     yield "sign", "the penalty is subtracted; it should be added", cost(lambda m: -1.0)
     yield "entropy-lost", "the cost is the penalty alone: the cross-entropy is missing", cost(lambda m: 1.0, of_entropy=0.0)
     yield "not-squared", "the penalty has sum(W), not sum(W^2)", cost(lambda m: 1.0, lambda W: W)
@@ -162,6 +163,29 @@ def _wrong_penalty() -> Iterator[Alternative]:
             yield "layer-lost", f"the penalty lacks {missing}", cost(lambda m: 1.0, names=names)
     yield "biases-decayed", "the penalty holds the biases too: it should hold W1, W2 and W3 alone", (
         cost(lambda m: 1.0, names=("W1", "W2", "W3", "b1", "b2", "b3")))  # fmt: skip
+
+
+def _wrong_brackets() -> Iterator[Alternative]:
+    """A sum over W + (a number) adds the number once for each element of W."""
+
+    def late(first: tuple[str, ...], outer: str, inner: tuple[str, ...]):
+        def compute(A3, Y, parameters, lambd):
+            squares = {W: np.sum(np.square(parameters[W])) for W in ("W1", "W2", "W3")}
+            total = sum(squares[W] for W in (*first, outer)) + parameters[outer].size * sum(squares[W] for W in inner)
+            return {"cost": entropy(A3, Y) + lambd / (2 * Y.shape[1]) * total}
+
+        return compute
+
+    for first, outer, inner in (((), "W1", ("W2", "W3")), (("W1",), "W2", ("W3",)), (("W3",), "W1", ("W2",))):
+        said = f"the bracket of np.sum(np.square({outer}) is closed late: {_list(inner)} counted for each element of {outer}"
+        yield "bracket-late", said, late(first, outer, inner)
+
+
+EPSILONS = (*(10.0**-k for k in range(3, 14)), float(np.finfo(np.float32).eps))
+
+
+def _guarded_cost(epsilon: float) -> Callable:
+    return lambda A, Y: -np.sum(Y * np.log(A + epsilon) + (1 - Y) * np.log(1 - A + epsilon)) / Y.shape[1]
 
 
 def _wrong_cost(name: str) -> Iterator[Alternative]:
@@ -184,6 +208,10 @@ def _wrong_cost(name: str) -> Iterator[Alternative]:
     yield "half-lost", "the cross-entropy lacks (1 - Y) * log(1 - A3)", of(lambda A, Y: -np.sum(Y * np.log(A)) / Y.shape[1])
     yield "half-lost", "the cross-entropy lacks Y * log(A3)", of(lambda A, Y: -np.sum((1 - Y) * np.log(1 - A)) / Y.shape[1])
     yield "turned", "Y and 1 - Y are exchanged in the cross-entropy", of(lambda A, Y: entropy(A, 1 - Y))
+    for epsilon in EPSILONS:
+        said = f"the logarithms are of A3 + {epsilon:.3g} and 1 - A3 + {epsilon:.3g}, so that the cost is off by about "
+        said += f"{epsilon:.0e} and more; harmless unless a probability is 0 or 1"
+        yield "logarithm-guarded", said, of(_guarded_cost(epsilon))
 
 
 def _wrong_update() -> Iterator[Alternative]:

@@ -8,6 +8,7 @@ from shared.case import Problem
 from shared.commands.check.course import Found, check_function
 from shared.commands.check.dropout import check_dropout
 from shared.commands.check.functions import FUNCTIONS, make_cases
+from shared.commands.check.lines import places_of
 from shared.commands.check.loading import Port, load_port
 from shared.commands.check.model import check_model, has_the_courses_sizes
 from shared.commands.check.port import Session, check_predictions, check_step, compared
@@ -30,7 +31,7 @@ def items_of(functions: dict[str, Callable], variants: list[str]) -> Iterator[tu
     for name in FUNCTIONS:
         if name in functions and (name != "predict" or courses):
             yield name, EVERYTHING
-    for variant in variants:
+    for variant in sorted(variants, key=list(VARIANTS).index):  # what fails without regularization fails with it again
         if {"trace", "train"} & set(functions):
             yield "step", variant
         if "train" in functions and VARIANTS[variant].dropout:
@@ -59,7 +60,8 @@ def check_port(task: CheckPort, send: Send) -> None:
     except UsageError as error:
         send(Refused(str(error)))
         return
-    send(Loaded(list(port.functions), port.lines, port.remarks))
+    places = places_of({name: each for name, each in port.trees.items() if name in port.functions}, Path(task.path))
+    send(Loaded(list(port.functions), port.lines, port.remarks, places))
     work = Work(task, port, send)
     unread = [(READING, EVERYTHING)] if port.unread else []
     for kind, variant in [*unread, *items_of(work.usable, task.variants)]:
