@@ -19,7 +19,8 @@ from shared.parameters import Parameters
 class Place:
     """Where something is computed: the file, its functions (or Class.method), and the pattern of the line in them.
 
-    In the pattern, {name} stands for the tensor, such as Z1, and {layer} for its number.
+    The pattern is a regular expression, searched in each line; {name} stands for the tensor, such as Z1, and {layer} for
+    its number. A pattern that matches nothing, such as (?!), points to the first line of the functions.
     """
 
     file: str
@@ -31,9 +32,12 @@ class Place:
 class Implementation:
     """One implementation of the network.
 
-    name: on the command line and in results.json. package: its folder. requires: the Python packages whose versions a run
-    depends on, beside NumPy. colour, line: in the pictures. places: what is computed (see shared/adapters/places.py) ->
-    where. adapter(): looks into the package as it is imported now.
+    name: on the command line, in results.json, and of its file in shared/adapters. package: its folder. requires: the
+    Python packages whose versions a run depends on, beside NumPy. colour, line: colour and line style in the pictures,
+    as in Matplotlib. adapter(): a new Adapter of the package as it is imported now.
+    places: where each of these is computed, in this order: Data, Initial parameters, Forward pass, Dropout, Cost, L2
+    penalty, Reported cost, Weight decay, Gradients, Update, Training loop, Prediction. Where a forward pass with dropout
+    is a function of its own, the pattern of Dropout holds {name}, and all its tensors are looked up there.
     """
 
     name: str
@@ -46,7 +50,11 @@ class Implementation:
 
 
 class Adapter:
-    """Drives an implementation's own functions and tells what they compute; arrays are NumPy's, in the course's layout."""
+    """Drives an implementation's own functions and tells what they compute; arrays are NumPy's, in the course's layout.
+
+    A new one writes `trace` and `train_segments`, and gives `__init__` its package as the default. `modules` are the files
+    that every implementation has. Arrays that the next update would change are handed over as copies.
+    """
 
     modules = ("network", "cost", "training")
 
@@ -64,19 +72,22 @@ class Adapter:
     def trace(
         self, X: NDArray, Y: NDArray, parameters: Parameters, *, lambd: float = 0.0, keep_prob: float = 1.0, seed: int = 1
     ) -> dict[str, NDArray]:
-        """The tensors of the first step from `parameters`.
+        """The tensors of the first step from `parameters`, by name; the step is the implementation's own `update`.
 
-        X, Y, W1 ... b3 as the network sees them; Z1, A1, D1, Z2, A2, D2, Z3, A3 (D with dropout only); cross_entropy,
-        l2_penalty, cost; dW1 ... db3 of the cross-entropy; decay_W1 ... decay_b3, what the penalty adds to them.
+        X, Y, W1 ... b3 as the network sees them; Z1, A1, D1, Z2, A2, D2, Z3, A3 (D1 and D2, bool, with dropout only; A1
+        and A2 after it); cross_entropy, l2_penalty and their sum, cost; dW1 ... db3 of the cross-entropy alone;
+        decay_W1 ... decay_b3, what the penalty adds to them, zeros for the biases.
         """
         raise NotImplementedError
 
     def train_segments(
         self, problem: Problem, start: Parameters, lengths: Sequence[int], *, seed: int = 1, frozen: bool = False
     ) -> Iterator[Segment]:
-        """Train from `start`; after so many updates as each of the lengths, yield a Segment (costs, parameters, masks).
+        """Train one run from `start`, in segments of so many updates as `lengths` says; yield a Segment after each.
 
-        frozen: the masks are the same at every iteration: the generator is set back before each update.
+        seed: of the dropout masks; cutting the run into other lengths changes no mask. frozen: the masks are the same at
+        every iteration, because the generator is set back before each update. Masks are those that the implementation's
+        own dropout drew, read back from it.
         """
         raise NotImplementedError
 

@@ -51,7 +51,7 @@ def locate(stage: str, tensor: str, dropout: bool) -> dict[str, str]:
     """implementation -> "torch_impl/network.py:57", where the tensor of that stage is computed; else the file alone."""
     places = {}
     for name, implementation in IMPLEMENTATIONS.items():
-        what = what_of(stage, tensor, dropout and implementation.places["Dropout"].line.startswith(r"\b"))
+        what = what_of(stage, tensor, dropout and "{name}" in implementation.places["Dropout"].line)
         if tensor == "A3" and stage == "forward" and name != "numpy":
             what = "Prediction"  # in the frameworks training needs no probabilities
         try:
