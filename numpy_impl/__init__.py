@@ -1,7 +1,7 @@
 """The network from scratch in NumPy, with the course's functions under the course's names.
 
-The course's `predict(X, y, parameters)`, which prints, stands in numpy_impl.course; here `predict(X, parameters)` is the
-contract's, as in the other two implementations.
+`predict(X, parameters)` is that of all three implementations; the course's own `predict(X, y, parameters)`, which prints the
+accuracy, is in numpy_impl.course.
 """
 
 from .course import (

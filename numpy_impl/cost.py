@@ -7,12 +7,12 @@ def compute_cost(A3, Y):
     """Mean cross-entropy -1/m sum(Y log A3 + (1 - Y) log(1 - A3)), the course's; a scalar.
 
     A3, Y (1, m). A probability of exactly 0 or 1 costs nothing where it is right (0 log 0 = 0) and inf where it is wrong;
-    NaN stays NaN. Where the logit is at hand, `cross_entropy` keeps the digits that rounding A3 to 1 has lost.
+    NaN stays NaN. `cross_entropy` of the logits is more exact: rounding A3 to 1 loses digits.
     """
     m = Y.shape[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        wrong, right = np.log(1 - A3) * (1 - Y), np.log(A3) * Y  # (1, m)
-    logprobs = np.where(Y == 0, 0, right) + np.where(Y == 1, 0, wrong)
+        of_ones, of_zeros = np.log(A3) * Y, np.log(1 - A3) * (1 - Y)  # (1, m)
+    logprobs = np.where(Y == 0, 0, of_ones) + np.where(Y == 1, 0, of_zeros)
     return -np.sum(logprobs, axis=(-2, -1)) / m
 
 
@@ -22,7 +22,7 @@ def compute_cost_with_regularization(A3, Y, parameters, lambd):
 
 
 def cross_entropy(Z3, Y):
-    """Mean cross-entropy of the logits Z3 (1, m): max(Z3, 0) - Z3 Y + log(1 + exp(-|Z3|)).
+    """Mean cross-entropy of the logits Z3 (1, m) and the labels Y (1, m): max(Z3, 0) - Z3 Y + log(1 + exp(-|Z3|)).
 
     Equal to `compute_cost` of their sigmoid, and exact where that rounds to 0 or 1.
     """

@@ -1,6 +1,6 @@
 """The course's notebook, function by function: `from numpy_impl.course import *` and go on as there.
 
-Everything is the implementation that the comparison trains with; here stand only the notebook's own helpers.
+The network's functions are imported from the other files of this folder; only the notebook's helpers are written here.
 Source: deeplearning.ai, "Improving Deep Neural Networks", week 1, programming assignment "Regularization".
 """
 
@@ -48,7 +48,7 @@ def predict_dec(parameters, X):
 def load_2D_dataset(path="datasets/data.mat"):
     """train_X (2, 211), train_Y (1, 211), test_X (2, 200), test_Y (1, 200), and a picture of the training part.
 
-    The labels come as float64: the file holds them as uint8, where -Y is 255.
+    The labels come as float64: the file holds them as uint8, where -Y is 255. Raises DataError on a file that it cannot use.
     """
     import matplotlib.pyplot as plt
 

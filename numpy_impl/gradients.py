@@ -1,4 +1,7 @@
-"""The gradients by hand: backward propagation without, with L2, and with dropout."""
+"""The gradients by hand: backward propagation plain, with L2, and with dropout. A.mT is the transpose of A.
+
+Caches are unpacked by position, so that the course's plain tuples can be given as well.
+"""
 
 from .network import forward_propagation, forward_propagation_with_dropout
 
@@ -33,7 +36,7 @@ def decay(parameters, lambd, m):
 def propagate(X, Y, parameters, lambd=0.0, keep_prob=1.0, rng=None):
     """One forward and backward pass in training. Returns the gradients dW1 ... db3 of the whole cost, and the cache.
 
-    Here, in the gradients, the course adds what the penalty does; a framework adds it in its optimizer.
+    The gradients of the penalty are added here, as in the course; in the frameworks the optimizer does it.
     """
     if keep_prob == 1:
         _, cache = forward_propagation(X, parameters)
@@ -47,6 +50,7 @@ def propagate(X, Y, parameters, lambd=0.0, keep_prob=1.0, rng=None):
 
 
 def _backward(X, Y, A1, A2, W2, A3, W3, drop1=lambda dA1: dA1, drop2=lambda dA2: dA2):
+    """See `backward_propagation`. drop1 and drop2: what dropout makes of dA1 and dA2."""
     m = X.shape[-1]
 
     dZ3 = A3 - Y  # (1, m)
