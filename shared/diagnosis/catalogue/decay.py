@@ -94,7 +94,7 @@ MISTAKES = (
         source="pytorch/pytorch#2639, d2l-ai/d2l-en#2284",
         plants=(
             Plant("torch", "l2", (
-                ("training.py", "torch.optim.SGD(groups, lr=learning_rate, foreach=False)",
+                ("training.py", "torch.optim.SGD(groups, lr=learning_rate)",
                  "torch.optim.SGD(network.parameters(), lr=learning_rate, weight_decay=lambd / m)"),
             )),
             Plant("tensorflow", "l2", (("training.py", KERAS_EXCLUSION, "pass"),)),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from shared.alignment.step import Step, added
 from shared.diagnosis.mistake import Mistake, Plant
 
-TORCH_SGD = "torch.optim.SGD(groups, lr=learning_rate, foreach=False)"
+TORCH_SGD = "torch.optim.SGD(groups, lr=learning_rate)"
 KERAS_SGD = "keras.optimizers.SGD(lambda: np.float64(learning_rate), "
 
 
