@@ -13,7 +13,7 @@ from shared.parameters import initialize_parameters as _initialize_parameters
 
 
 class Cache(NamedTuple):
-    """What `forward_propagation` computes on the way: the course's tuple, whose entries have names."""
+    """What `forward_propagation` hands to the backward pass: the course's tuple, with names for its entries."""
 
     Z1: NDArray
     A1: NDArray
@@ -30,7 +30,7 @@ class Cache(NamedTuple):
 
 
 class DropoutCache(NamedTuple):
-    """The same of `forward_propagation_with_dropout`, with the masks D1 and D2."""
+    """The same from `forward_propagation_with_dropout`, with the masks D1 and D2."""
 
     Z1: NDArray
     D1: NDArray
@@ -86,8 +86,8 @@ def forward_propagation_with_dropout(X, parameters, keep_prob=0.5, rng=None):
     """Forward pass with inverted dropout on the two hidden layers. Course: "Regularization", section 3.1.
 
     A unit of an example is kept with probability keep_prob; what is kept is divided by keep_prob.
-    The masks D1 (20, m) and D2 (3, m) are drawn from the generator `rng`, D1 first. Without one they are the course's, the
-    same at every call: legacy stream, seed 1, NumPy's global state untouched.
+    The masks D1 (20, m) and D2 (3, m) are drawn from the generator `rng`, D1 first. Without `rng` they are the
+    course's, the same at every call: from RandomState(1); NumPy's global generator is not touched.
     Returns A3 (1, m) and the cache (Z1, D1, A1, W1, b1, Z2, D2, A2, W2, b2, Z3, A3, W3, b3).
     """
     W1, b1, W2, b2, W3, b3 = _unpack(parameters)
@@ -107,7 +107,7 @@ def forward_propagation_with_dropout(X, parameters, keep_prob=0.5, rng=None):
 
 
 def predict(X, parameters):
-    """Class of each example, int64 (1, m): 1 where the probability is > 0.5. No dropout."""
+    """Class of each example of X (n_x, m), int64 (1, m): 1 where the probability is > 0.5. No dropout."""
     A3, _ = forward_propagation(X, parameters)
     return (A3 > 0.5).astype(np.int64)
 

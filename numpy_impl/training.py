@@ -24,7 +24,8 @@ def update(parameters, X, Y, learning_rate, lambd=0.0, keep_prob=1.0, rng=None):
 def train(X, Y, parameters, *, learning_rate, num_iterations, lambd=0.0, keep_prob=1.0, seed=1):
     """A whole run. Returns the final parameters and the costs (num_iterations,), costs[i] before update i.
 
-    X (n_x, m), Y (1, m), parameters as in the course; none of them is changed.
+    X (n_x, m), Y (1, m), parameters as in the course, all float64 or all float32; none of them is changed.
+    seed: of the dropout masks.
     """
     rng = np.random.default_rng(seed)
     costs = []

@@ -4,7 +4,7 @@ import os
 
 from shared.errors import UsageError
 
-# tf.keras would run on another framework without a word if the environment said so.
+# Keras would run on another framework, without a word, if the environment said so.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and worse
 

@@ -1,7 +1,9 @@
 """The network in Keras: LINEAR - RELU - [DROPOUT] - LINEAR - RELU - [DROPOUT] - LINEAR (- SIGMOID, in the cost).
 
-Rows are examples here: X is (m, n_x), and Dense computes X K + b with the kernel K = W^T. NumPy arrays in the
-course's layout come in and go out. Shape comments give the course's network: 20 and 3 hidden units.
+The network of the course's exercise: deeplearning.ai, "Improving Deep Neural Networks", week 1, "Regularization".
+NumPy arrays come in and go out in the course's layout, where columns are examples: X (n_x, m), Y (1, m).
+Inside, rows are examples: X is (m, n_x), and Dense computes X K + b with the kernel K = W^T.
+Shape comments give the course's network: 20 and 3 hidden units.
 """
 
 from functools import partial
@@ -19,12 +21,13 @@ def to_rows(array):
 
 
 def Network(layers_dims, keep_prob=1.0, seed=1, dtype="float32"):
-    """The network with its dropout layers, each of which draws from a generator of its own.
+    """A keras.Model from X to the logits Z3 (m, 1); each of its dropout layers draws from a generator of its own.
 
     layers_dims: [n_x, h1, h2, 1]. keep_prob: share of the hidden units kept in training; 1 switches dropout off.
+    seed: of the dropout masks. dtype: of the parameters and of everything computed, "float32" or "float64".
     """
     n_x, h1, h2, n_y = layers_dims
-    dense = partial(keras.layers.Dense, kernel_initializer="zeros", dtype=dtype)
+    dense = partial(keras.layers.Dense, kernel_initializer="zeros", dtype=dtype)  # `load` assigns the weights
     dropout = partial(keras.layers.Dropout, rate=1 - keep_prob, dtype=dtype)  # rate is the share dropped, not kept
 
     X = keras.Input((n_x,), dtype=dtype)  # (m, n_x)
@@ -57,14 +60,14 @@ def read_parameters(network):
     """Copies of the parameters in the course's layout: W (n_out, n_in), b (n_out, 1)."""
     parameters = {}
     for layer, dense in enumerate(linears(network), start=1):
-        # .numpy() may share memory with what goes on training: copy.
+        # .numpy() may share the memory of the variable, which the next update changes: copy.
         parameters[f"W{layer}"] = np.array(dense.kernel.numpy().T, order="C")
         parameters[f"b{layer}"] = np.array(dense.bias.numpy()[:, np.newaxis])
     return parameters
 
 
 def predict(X, parameters):
-    """Class of each example, int64 (1, m): 1 where the probability is > 0.5. No dropout."""
+    """Class of each example of X (n_x, m), int64 (1, m): 1 where the probability is > 0.5. No dropout."""
     network = load(parameters)
     Z3 = network(to_rows(X), training=False)
     return (tf.sigmoid(Z3) > 0.5).numpy().T.astype(np.int64)

@@ -11,17 +11,21 @@ from .network import linears, load, read_parameters, to_rows
 def make_optimizer(network, learning_rate, lambd, m):
     """Plain SGD with L2: weight_decay = lambd / m takes learning_rate * lambd / m * W off each W, once per update.
 
-    The biases are excluded in one call (a second replaces the first), and before any step is traced, which would not see it.
+    With plain SGD that is the same as adding lambd / m * W to each dW. The biases are excluded in one call, because a
+    second call replaces the first, and before an update is compiled: a compiled one would not see it.
     """
-    # Keras rounds Python floats, and a rate that is no function, through float32 (relative error 2e-8), whatever the model.
+    # Keras rounds Python floats, and a learning rate that is not a function, to float32, even for a float64 model.
     optimizer = keras.optimizers.SGD(lambda: np.float64(learning_rate), weight_decay=np.float64(lambd / m))
     optimizer.exclude_from_weight_decay(var_list=[dense.bias for dense in linears(network)])
-    optimizer.build(network.trainable_variables)
+    optimizer.build(network.trainable_variables)  # from now on, apply needs the gradients alone
     return optimizer
 
 
 def update(network, optimizer, X, Y, lambd):
-    """One update on all m examples, X (m, n_x) and Y (m, 1). Returns the cost before it, L2 penalty included."""
+    """One update on all m examples, X (m, n_x) and Y (m, 1). Returns the cost before it, L2 penalty included.
+
+    lambd: for the returned cost alone; the optimizer was given its own, as weight_decay.
+    """
     with tf.GradientTape() as tape:
         cost = cross_entropy(network(X, training=True), Y)
     gradients = tape.gradient(cost, network.trainable_variables)
@@ -33,7 +37,8 @@ def update(network, optimizer, X, Y, lambd):
 def train(X, Y, parameters, *, learning_rate, num_iterations, lambd=0.0, keep_prob=1.0, seed=1):
     """A whole run. Returns the final parameters and the costs (num_iterations,), costs[i] before update i.
 
-    X (n_x, m), Y (1, m), parameters as in the course; none of them is changed.
+    X (n_x, m), Y (1, m), parameters as in the course, all float64 or all float32; none of them is changed.
+    seed: of the dropout masks. XLA compiles the update, and draws other masks from it than TensorFlow does uncompiled.
     """
     network = load(parameters, keep_prob, seed)
     optimizer = make_optimizer(network, learning_rate, lambd, m=X.shape[1])

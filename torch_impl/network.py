@@ -1,7 +1,9 @@
 """The network in PyTorch: LINEAR - RELU - [DROPOUT] - LINEAR - RELU - [DROPOUT] - LINEAR (- SIGMOID, in the cost).
 
-Rows are examples here: X is (m, n_x), and nn.Linear computes X W^T + b with the course's own W. NumPy arrays in the
-course's layout come in and go out. Shape comments give the course's network: 20 and 3 hidden units.
+The network of the course's exercise: deeplearning.ai, "Improving Deep Neural Networks", week 1, "Regularization".
+NumPy arrays come in and go out in the course's layout, where columns are examples: X (n_x, m), Y (1, m).
+Inside, rows are examples: X is (m, n_x), and nn.Linear computes X W^T + b with the course's own W.
+Shape comments give the course's network: 20 and 3 hidden units.
 """
 
 import numpy as np
@@ -56,7 +58,7 @@ def load(parameters, keep_prob=1.0):
     for layer in (1, 2, 3):
         state[f"linear{layer}.weight"] = torch.tensor(parameters[f"W{layer}"])  # (n_out, n_in), as in the course
         state[f"linear{layer}.bias"] = torch.tensor(parameters[f"b{layer}"][:, 0])  # (n_out,)
-    network.load_state_dict(state, assign=True)
+    network.load_state_dict(state, assign=True)  # assigned: tensors on meta have no memory to copy into
     return network
 
 
@@ -64,14 +66,14 @@ def read_parameters(network):
     """Copies of the parameters in the course's layout: W (n_out, n_in), b (n_out, 1)."""
     parameters = {}
     for layer, linear in enumerate(linears(network), start=1):
-        # .numpy() shares memory with what goes on training: copy.
+        # .numpy() shares the memory of the parameter, which the next update changes: copy.
         parameters[f"W{layer}"] = np.array(linear.weight.detach().numpy())
         parameters[f"b{layer}"] = np.array(linear.bias.detach().numpy()[:, np.newaxis])
     return parameters
 
 
 def predict(X, parameters):
-    """Class of each example, int64 (1, m): 1 where the probability is > 0.5. No dropout."""
+    """Class of each example of X (n_x, m), int64 (1, m): 1 where the probability is > 0.5. No dropout."""
     network = load(parameters).eval()
     with torch.no_grad():
         Z3 = network(to_rows(X))

@@ -18,7 +18,10 @@ def make_optimizer(network, learning_rate, lambd, m):
 
 
 def update(network, optimizer, X, Y, lambd):
-    """One update on all m examples, X (m, n_x) and Y (m, 1). Returns the cost before it, L2 penalty included."""
+    """One update on all m examples, X (m, n_x) and Y (m, 1). Returns the cost before it, L2 penalty included.
+
+    lambd: for the returned cost alone; the optimizer was given its own, as weight_decay.
+    """
     optimizer.zero_grad()
     cost = cross_entropy(network(X), Y)
     cost.backward()
@@ -30,7 +33,8 @@ def update(network, optimizer, X, Y, lambd):
 def train(X, Y, parameters, *, learning_rate, num_iterations, lambd=0.0, keep_prob=1.0, seed=1):
     """A whole run. Returns the final parameters and the costs (num_iterations,), costs[i] before update i.
 
-    X (n_x, m), Y (1, m), parameters as in the course; none of them is changed, nor is the global generator.
+    X (n_x, m), Y (1, m), parameters as in the course, all float64 or all float32; none of them is changed.
+    seed: of the dropout masks. PyTorch's global generator is left as it was.
     """
     network = load(parameters, keep_prob)
     optimizer = make_optimizer(network, learning_rate, lambd, m=X.shape[1])
