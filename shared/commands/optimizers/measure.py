@@ -47,10 +47,9 @@ def measure(jobs: int, progress: Progress | None = None) -> dict:
                 case Lost():
                     incomplete.append({"implementation": implementation, "reason": message.reason})
     rows = [] if incomplete else _judge(runs)
-    holds = all(row["holds"] for row in rows)
     return {
         "schema": SCHEMA,
-        "verdict": "incomplete" if incomplete else "match" if holds else "mismatch",
+        "verdict": verdict(rows, incomplete),
         "environment": describe(THREADS),
         "data": {"name": dataset.name, "sha256": dataset.sha256},
         "hyperparameters": asdict(hyper)
@@ -60,6 +59,13 @@ def measure(jobs: int, progress: Progress | None = None) -> dict:
         "rows": rows,
         "incomplete": incomplete,
     }
+
+
+def verdict(rows: list[dict], incomplete: list[dict]) -> str:
+    """incomplete where a process did not do its work, mismatch where a row is not as claimed."""
+    if incomplete:
+        return "incomplete"
+    return "match" if all(row["holds"] for row in rows) else "mismatch"
 
 
 def _judge(runs: dict[str, Run]) -> list[dict]:
