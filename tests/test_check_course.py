@@ -124,6 +124,7 @@ def test_all_three_layers_are_named_together(found):
 def test_a_mask_left_out_where_it_makes_no_difference_is_not_flagged(found):
     result = found(DROPOUT, function_with(DROPOUT, "    dA1 = dA1 * D1\n", "").replace("    dA2 = dA2 * D2\n", ""))
     assert [check for check in result.checks if check.status != "passed"] == []
+    assert [remark for remark in result.remarks if "mask is not applied to dA1 and dA2" in remark]
 
 
 def test_fresh_masks_are_no_mistake_but_remarked_on(found):

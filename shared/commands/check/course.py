@@ -22,6 +22,11 @@ from shared.commands.check.words import alternatives
 from shared.harness.checks import Call, Cause, Check, RunId, because
 from shared.harness.results import Diagnosis
 
+UNMASKED = (
+    "the mask is not applied to {}: the gradients do not show it, since those units are off; but the exercise's own test "
+    "compares dA1 and dA2"
+)
+
 
 @dataclass
 class Found:
@@ -42,6 +47,7 @@ def check_function(
     found, run = Found(), RunId(spec.variant, port.name)
     seen: list[tuple[tuple, Outputs]] = []
     drawn: list[tuple[CourseCase, Outputs]] = []
+    unmasked: set[str] = set()
     for case in cases:
         where = Call(case.name, spec.name)
         arguments = spec.arguments(case)
@@ -64,16 +70,14 @@ def check_function(
             continue
         names = [name for name in reference if name in outputs]
         outputs = {name: alike(outputs[name], reference[name], found.remarks) for name in names}
-        if unmasked := hide_what_is_off(outputs, reference, arguments):
-            found.remarks.append(
-                f"the mask is not applied to {' and '.join(unmasked)}: the gradients do not show it, since those units are "
-                "off; but the exercise's own test compares dA1 and dA2"
-            )
+        unmasked |= set(hide_what_is_off(outputs, reference, arguments))
         for name in names:
             outcome = judge(outputs[name], reference[name], floors[name])
             found.checks.append(outcome.of(run.at(spec.stage, where, name)))
         seen.append((arguments, outputs))
         drawn.append((case, outputs))
+    if unmasked:
+        found.remarks.append(UNMASKED.format(" and ".join(sorted(unmasked))))
     left = unwritten(port, spec.name, path) if not all(check.passed for check in found.checks) else ""
     if left:
         return _no_answer(spec, port, f"{spec.name} is not written yet: {left}")

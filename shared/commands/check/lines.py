@@ -13,10 +13,15 @@ def place_of(file: str, line: int, path: Path, quote: bool = True) -> str:
 
 
 def places_of(trees: dict[str, tuple[str, ast.FunctionDef]], path: Path) -> dict[str, str]:
-    """Where each function stands, and in it, as "function.name", the last line that gives the name its value."""
+    """Where each function stands, and in it, as "function.name", the last line that gives the name its value.
+
+    Of a cost and of classes, which may have any name there, it is the last line that returns something.
+    """
     places = {}
     for name, (file, tree) in trees.items():
         places[name] = place_of(file, tree.lineno, path)
+        ends = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Return)]
+        places |= {f"{name}.{value}": place_of(file, max(ends), path) for value in ("cost", "classes") if ends}
         for node in (node for node in ast.walk(tree) if isinstance(node, ast.Assign)):
             for child in (child for target in node.targets for child in ast.walk(target) if isinstance(child, ast.Name)):
                 places[f"{name}.{child.id}"] = place_of(file, node.lineno, path)
