@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from shared.errors import UsageError
 
 MAX_WEIGHTS = 10**8
-"""Between the hidden layers; in float64 they take 0.8 GB, several times over while they train."""
+"""The most weights between the hidden layers; in float64 so many take 0.8 GB, several times over while they train."""
 
 DTYPES = ("float64", "float32")
 
@@ -15,7 +15,7 @@ IMPLEMENTATION_NAMES = ("numpy", "torch", "tensorflow")
 """The reference first. Each has an adapter of its name in shared/adapters, which is not imported where a name is enough."""
 
 DEFAULT_DATA_SEED = 5
-"""Of the built-in data: the seed whose accuracies lie nearest to the averages over the seeds (study/typical.py)."""
+"""The seed of the built-in data whose accuracies lie nearest to the averages over the seeds (study/typical.py)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Hyperparameters:
                     raise UsageError(f"{option.name}: expected {choices}, got {value!r}")
                 continue
             for number in value if isinstance(value, tuple) else (value,):
-                _check_range(option.name, number, option.metadata)
+                _check_range(option.metadata.get("flag", option.name), number, option.metadata)
         if 1 - self.keep_prob == 1:
             raise UsageError(f"keep_prob: expected at least 1.2e-16, so that 1 - keep_prob is not 1, got {self.keep_prob}")
         if math.prod(self.hidden) > MAX_WEIGHTS:

@@ -20,10 +20,10 @@ from shared.errors import DataError
 from shared.matlab import COMPLEX, REAL, variables
 
 MAX_VALUES = 10_000_000
-"""In one array. With two features, 30,000 full-batch iterations over so many take half a day."""
+"""The most values in one array. With two features, 30,000 full-batch iterations over so many take half a day."""
 
 MAX_BYTES = 32 * MAX_VALUES
-"""Of a file, and of what it unpacks to: four arrays of MAX_VALUES float64, or numbers of 32 characters."""
+"""The most bytes of a file, and of what it unpacks to: four arrays of MAX_VALUES float64, or numbers of 32 characters."""
 
 VARIABLES = ("X", "y", "Xval", "yval")
 DTYPE_KINDS = {
@@ -47,7 +47,7 @@ def _read_mat(content: bytes) -> list[NDArray]:
     version = struct.unpack_from(order + "H", content, 124)[0] if order else 0
     if version == 0x0200 or b"\x89HDF\r\n\x1a\n" in (content[:8], content[512:520]):
         raise DataError("MATLAB 7.3 (HDF5), which is not read; save it with `save -v7`, or export it to .npz")
-    if version != 0x0100 or 0 in content[:4]:  # with a zero there, scipy takes it for MATLAB 4
+    if version != 0x0100 or 0 in content[:4]:  # a zero among them: scipy would read it as MATLAB 4
         raise DataError("not a MATLAB 5 to 7 file; save it with `save -v7`, or export it to .npz")
     import scipy.io
 
@@ -170,7 +170,7 @@ def _read_csv(content: bytes) -> list[NDArray]:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(f"line {line}: not UTF-8 text; save it as CSV in UTF-8") from error
-    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")  # Excel begins with a BOM
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")  # Excel writes a byte order mark
     rows = csv.reader(text, strict=True)
     try:
         header = _csv_header(next(rows, []))

@@ -69,6 +69,16 @@ def test_a_field_is_a_flag_with_its_default_and_its_range():
         assert said in str(raised.value)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's file that is always full")
+@pytest.mark.parametrize("json", [False, True])
+def test_results_that_nobody_could_read_are_said_in_one_line(tmp_path, monkeypatch, json):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(UsageError, match=r"^standard output cannot be written: No space left on device$"):
+            run(own(), Own("here", out=tmp_path, json=json))
+    assert (tmp_path / "own.json").exists()
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("match", 0), ("mismatch", 1), ("incomplete", 3)])
 def test_the_verdict_decides_the_exit_code_and_everything_is_written_and_said(tmp_path, capsys, verdict, code):
     (tmp_path / "own.png").write_text("old")

@@ -89,10 +89,11 @@ def test_a_run_would_be_seen_to_import_numpy(clean_environment, tmp_path):
         ("check port.py --keep-prob 2", "keep_prob"),
         ("limits --problems 0", "--problems"),
         ("limits --whole-problems -1", "--whole-problems"),
-        ("mistakes --iterations 0", "num_iterations: expected a number >= 1"),
+        ("mistakes --iterations 0", " iterations: expected a number >= 1"),
         ("mistakes --lambd 1", "unrecognized arguments"),
         ("mistakes --data nowhere.mat", "no such file"),
         ("optimizers --out /dev/null", "--out"),
+        ("optimizers --out=", "--out: expected a path, got ''"),
         ("optimizers --variants l2", "--variants"),
     ],
 )

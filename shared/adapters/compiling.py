@@ -65,7 +65,7 @@ def _trace_and_compile(step, network):
         if "record_function" in str(node.target):  # the profiler's marks around the optimizer's step
             graph.graph.erase_node(node)
     graph.recompile()
-    network.requires_grad_(False)  # the gradients are in the graph: nothing is left to autograd
+    network.requires_grad_(False)  # the graph computes the gradients itself: autograd has nothing to record
     return torch.compile(graph.forward, fullgraph=True, options=OPTIONS)
 
 

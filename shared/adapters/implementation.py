@@ -120,9 +120,10 @@ def overheard(module: ModuleType, *names: str) -> Iterator[dict[str, tuple[tuple
 
 
 def full_decay(lambd: float, m: int) -> tuple[float, float]:
-    """The learning rate with which weight decay takes a whole weight off, and the scale that makes the decay of it again.
+    """A learning rate, m / lambd, with which weight decay sets a weight W to 0, and the factor lambd / m.
 
-    So an update where all gradients are zero shows the decay, and nothing of it is lost to rounding.
+    The factor turns this change of W into the decay's gradient, lambd / m * W. An update in which all other gradients are
+    zero thus shows the decay alone, and rounding takes no digit off it.
     """
     return (m / lambd, lambd / m) if lambd else (1.0, 1.0)
 

@@ -53,7 +53,7 @@ def locate(stage: str, tensor: str, dropout: bool) -> dict[str, str]:
     for name, implementation in IMPLEMENTATIONS.items():
         what = what_of(stage, tensor, dropout and "{name}" in implementation.places["Dropout"].line)
         if tensor == "A3" and stage == "forward" and name != "numpy":
-            what = "Prediction"  # in the frameworks training needs no probabilities
+            what = "Prediction"  # the frameworks train on logits; only predictions need probabilities
         try:
             found = find(name, what, tensor)
             places[name] = f"{found.file}:{found.line}"

@@ -141,7 +141,7 @@ class _Program:
         self._rows, self._labels = rows, labels
 
     def one_by_one(self, length: int, frozen: bool) -> tuple[NDArray, ...]:
-        """So many updates: the costs and the masks."""
+        """Make `length` updates and return their costs and masks."""
         import tensorflow as tf
 
         if self._step is None:

@@ -52,7 +52,7 @@ class TorchAdapter(Adapter):
 
         dropout = problem.keep_prob < 1
 
-        def make() -> tuple[Any, Callable]:  # afresh whenever it is asked for: compiling tries the step out
+        def make() -> tuple[Any, Callable]:  # makes a new network at each call: compiling runs the step and so changes it
             network, step, seen = self._make(problem, start)
             if not dropout:
                 return network, lambda: (step(),)

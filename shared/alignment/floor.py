@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from shared.parameters import Parameters
 
 FAINT = 2.0**20
-"""In units of the smallest normal number: what comes so near to it may be lost on the way."""
+"""Values below FAINT times the smallest normal number may underflow on the way to a result."""
 
 
 POOL = 2**20
-"""Random signs that are drawn once."""
+"""How many random signs are drawn once, to be used again and again."""
 
 
 class Perturbation:

@@ -68,7 +68,7 @@ agrees = show("today", {call})
 
 
 def step_evidence(check: Check, problem: Problem, start: Parameters, port: dict) -> Evidence:
-    """The evidence of a failed check of a single-step stage, started from `start`."""
+    """The arrays for the script that reproduces a failed check of a single step, which begins at the parameters `start`."""
     reference, floors = reference_tensors(problem, start, port)
     port = with_decay(port, problem, start, reference)
     values = reference[check.tensor]

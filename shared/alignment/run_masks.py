@@ -45,14 +45,14 @@ class Dropped:
             ever |= now
 
     def segments(self) -> Iterator[tuple[Layers, Layers]]:
-        """Of each segment: D1 and D2 bits dropped at its first update, and at any of its updates; packed."""
+        """For each segment, which bits of D1 and D2 are dropped at its first update, and which at any update; packed."""
         layers = [[np.packbits(D.reshape(len(D), -1), axis=-1) for D in kind] for kind in (self.first, self.ever)]
         (first1, first2), (ever1, ever2) = layers
         yield from zip(zip(first1, first2, strict=True), zip(ever1, ever2, strict=True), strict=True)
 
 
 def _is_on(Z: NDArray) -> NDArray:
-    """Where Z[0] (S, h, m) is above 0 by more than rounding, measured by the replicates Z[1:], explains."""
+    """Where Z[0] (S, h, m) is above 0 by more than rounding explains; the replicates Z[1:] measure the rounding."""
     moved = np.abs(Z[1:] - Z[0]).max(axis=(0, 2, 3), keepdims=True)[0]  # (S, 1, 1)
     size = np.abs(Z[0]).max(axis=(1, 2), keepdims=True)
     return Z[0] > FACTOR * np.maximum(moved, np.finfo(Z.dtype).eps * size)

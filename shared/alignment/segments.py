@@ -20,7 +20,7 @@ DOUBT_REPLICATES = (6, 56, 190)
 """Nudged replicates beside the reference: per segment, and further ones for a segment in doubt."""
 
 BAD_SEGMENTS = 3
-"""So many segments in doubt are replayed together, the least bad first; where none of them is cleared, doubt ends."""
+"""How many segments in doubt are replayed together, the least bad first; if none of them is cleared, the others fail too."""
 
 HOPELESS = 1e3
 EARLY = 8

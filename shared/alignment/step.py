@@ -21,7 +21,7 @@ from shared.parameters import PARAMETER_NAMES, Parameters
 WEIGHTS = ("W1", "W2", "W3")
 
 Effect = Callable[["Step"], "Step"]
-"""What a way of writing the step changes in it."""
+"""Takes the pieces of a step and returns them as another way of writing the step has them."""
 
 
 def _penalty(parameters: Parameters, lambd: float, m: int) -> NDArray:
@@ -59,7 +59,7 @@ class Step:
     dZ3: Callable = lambda Z3, Y: sigmoid(Z3) - Y
     """m times the gradient of the cross-entropy by Z3."""
     dA: Callable = lambda W, dZ: W.mT @ dZ
-    """Of the layer's inputs, before `undrop`."""
+    """m times the gradient of the cross-entropy by the layer's inputs A, before `undrop`."""
     dW: Callable = lambda dZ, A: dZ @ A.mT
     """m times the gradient of the cross-entropy by W."""
     undrop: Callable = lambda dA, D, keep_prob: dA * D / keep_prob
@@ -166,7 +166,7 @@ def penalty_in_loss(step: Step) -> Step:
 
 
 def cost_of_probabilities(step: Step) -> Step:
-    """Cross-entropy from the probabilities instead of the logits: the same while no |Z3| comes near 16."""
+    """The cross-entropy computed from probabilities, not from logits. Both agree as long as every |Z3| is well below 16."""
     return replace(step, cross_entropy=lambda Z3, Y: compute_cost(sigmoid(Z3), Y))
 
 

@@ -29,7 +29,7 @@ FreeRun = tuple[NDArray, Parameters]
 """The costs of the reference's free run and its replicates, and the parameters at its end (see `free_run`)."""
 
 EVIDENCE = 3
-"""Of so many segments that failed, what was compared is kept."""
+"""For how many failed segments the compared arrays are kept, as evidence for the diagnosis."""
 
 
 @dataclass

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum, StrEnum
 
 STAGES = ("repeat", "data", "parameters", "forward", "cost", "gradients", "update", "trajectory", "predictions")
-"""In the order in which a port is checked, after it was compared with itself: the first that fails is the answer."""
+"""The stages in the order of checking; `repeat` compares a port with itself. The first stage that fails is the answer."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class RunId:
         return RunId(self.variant, self.implementation)
 
     def at(self, stage: str, where: Where, tensor: str) -> "Key":
-        """The key of one of its comparisons."""
+        """The key of this run's comparison of `tensor`, in a stage and at a place."""
         return Key(self.variant, self.implementation, stage, where, tensor)
 
 

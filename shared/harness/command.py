@@ -71,7 +71,7 @@ class Command(Generic[S]):
 
     @property
     def usage(self) -> str:
-        """Its name and the arguments that must be given."""
+        """The command's name and its required arguments, as `--help` lists them."""
         return " ".join([self.name, *flags.positional(self.options)])
 
     def parse(self, arguments: list[str], program: str, epilog: str | None = None) -> S:

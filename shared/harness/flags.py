@@ -106,7 +106,7 @@ def _keywords(name: str, default: Any, how: dict[str, Any]) -> dict[str, Any]:
         help = f"{help} (default: {words})"
     if isinstance(default, tuple):
         keywords = {"nargs": len(default), "type": integer} | keywords
-    converters: dict[type, Callable[[str], Any]] = {int: integer, float: number, type(Path()): Path}
+    converters: dict[type, Callable[[str], Any]] = {int: integer, float: number, type(Path()): path}
     metavar = "|".join(how.get("choices", ())) or name[0].upper()
     return {"type": converters.get(type(default), str), "metavar": metavar, "help": help} | keywords
 
@@ -125,6 +125,13 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+
+
+def path(text: str) -> Path:
+    """For argparse's `type`; an empty text is an unset variable of the shell, and not the folder that one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, got ''")
+    return Path(text)
 
 
 def between(low: int, high: int) -> Then:

@@ -25,7 +25,7 @@ class BadMessage(Exception):
 
 @dataclass(frozen=True)
 class Progressed:
-    """So much more of the task is done, in the unit of its command; and what is done now."""
+    """The task has advanced by `updates`, counted in the unit of its command; `doing` says what it does now."""
 
     updates: int = 0
     doing: str = ""

@@ -10,7 +10,7 @@ from typing import Any
 from shared.errors import UsageError
 
 SCHEMA = 1
-"""Of results.json and of what the other commands write."""
+"""The version of the format of results.json and of the JSON files of the other commands."""
 
 
 def prepare(path: Path) -> None:

@@ -19,7 +19,7 @@ from shared.harness.messages import MOST, BadMessage, Done, Lost, Task, decode, 
 
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = 1
-"""Of each process, where nothing is said about them."""
+"""How many threads each process computes with, by default."""
 PATIENCE = 10.0
 """Seconds for a process that says no more to end by itself."""
 AHEAD = 1000

@@ -47,7 +47,7 @@ class Progress:
         self._rows[row] = self._display.add_task(row, total=total, completed=done, doing=plain(doing), before=done)
 
     def update(self, row: str, advance: int = 0, doing: str | None = None) -> None:
-        """So much more of a row is done, and what is being done."""
+        """Advance a row by that much; doing: what is being done now."""
         words = {} if doing is None else {"doing": plain(doing[:200])}
         self._display.update(self._rows[row], advance=advance, **words)
         if not self._console.is_terminal and time.monotonic() - self._said > NOW_AND_THEN:

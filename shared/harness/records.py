@@ -17,9 +17,10 @@ FIRST = "port"
 
 
 class Record:
-    """The folder of one run: costs (num_iterations,), parameters at the start and after every segment, masks as bits.
+    """The folder of one run.
 
-    Of a run that is compared, also its single steps, its predictions, and the records of other trainings beside it.
+    It holds the costs (num_iterations,), the parameters at the start and after every segment, and the masks as bits; for a run
+    that is compared, also its single steps, its predictions and the records of further trainings.
     """
 
     def __init__(self, folder: Path):

@@ -1,5 +1,7 @@
 """The run of any command: output prepared, progress shown, results written and shown, and one rule for the exit code."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import UsageError
@@ -10,15 +12,16 @@ from shared.harness.progress import Progress
 
 
 def run(command: Command[S], options: S) -> int:
-    """Run a command and show what came of it; the exit code. UsageError where it cannot run, or nothing can be written."""
+    """Run a command and show what came of it; the exit code. UsageError where it cannot run, write or show."""
     made = compute(command, options)
     console = Console()
     try:
         paths = write(command, made, options.out)
-    finally:  # what has taken minutes is shown, whatever becomes of the files
-        _show(command, options, made.results, console)
-    if not (options.json or options.quiet):
-        console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
+    except BaseException:  # what has taken minutes is shown, whatever becomes of the files
+        with suppress(UsageError):
+            _show(command, options, made.results, console)
+        raise
+    _show(command, options, made.results, console, paths)
     return EXIT[made.results["verdict"]]
 
 
@@ -53,10 +56,18 @@ def write(command: Command, made: Made, folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _show(command: Command[S], options: S, results: Content, console: Console) -> None:
-    if options.json:
-        console.print(as_text(results), end="", markup=False, highlight=False, soft_wrap=True)
-    elif options.quiet and command.brief:
-        command.brief(results, console)
-    else:
-        command.show(results, console)
+def _show(command: Command[S], options: S, results: Content, console: Console, paths: Iterable[Path] = ()) -> None:
+    """Print the results and the paths written; UsageError where standard output cannot be written (a full disk)."""
+    try:
+        if options.json:
+            console.print(as_text(results), end="", markup=False, highlight=False, soft_wrap=True)
+        elif options.quiet and command.brief:
+            command.brief(results, console)
+        else:
+            command.show(results, console)
+        if paths and not (options.json or options.quiet):
+            console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
+        console.file.flush()
+    except OSError as error:
+        console.on_broken_pipe()
+        raise UsageError(f"standard output cannot be written: {error.strerror}") from error

@@ -1,7 +1,8 @@
-"""What runs in a process: `python -m shared.harness.serve`, which does the tasks that it is given, one after the other.
+"""The program of each process, `python -m shared.harness.serve`: it does the tasks that it is given, one after the other.
 
-A line of what was standard input is a task (see messages.py). Messages go to what was standard output; whatever a framework
-or a port prints goes to standard error, and whoever reads from standard input finds nothing.
+It is sent a task a line through its standard input, and answers with messages through its standard output (messages.py). It
+moves both pipes to other descriptors first: what a framework or a port prints goes to standard error, and what reads from
+standard input finds it empty.
 """
 
 import os
@@ -13,7 +14,7 @@ from shared.harness.messages import Done, Lost, decode_task, encode
 
 
 def main() -> int:
-    """Serve until there are no more tasks, or one cannot be done: the next is for another process, then."""
+    """Do tasks until none is left (0) or one fails (1): then the parent starts another process for the next task."""
     tasks, messages = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)

@@ -41,7 +41,7 @@ def grow(implementation: str, what: str, report: Callable[[], None] = lambda: No
 
 
 def exponent(pairs: list) -> float | None:
-    """b of y = a x^b, by least squares of the logarithms; None with fewer than two points."""
+    """The exponent b of the power law y = a x^b, a least-squares fit of the logarithms; None for fewer than two points."""
     known = [(x, y) for x, y in pairs if y]
     if len(known) < 2:
         return None

@@ -24,7 +24,7 @@ class Grown:
 
 @dataclass(frozen=True)
 class Race(OnData):
-    """Measure the speed of everything, side by side in one process: what is raced must meet the same conditions."""
+    """Measure the speed of all contestants side by side in one process, so that they meet the same conditions."""
 
     answers = (Raced,)
     names: list[str]

@@ -43,7 +43,7 @@ class Seen:
     done: list[list[str]] = field(default_factory=list)
 
     def add(self, remarks: list[str]) -> None:
-        """Take in the remarks that were not made before."""
+        """Add the remarks that are not in the list yet."""
         self.remarks += [remark for remark in remarks if remark not in self.remarks]
 
     def take(self, item: Checked) -> None:
@@ -73,7 +73,7 @@ def check(
     time_limit: float,
     progress: Progress | None = None,
 ) -> dict:
-    """Run the port in a process of its own, as often as it takes to get past what hangs or dies.
+    """Check the port in a process of its own. If a function hangs or ends the process, another process checks the rest.
 
     Returns the content of results.json. UsageError where the file cannot be read or defines nothing to check.
     """

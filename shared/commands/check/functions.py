@@ -37,10 +37,11 @@ class CourseCase:
 
 @dataclass(frozen=True)
 class Function:
-    """One of the course's functions.
+    """One of the course's functions, which a port may define.
 
-    variant, stage: where it belongs. arguments(case): what it is called with. reference: the same function here.
-    unpack(value): its tensors by name; ValueError where the value has another form. may_change: what it may change.
+    variant, stage: where its check is listed. arguments(case): what it is called with. reference: our own such function.
+    unpack(value): the tensors in what it returns, by name; ValueError where that has another form.
+    may_change: the arguments that it may write into.
     """
 
     name: str

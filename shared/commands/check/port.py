@@ -120,7 +120,7 @@ def check_step(session: Session) -> Found:
     failed = {check.tensor for check in found.checks if check.failed}
     if failed and evidence:
         of_train = compared & {*UPDATED, *PROJECTIONS}
-        if failed <= of_train:  # `trace` is right, so its tensors say nothing of what `train` does
+        if failed <= of_train:  # `trace` passed: its tensors cannot explain an error of `train`
             compared = of_train
         seen = Evidence(problem, evidence, masks, None, compared, session.variant.frozen)
         found.diagnoses = diagnose(seen, found.checks, session.run)

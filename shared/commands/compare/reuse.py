@@ -100,7 +100,7 @@ def _digest_of_content(content: dict) -> str:
 
 
 def _digest_of_sources(implementation: str) -> str:
-    """Of the implementation's own lines, the reference's and the comparison's."""
+    """The digest of all source files of the implementation, of the reference and of shared/."""
     digest = hashlib.sha256()
     for package in sorted({IMPLEMENTATIONS[implementation].package, IMPLEMENTATIONS["numpy"].package, "shared"}):
         for path in sorted((ROOT / package).rglob("*.py")):

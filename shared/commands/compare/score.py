@@ -1,4 +1,4 @@
-"""What a trained run came to."""
+"""The summary of a trained run: how it ended, its costs, its accuracies and its predicted classes."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from shared.metrics import accuracy
 
 
 def score(record: Record, options: CompareOptions, run: RunId) -> Run:
-    """The costs of a recorded run, and its classes beside the labels."""
+    """Summarize a recorded run: costs, accuracies, predicted classes, and whether it diverged."""
     dataset, iterations = options.data.dataset, options.hyperparameters.num_iterations
     finite = bool(np.isfinite(record.costs).all()) and all(np.isfinite(W).all() for W in record.final_parameters.values())
     on_grid = record.predictions("grid")

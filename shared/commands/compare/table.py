@@ -14,7 +14,7 @@ from shared.harness.tables import VERDICTS, fitting, make_table
 
 HEADINGS = ("cost", "train", "test", "us/iter", "in segments", "free run", "verdict")
 EXPENDABLE = ("us/iter", "free run", "train", "in segments", "cost")
-"""What a narrow terminal leaves out, in this order, rather than cut figures off."""
+"""The columns that a narrow terminal leaves out, the first of these first, so that no figure is cut off."""
 
 
 def show(content: dict[str, Any], console: Console) -> None:

@@ -15,10 +15,10 @@ from shared.harness.checks import Check, RunId, Where
 from shared.harness.records import Record
 
 TRAINED_EVERY = 10
-"""Of the random problems, every tenth is also trained for 50 updates and verified in segments."""
+"""Every tenth random problem is also trained for 50 updates and verified in segments."""
 
 RUN, NOWHERE = RunId("", ""), Where("")
-"""Of comparisons that belong to no run of a command."""
+"""The run and the place of comparisons that belong to no run of a command."""
 
 
 def false_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> dict:

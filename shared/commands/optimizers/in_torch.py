@@ -13,7 +13,7 @@ from torch_impl.network import Network, linears, load, read_parameters, to_rows
 
 
 def make_optimizer(network: Network, setting: Setting, learning_rate: float, decay: float) -> torch.optim.Optimizer:
-    """The optimizer with its own decay on the weights where the setting asks for that; never on the biases."""
+    """The optimizer of a setting. Its own weight decay, if the setting uses it, acts on the weights, never on the biases."""
     own = setting.decay == "weight_decay"
     weights = [linear.weight for linear in linears(network)]
     biases = [linear.bias for linear in linears(network)]

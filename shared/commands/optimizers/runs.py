@@ -14,7 +14,7 @@ FRAMEWORKS = {"torch": "in_torch", "tensorflow": "in_keras"}
 
 
 def name_of(implementation: str, setting: Setting, array: str) -> str:
-    """Of an array among those of all runs of one process."""
+    """The name of an array of one run, among the arrays of all runs of a process."""
     return f"{implementation}: {setting.key}: {array}"
 
 

@@ -7,7 +7,7 @@ UPDATES = (1, 2, 1000)
 
 MOMENTUM, BETA_1, BETA_2 = 0.9, 0.9, 0.999
 ADAM_LEARNING_RATE = 0.01
-"""Of Adam and AdamW; the others train with the course's."""
+"""The learning rate of Adam and AdamW; the other optimizers use the course's."""
 
 EPSILON = 1e-7
 """Given to Adam and AdamW in both frameworks, where nothing else is said."""

@@ -16,7 +16,7 @@ ABOUT = (
     "times what rounding alone does."
 )
 WIDTH = 57
-"""Of the first column: the whole table fits 100."""
+"""The width of the first column: with it the whole table fits a terminal of 100 columns."""
 
 
 def show_optimizers(results: dict, console: Console) -> None:

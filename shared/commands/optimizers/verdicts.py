@@ -13,7 +13,7 @@ from shared.commands.optimizers.settings import UPDATES
 from shared.parameters import PARAMETER_NAMES
 
 Run = Mapping[str, NDArray]
-"""Of one setting: "W1 after 2", ...; of one by hand also "floor of W1 after 2", ..."""
+"""The arrays of one setting by name: "W1 after 2", ...; if it is written by hand, also "floor of W1 after 2", ..."""
 
 UNKNOWN = "cannot say"
 

@@ -13,12 +13,12 @@ MAX_RUNS = 1_000_000
 TOGETHER = 5
 """Runs that NumPy trains at once, bit for bit the same in 0.6 of the time; more at once gain nothing."""
 TOGETHER_NUMBERS = 2**17
-"""Of an activation of all runs trained at once; larger ones leave the cache, and nothing is gained."""
+"""How many numbers an activation of all runs trained at once may hold; more do not fit the cache, and gain nothing."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained, apart from luck; None where the variant has no such thing."""
+    """What a run of a study depends on, except the seeds. lambd and keep_prob are None where the variant has none."""
 
     variant: str
     lambd: float | None
@@ -55,7 +55,7 @@ class Run:
     dev_share: float | None
 
     def hyperparameters(self) -> Hyperparameters:
-        """As the implementations take them."""
+        """The hyperparameters of this run, as the implementations take them."""
         own = {name: value for name, value in asdict(self.setting).items() if name != "variant" and value is not None}
         seed = {} if self.seeds.seed is None else {"seed": self.seeds.seed}
         fixed = {"num_iterations": self.num_iterations, "dtype": self.dtype, "init_seed": self.seeds.init_seed}

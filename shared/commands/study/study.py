@@ -163,7 +163,7 @@ def _results(question: Question, answers: Answers, margins: dict[str, float]) ->
 
 
 def _verdict(results: dict) -> str:
-    """As of compare.py: mismatch where implementations differ, incomplete where runs are missing or too few to tell."""
+    """Mismatch where implementations differ, incomplete where runs are missing or too few to tell."""
     verdicts = {entry["verdict"] for entry in results["equivalence"]}
     if "different" in verdicts:
         return "mismatch"

@@ -45,7 +45,7 @@ def measure(datasets: Sequence[Dataset], hyper: Hyperparameters, variants: Seque
 
 
 def distances(accuracies: Accuracies) -> NDArray:
-    """Of each seed: the sum of the squared differences from the means over the seeds, over variants, train and test."""
+    """For each seed, the sum of the squared differences of its accuracies from the means over the seeds."""
     values = np.concatenate(list(accuracies.values()))  # (2 * variants, seeds)
     return np.sum(np.square(values - values.mean(axis=1, keepdims=True)), axis=0)
 

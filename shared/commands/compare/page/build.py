@@ -138,7 +138,7 @@ def _cell(checks: list[Check]) -> dict:
     statuses = [check.status for check in checks]
     status = next((s for s in (Status.FAILED, Status.SKIPPED, Status.PASSED) if s in statuses), "none")
     share = largest_share(checks)
-    # Five steps of the share used; what is exact is apart from what is nearly so.
+    # Levels 1 to 5 for the share of the tolerance that is used; level 0: exact agreement, or nothing to measure.
     level = 0 if not share else 1 + int(5 * share) if share < 1 else 5
     return {"status": status, "used": share, "level": level, "compared": len(checks) - statuses.count(Status.SKIPPED)}
 
