@@ -19,8 +19,8 @@ FIRST = "port"
 class Record:
     """The folder of one run.
 
-    It holds the costs (num_iterations,), the parameters at the start and after every segment, and the masks as bits; for a run
-    that is compared, also its single steps, its predictions and the records of further trainings.
+    It holds the costs (num_iterations,), the parameters at the start and after every segment, and the masks as bits; for a
+    run that is compared, also its single steps, its predictions and the records of further trainings.
     """
 
     def __init__(self, folder: Path):
