@@ -44,6 +44,12 @@ def again(n, seed, period):
     return np.resize(drawn(period, seed), (n, 20, 60))
 
 
+def test_masks_of_a_segment_that_diverges_are_not_judged(tmp_path):
+    record = recorded(tmp_path / "run", [drawn(50, 1), again(50, 2, 1)])
+    record.costs[70:] = np.nan
+    assert all(check.passed for check in fresh_mask_checks(record, 0.86, RUN))
+
+
 @pytest.mark.parametrize(
     ("masks", "said"),
     [

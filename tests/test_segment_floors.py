@@ -6,7 +6,7 @@ import pytest
 from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.alignment import segments
-from shared.alignment.costs import cost_floor
+from shared.alignment.costs import cost_check, cost_floor
 from shared.alignment.replay import Replicates, replay_with_replicates
 from shared.alignment.segments import DOUBT_REPLICATES, SEGMENT_REPLICATES
 from shared.alignment.trajectory import (
@@ -18,7 +18,7 @@ from shared.alignment.trajectory import (
 )
 from shared.case import Problem
 from shared.contract import Segment
-from shared.harness.checks import RunId
+from shared.harness.checks import FREE_RUN, Cause, RunId
 from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, initialize_parameters
 
@@ -288,3 +288,22 @@ def test_no_further_replicates_where_a_segment_differs_or_nothing_clears_the_run
     (bad, *_) = (check for check in verified(*run(rate=1 + 1e-6)).checks if check.failed)
     assert in_doubt(lambda record, least: off(record, 2 * least), [bad])[0] == 4
     assert in_doubt(lambda record, least: off(record, np.nan))[0] == 4
+
+
+def test_where_a_replicate_diverges_rounding_hides_everything_and_only_there():
+    costs = np.full((10, 4), 0.5)
+    costs[:, 1:] += 1e-16
+    costs[6:, 2] = np.nan
+
+    def compared(at, value, reference=costs[:, 0]):
+        port = costs[:, 0].copy()
+        port[at] = value
+        return cost_check(RUN.at("trajectory", FREE_RUN, "cost"), 0, port, reference, cost_floor(costs))
+
+    same = compared(0, 0.5)
+    assert same.passed
+    assert same.cause is Cause.ROUNDING  # uninformative, and counted as that
+    assert compared(7, 0.6).passed
+    assert compared(5, 0.5 + 1e-13).failed
+    assert compared(7, np.nan).failed
+    assert compared(7, np.nan, np.where(np.arange(10) == 7, np.nan, 0.5)).failed

@@ -95,6 +95,14 @@ def test_a_faulty_one_is_counted(faulty, monkeypatch):
     assert all("WholeProblem(kind='moons', features=3" in alarm for alarm in found["alarms"])
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_one_that_diverges_is_counted_apart(monkeypatch):
+    hyper = short(num_iterations=60, learning_rate=1e6, hidden=(3, 2))
+    monkeypatch.setattr(whole, "random_whole_problem", lambda rng, dtype: WholeProblem("moons", 2, 10, "l2", hyper))
+    found = whole_alarms("numpy", 1, "float64", lambda: None)
+    assert (found["diverged"], found["problems_with_alarms"], found["compared"]) == (1, 0, 0)
+
+
 # The random ones
 
 

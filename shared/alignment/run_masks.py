@@ -122,10 +122,16 @@ def repeated(kept: int, of: int, keep_prob: float) -> float:
 
 
 def _counts(record: Record, layer: int) -> Iterator[tuple[int, int, str]]:
-    """Units kept again, units kept before, and where: within each segment, and from one to the next."""
+    """Units kept again, units kept before, and where: within each segment, and from one to the next.
+
+    Segments that diverge are left out: a unit that is no number is read as kept.
+    """
     starts, lengths = record.starts, record.lengths
     before = None
     for start, length in zip(starts, lengths, strict=True):
+        if not np.isfinite(record.costs[start : start + length]).all():
+            before = None
+            continue
         bits = record.mask_bits(slice(start, start + length), layer)
         last = start + length - 1
         for distance in range(1, min(length - 1, LONGEST) + 1):

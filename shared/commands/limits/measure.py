@@ -58,7 +58,9 @@ def add_alarms(limits: dict[str, list[dict]], task: Task, alarms: Alarms) -> Non
     if isinstance(task, CountAlarms) and task.whole:
         limits["whole_problems"].append(entry)
     else:
-        single = {key: value for key, value in entry.items() if key not in ("uninformative", "problems_with_alarms")}
+        single = {
+            key: value for key, value in entry.items() if key not in ("uninformative", "problems_with_alarms", "diverged")
+        }
         limits["false_alarms"].append(single)
 
 

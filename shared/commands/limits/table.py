@@ -13,7 +13,7 @@ def show_limits(limits: dict, console: Console) -> None:
     """False alarms, detection limits, and what could not be measured."""
     console.print(_alarms("", ["compared", "false alarms", USED], limits["false_alarms"]))
     if limits["whole_problems"]:  # whole runs, verified as the main command does it
-        counts = ["compared", "uninformative", "with a false alarm", USED]
+        counts = ["diverged", "compared", "uninformative", "with a false alarm", USED]
         console.print(_alarms("whole problems", counts, limits["whole_problems"]))
     for entry in limits["false_alarms"] + limits["whole_problems"]:
         for alarm in entry["alarms"]:
@@ -44,6 +44,7 @@ def _alarms(what: str, counts: list[str], entries: list[dict]) -> Table:
     for entry in entries:
         cells = {
             "compared": f"{entry['compared']:,}",
+            "diverged": str(entry.get("diverged", 0)),
             "uninformative": str(entry.get("uninformative")),
             "false alarms": str(len(entry["alarms"])),
             "with a false alarm": str(entry.get("problems_with_alarms")),

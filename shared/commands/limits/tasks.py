@@ -14,6 +14,7 @@ class Alarms:
     """What came of random problems: comparisons, and false alarms in words; of whole ones, how many problems raised one.
 
     budget_used: the largest share of the tolerance that one used. uninformative: comparisons that say little.
+    diverged: problems on which training diverges, which are not compared.
     """
 
     compared: int
@@ -21,6 +22,7 @@ class Alarms:
     budget_used: float
     uninformative: int = 0
     problems_with_alarms: int = 0
+    diverged: int = 0
 
 
 @dataclass(frozen=True)

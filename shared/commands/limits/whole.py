@@ -18,10 +18,13 @@ from shared.alignment.verification import verify_run
 from shared.case import case_of
 from shared.config import VARIANTS, Hyperparameters
 from shared.contract import segment_lengths
-from shared.harness.checks import Check
+from shared.harness.checks import Cause, Check
 from shared.harness.ledger import count
 from shared.harness.records import Record
 from shared.parameters import initialize_parameters
+
+DIVERGED = {Cause.NOT_FINITE, Cause.BOTH_DIVERGE, Cause.ENDS_NOT_FINITE}
+"""Why a comparison fails where training diverges."""
 
 WORK = 5e7
 """Units times examples times updates of a random problem, about at most: the large ones are trained for 300 updates."""
@@ -168,25 +171,30 @@ def verified(problem: WholeProblem, implementation: str, folder: Path) -> list[C
 def whole_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> dict:
     """Train and verify random whole problems with a correct implementation.
 
-    Returns the number of comparisons, how many of them say little, the alarms in words, each with its problem, and the
-    largest share of the allowed difference that one used.
+    A run that is not finite is no alarm where nothing else differs: training that diverges is never a match. Such problems
+    are counted apart. Returns the number of comparisons, how many of them say little, the alarms in words, each with its
+    problem, and the largest share of the tolerance that one used.
     """
     checks: list[Check] = []
     alarms: list[str] = []
-    alarmed = 0
+    alarmed = diverged = 0
     for number in range(problems):
         problem = random_whole_problem(np.random.default_rng([seed, number, int(dtype == "float32")]), dtype)
         with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
             made = verified(problem, implementation, Path(folder))
         bad = [check for check in made if not check.passed]
+        report()
+        if bad and all(check.cause in DIVERGED for check in bad):
+            diverged += 1
+            continue
         alarmed += bool(bad)
         alarms += [f"{c.stage}, {c.where}, {c.tensor}: {c.reason}; {problem}" for c in bad]
         checks += made
-        report()
     return {
         "compared": len(checks),
         "uninformative": count(checks).uninformative,
         "problems_with_alarms": alarmed,
+        "diverged": diverged,
         "alarms": alarms,
-        "budget_used": max(check.share or 0 for check in checks if check.passed),
+        "budget_used": max((check.share or 0 for check in checks if check.passed), default=0.0),
     }
