@@ -240,7 +240,7 @@ OTHER_FORMS = [
         "l2-dropout": ("return {k: v.tolist() for k, v in parameters.items()}, costs", "got list of 4"),
     },
     {"none": ("return {k: v.astype('float32') for k, v in parameters.items()}, costs",
-              "train's W1: expected dtype float64, got float32")},
+              "train's parameters: expected dtype float64, got float32")},
 ]  # fmt: skip
 
 

@@ -155,7 +155,7 @@ def test_of_a_notebook_the_functions_are_taken_and_nothing_else_is_run(tmp_path,
     assert done.code == 0, done.stdout + done.stderr
     assert not witness.exists()
     assert "model" in done.results["port"]["functions"]
-    assert any("code cell 5 is not Python" in remark for remark in done.results["remarks"])
+    assert any("cell 5 is not Python, line 1: `this is no Python at all`" in remark for remark in done.results["remarks"])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"cells": 3}', '{"cells": [{"cell_type": "code"}]}', "{"])
