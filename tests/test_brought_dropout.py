@@ -41,7 +41,7 @@ def edited(edits):
     return source
 
 
-@pytest.mark.parametrize("which", [w if i < 3 else pytest.param(w, marks=pytest.mark.full) for i, w in enumerate(WRONG)])
+@pytest.mark.parametrize("which", [w if i < 1 else pytest.param(w, marks=pytest.mark.full) for i, w in enumerate(WRONG)])
 def test_a_mistake_in_masks_that_nobody_hands_over_is_found_and_named(brought, which):
     edits, named = WRONG[which]
     result = brought(edited(edits), variants=["dropout"])

@@ -181,7 +181,7 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize(("effect", "words"), first_quick(SETTINGS))
+@pytest.mark.parametrize(("effect", "words"), first_quick(SETTINGS, 0))
 def test_other_settings_are_estimated(effect, words):
     evidence = evidence_of(problem_of(False), effect)
     entries = diagnose(evidence, checks_of(evidence), RUN)
