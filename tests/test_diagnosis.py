@@ -118,6 +118,7 @@ def test_every_form_of_every_mistake_is_named(name, form):
 
 @pytest.mark.parametrize("seed", [0, 2, 5])
 def test_logarithms_clamped_by_pytorch_are_known_by_its_own_epsilon(seed, tmp_path):
+    pytest.importorskip("torch")
     data = make_dataset(seed)
     problem = replace(problem_of(False), X=data.X_train, Y=data.Y_train.astype(float))
     initial = initialize_parameters([2, 20, 3, 1])

@@ -16,6 +16,7 @@ import pytest
 from shared.adapters.numpy import Replayed
 from shared.case import Problem
 from shared.errors import UsageError
+from tests.conftest import need_all
 from tests.helpers.training import in_segments
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,6 +73,7 @@ class Alone:
 @pytest.fixture(scope="session")
 def alone(make_problem):
     """A function that trains once with l2-dropout for eight updates, traces and predicts."""
+    need_all()  # the generators and settings of all of them are looked at
     import keras
 
     @functools.cache
