@@ -9,6 +9,7 @@ from shared.adapters.numpy import NumpyAdapter
 from shared.commands.limits import whole
 from shared.commands.limits.whole import KINDS, WholeProblem, random_whole_problem, verified, whole_alarms
 from shared.config import VARIANTS, Hyperparameters
+from shared.harness.checks import FREE_RUN, Cause, RunId, because
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,15 @@ def test_one_that_diverges_is_counted_apart(monkeypatch):
     monkeypatch.setattr(whole, "random_whole_problem", lambda rng, dtype: WholeProblem("moons", 2, 10, "l2", hyper))
     found = whole_alarms("numpy", 1, "float64", lambda: None)
     assert (found["diverged"], found["problems_with_alarms"], found["compared"]) == (1, 0, 0)
+
+
+def test_a_port_that_alone_is_not_finite_raises_an_alarm(monkeypatch):
+    """The control: NumPy is right on the problem, so that nothing excuses the port."""
+    key = RunId("none", "torch").at("trajectory", FREE_RUN, "cost")
+    made = {"torch": because(Cause.NOT_FINITE, 1, 1, "the port's").of(key), "numpy": because(Cause.AGREES).of(key)}
+    monkeypatch.setattr(whole, "verified", lambda problem, implementation, folder: [made[implementation]])
+    found = whole_alarms("torch", 1, "float64", lambda: None)
+    assert (found["diverged"], found["problems_with_alarms"]) == (0, 1)
 
 
 # The random ones

@@ -149,7 +149,7 @@ class Cause(Enum):
     @property
     def uninformative(self) -> bool:
         """Whether the comparison passed without saying much."""
-        return self.status is Status.PASSED and self is not Cause.AGREES
+        return self.status is Status.PASSED and self not in (Cause.AGREES, Cause.SATURATED)
 
 
 @dataclass(frozen=True, kw_only=True)

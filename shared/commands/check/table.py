@@ -39,7 +39,7 @@ def show_check(content: dict[str, Any], console: Console) -> None:
         + Text(f"{counts.failed:,} failed, {counts.skipped:,} skipped")
     )
     if counts.uninformative:
-        said = f"{counts.uninformative:,} of them beyond the horizon, where rounding alone hides any difference"
+        said = f"{counts.uninformative:,} of them uninformative: rounding, or too few units seen, would hide a difference"
         console.print(Text(said, "yellow"))
     _show_judged(results, console)
     console.print(Text(word, style) + Text(f": {MEANING[results.verdict]}"))

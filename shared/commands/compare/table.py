@@ -52,7 +52,7 @@ def show(content: dict[str, Any], console: Console) -> None:
     )
     if counts.uninformative:
         console.print(
-            f"{counts.uninformative:,} of them beyond the horizon, where rounding alone hides any difference",
+            f"{counts.uninformative:,} of them uninformative: rounding, or too few units seen, would hide a difference",
             style="yellow",
         )
     show_verdict(content, console)

@@ -66,10 +66,10 @@ def add_alarms(limits: dict[str, list[dict]], task: Task, alarms: Alarms) -> Non
 
 def verdict(limits: dict[str, list[dict]]) -> str:
     """incomplete where something could not be measured, mismatch where a correct implementation raised an alarm."""
-    if limits["incomplete"]:
+    counted = limits["false_alarms"] + limits["whole_problems"]
+    if limits["incomplete"] or not all(entry["compared"] for entry in counted):
         return "incomplete"
-    alarms = any(entry["alarms"] for entry in limits["false_alarms"] + limits["whole_problems"])
-    return "mismatch" if alarms else "match"
+    return "mismatch" if any(entry["alarms"] for entry in counted) else "match"
 
 
 def _what(task: Task) -> dict[str, Any]:
