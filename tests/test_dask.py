@@ -1,5 +1,6 @@
 """A study on a Dask cluster: a scheduler and workers of its own, in processes of their own."""
 
+import contextlib
 import json
 import os
 import signal
@@ -86,7 +87,7 @@ def killed(tmp_path, clean_environment, cluster):
 
 def rows_in(folder):
     try:
-        with sqlite3.connect(f"file:{folder}/study.sqlite?mode=ro", uri=True) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{folder}/study.sqlite?mode=ro", uri=True)) as connection:
             return connection.execute("SELECT variant, init_seed, seed, train_cost FROM runs").fetchall()
     except sqlite3.Error:
         return []

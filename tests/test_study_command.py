@@ -1,5 +1,6 @@
 """`compare.py study`: from the flags to the files, and what it says where something goes wrong."""
 
+import contextlib
 import csv
 import json
 import os
@@ -46,7 +47,7 @@ def run_study(run_compare, tmp_path):
 
 def rows_in(folder):
     try:
-        with sqlite3.connect(f"file:{folder}/study.sqlite?mode=ro", uri=True) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{folder}/study.sqlite?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute("SELECT * FROM runs")]
     except sqlite3.Error:

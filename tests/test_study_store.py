@@ -41,7 +41,7 @@ def test_a_store_of_another_version_or_kind_is_left_as_it_is(tmp_path):
     path = tmp_path / "study.sqlite"
     with Store(path) as store:
         store.save([a_row(GRID.runs()[0])])
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version = 99")
     before = path.read_bytes()
     with pytest.raises(StoreError, match="expected a store of version 1, found version 99"):
@@ -49,7 +49,7 @@ def test_a_store_of_another_version_or_kind_is_left_as_it_is(tmp_path):
     assert path.read_bytes() == before
 
     foreign = tmp_path / "foreign"
-    with sqlite3.connect(foreign) as connection:
+    with contextlib.closing(sqlite3.connect(foreign, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE theirs (x)")
     with pytest.raises(StoreError, match="found another database"):
         Store(foreign)
@@ -122,11 +122,11 @@ def test_a_store_in_use_or_of_other_columns_says_so(tmp_path, monkeypatch):
     path = tmp_path / "study.sqlite"
     with Store(path) as store:
         store._connection.execute("PRAGMA busy_timeout = 10")
-        with sqlite3.connect(path) as other:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             with pytest.raises(StoreError, match="another program is using it: wait"):
                 store.count()
-    with sqlite3.connect(path) as other:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("ALTER TABLE runs RENAME COLUMN dev_cost TO cost")
     with pytest.raises(StoreError, match="expected the columns of a study"):
         Store(path)

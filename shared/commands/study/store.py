@@ -66,15 +66,23 @@ class Store:
         self.path = path
         with self._errors("opened"):
             self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-            with self._transaction("DEFERRED"):  # one snapshot: another process may be making it at this moment
-                mine = self._is_mine()
-            if not mine:
-                with self._transaction():
-                    if not self._is_mine():  # made meanwhile
-                        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-                        self._connection.execute(f"CREATE TABLE runs ({columns}) STRICT")
-                        self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
-                        self._connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            try:
+                self._make()
+            except BaseException:
+                self._connection.close()  # nobody else could
+                raise
+
+    def _make(self) -> None:
+        """Make the table, where it is not there yet."""
+        with self._transaction("DEFERRED"):  # one snapshot: another process may be making it at this moment
+            mine = self._is_mine()
+        if not mine:
+            with self._transaction():
+                if not self._is_mine():  # made meanwhile
+                    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+                    self._connection.execute(f"CREATE TABLE runs ({columns}) STRICT")
+                    self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                    self._connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def _is_mine(self) -> bool:
         """Whether it is a store already; False where it is empty, StoreError where it is something else."""
