@@ -13,7 +13,7 @@ def backward_propagation(X, Y, cache):
     Returns a dict of dW1 (20, n_x), db1 (20, 1), ..., db3 (1, 1) and the dZ and dA they come from.
     """
     (_, A1, _, _, _, A2, W2, _, _, A3, W3, _) = cache
-    return _backward(X, Y, A1, A2, W2, A3, W3)
+    return _backward(X, Y, (A1, A2, A3), W2, W3)
 
 
 def backward_propagation_with_regularization(X, Y, cache, lambd):
@@ -25,7 +25,8 @@ def backward_propagation_with_regularization(X, Y, cache, lambd):
 def backward_propagation_with_dropout(X, Y, cache, keep_prob):
     """Gradients with dropout: dA1 and dA2 take the mask and the division by keep_prob of their forward pass."""
     (_, D1, A1, _, _, _, D2, A2, W2, _, _, A3, W3, _) = cache
-    return _backward(X, Y, A1, A2, W2, A3, W3, lambda dA1: dA1 * D1 / keep_prob, lambda dA2: dA2 * D2 / keep_prob)
+    drops = lambda dA1: dA1 * D1 / keep_prob, lambda dA2: dA2 * D2 / keep_prob
+    return _backward(X, Y, (A1, A2, A3), W2, W3, *drops)
 
 
 def decay(parameters, lambd, m):
@@ -49,8 +50,9 @@ def propagate(X, Y, parameters, lambd=0.0, keep_prob=1.0, rng=None):
     return gradients, cache
 
 
-def _backward(X, Y, A1, A2, W2, A3, W3, drop1=lambda dA1: dA1, drop2=lambda dA2: dA2):
+def _backward(X, Y, activations, W2, W3, drop1=lambda dA1: dA1, drop2=lambda dA2: dA2):
     """See `backward_propagation`. drop1 and drop2: what dropout makes of dA1 and dA2."""
+    A1, A2, A3 = activations
     m = X.shape[-1]
 
     dZ3 = A3 - Y  # (1, m)

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: one clear line, exit code 2, never a traceback."""
+"""Errors that are the user's to fix: one clear line, exit code 2, never a traceback."""
 
 
 class SamenetError(Exception):

@@ -101,7 +101,7 @@ def implementation(request):
 
 @pytest.fixture(params=["torch", "tensorflow"])
 def port(request):
-    """Each of the two that are held against NumPy."""
+    """Each of the two that are compared with NumPy."""
     return load(request.param)
 
 
@@ -242,7 +242,7 @@ def checkout(tmp_path):
 
     def edit(file, old, new):
         source = (tmp_path / file).read_text()
-        assert old in source, f"{file} no longer holds {old!r}: mend this test"
+        assert old in source, f"{file} no longer holds {old!r}: fix this test"
         (tmp_path / file).write_text(source.replace(old, new))
 
     return tmp_path, edit

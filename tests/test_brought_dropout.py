@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.commands.check.unseen_masks import designs, read, stretches
+from shared.commands.check.unseen_masks import designs, read, updates_off
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = (ROOT / "tests" / "ports" / "numpy_port.py").read_text()
@@ -36,7 +36,7 @@ WRONG = {
 def edited(edits):
     source = TRAIN_ALONE
     for right, wrong in edits:
-        assert right in source, f"the port no longer holds {right!r}: mend this test"
+        assert right in source, f"the port no longer holds {right!r}: fix this test"
         source = source.replace(right, wrong)
     return source
 
@@ -83,7 +83,7 @@ def test_every_cost_tells_its_masks(dtype, sizes):
         np.testing.assert_array_equal(found.entry, entry)
         assert (found.unread, found.factor, found.off.any()) == (0, 1.0, False)
         costs[10:20] = design.plain
-        assert stretches(read(design, costs).off) == "in 10 of 50 updates, first in 11 to 20"
+        assert updates_off(read(design, costs).off) == "in 10 of 50 updates, first in 11 to 20"
         costs[10:] = design.plain
-        assert stretches(read(design, costs).off) == "from update 11"
+        assert updates_off(read(design, costs).off) == "from update 11"
         assert read(design, design.costs[entry].astype(dtype) * 1.1).unread > 10

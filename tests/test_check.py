@@ -41,7 +41,7 @@ def edited(*edits):
     """The correct port with texts replaced, each of which must be there."""
     source = PORT
     for right, wrong in edits:
-        assert right in source, f"the port no longer holds {right!r}: mend this test"
+        assert right in source, f"the port no longer holds {right!r}: fix this test"
         source = source.replace(right, wrong)
     return source
 

@@ -91,7 +91,7 @@ def function_with(name, right, wrong):
     body = SOLUTION[start:]
     end = body.find("\ndef ", 1)
     body, rest = (body, "") if end < 0 else (body[:end], body[end:])
-    assert right in body, f"{name} does not hold {right!r}: mend this test"
+    assert right in body, f"{name} does not hold {right!r}: fix this test"
     return SOLUTION[:start] + body.replace(right, wrong) + rest
 
 

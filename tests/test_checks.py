@@ -31,7 +31,7 @@ def judged(port, reference, floor=FLOOR):
 
 @pytest.mark.parametrize("floor", [None, 0.0, FLOOR, np.full((4, 3), FLOOR)], ids=["none", "zero", "number", "array"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_equal_tensors_pass_and_use_nothing_of_the_budget(matrix, dtype, floor):
+def test_equal_tensors_pass_and_use_nothing_of_the_tolerance(matrix, dtype, floor):
     check = judged(matrix.astype(dtype), matrix.astype(dtype), floor)
     assert (check.status, check.difference, check.share, check.reason) == ("passed", 0.0, 0.0, "")
     assert check.index is None

@@ -31,7 +31,7 @@ class Own(Options):
     shares: tuple[float, float] = flags.flag((0.5, 0.5), "how much", type=flags.number)
     picture: bool = flags.flag(True, "leave the picture out", flag="no_picture")
     data: flags.DataFlags = flags.group(flags.DataFlags)
-    quiet: bool = flags.flag(False, "say little", alone="shown")
+    quiet: bool = flags.flag(False, "the verdict alone", alone="shown")
     json: bool = flags.flag(False, "say it in JSON", alone="shown")
     out: Path = flags.out("own.json and own.png")
 

@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 
+from shared.commands.compare.reuse import VERIFIED
+
 IMPLEMENTATIONS = ["numpy", "torch", "tensorflow"]
 VARIANTS = ["none", "l2", "dropout", "frozen-dropout"]
 
@@ -124,7 +126,7 @@ def test_every_planned_comparison_is_in_results_json_and_counted(everything):
 
 
 def test_pictures_are_written_beside_the_results_and_nothing_unfinished(everything):
-    names = {path.name for path in everything.out.iterdir()} - {"proved"}
+    names = {path.name for path in everything.out.iterdir()} - {VERIFIED}
     pictures = {"cost_curves.png", "decision_boundary.png", "noise_floor.png"}
     assert names == {"results.json", "index.html", "summary.md"} | pictures
     for name in pictures:

@@ -183,7 +183,7 @@ def test_without_a_compiler_training_runs_eagerly_and_the_log_says_so(run, monke
     same(fallen_back, eager)
 
 
-# What the README says of PyTorch's compiler: should PyTorch mend it, the README must say so.
+# What the README says of PyTorch's compiler: should PyTorch fix it, the README must say so.
 
 
 def moved(step_of):

@@ -14,14 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from shared.commands.compare.reuse import VERIFIED
+
 ROOT = Path(__file__).resolve().parents[1]
 NUMPY_ALONE = ["--implementations", "numpy", "--variants", "none"]
 
 
 @pytest.fixture
-def proved(everything, tmp_path):
+def verified(everything, tmp_path):
     """A folder, and the command of a run that is reused in it: nothing is trained."""
-    shutil.copytree(everything.out / "proved", tmp_path / "Fu\xdf" / "proved")
+    shutil.copytree(everything.out / VERIFIED, tmp_path / "Fu\xdf" / VERIFIED)
     return tmp_path, [sys.executable, str(ROOT / "compare.py"), *NUMPY_ALONE, "--iterations", "50", "--out", "Fu\xdf"]
 
 
@@ -42,8 +44,8 @@ def on_a_terminal(command, environment, folder):
 
 
 @pytest.mark.full
-def test_terminals_get_progress_and_colours_where_wanted_and_lose_nothing(proved, clean_environment):
-    folder, command = proved
+def test_terminals_get_progress_and_colours_where_wanted_and_lose_nothing(verified, clean_environment):
+    folder, command = verified
     colour = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
     terminal = clean_environment | {"TERM": "xterm-256color"}
     coloured = on_a_terminal(command, terminal, folder)

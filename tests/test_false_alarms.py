@@ -43,10 +43,10 @@ def failed(problem, start, port):
 def assert_no_false_alarm(implementation, problems, dtype):
     done = []
     found = false_alarms(implementation, problems, dtype, lambda: done.append(1))
-    assert found["alarms"] == []
+    assert found.alarms == []
     assert len(done) == problems
-    assert found["compared"] > 40 * problems
-    assert 0 < found["budget_used"] <= 1
+    assert found.compared > 40 * problems
+    assert 0 < found.budget_used <= 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -75,8 +75,8 @@ def test_a_wrong_implementation_is_alarmed_on_random_problems(dtype, monkeypatch
         ),
     )
     found = false_alarms("numpy", 4, dtype, lambda: None)
-    assert len(found["alarms"]) > 4
-    assert all(alarm.startswith("update") for alarm in found["alarms"])
+    assert len(found.alarms) > 4
+    assert all(alarm.startswith("update") for alarm in found.alarms)
 
 
 def test_random_problems_are_of_every_kind():

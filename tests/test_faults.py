@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from shared.commands.compare.reuse import VERIFIED
+
 pytestmark = pytest.mark.full
 
 PLANTED = {
@@ -92,7 +94,7 @@ def test_mistakes_are_exit_code_1_and_nobody_elses_mismatch(run_compare, checkou
     right = set(itertools.product(implementations, variants)) - wrong.keys()
     assert all(statuses(results, *run) == {"passed"} for run in right)
     assert results["counts"]["failed"] == len(failed) > 0
-    kept = {path.stem for path in (done.out / "proved").iterdir()}
+    kept = {path.stem for path in (done.out / VERIFIED).iterdir()}
     assert kept == {f"{implementation}-{variant}" for implementation, variant in right}
     assert (done.out / "index.html").exists()
 
@@ -114,7 +116,7 @@ def test_a_framework_that_cannot_be_imported_leaves_the_others_results(
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(line)
     out = shutil.copytree(everything.out, tmp_path / "out")
-    for path in (out / "proved").glob("t*.json"):  # NumPy's run is reused
+    for path in (out / VERIFIED).glob("t*.json"):  # NumPy's run is reused
         path.unlink()
     flags = ("--iterations", 50, "--variants", "l2", "--out", out)
     done = replace(run_compare(*flags, environment={"PYTHONPATH": str(tmp_path)}), out=out)

@@ -25,7 +25,7 @@ def ulps(values, other):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(3, 50, 7), (2**20 + 3,)], ids=["from the pool", "larger than the pool"])
-def test_a_nudge_moves_by_one_unit_in_the_last_place_up_down_or_not(shape, dtype):
+def test_a_perturbation_moves_by_one_unit_in_the_last_place_up_down_or_not(shape, dtype):
     values = np.random.default_rng(0).standard_normal(shape).astype(dtype)
     perturbed = Perturbation()(values)
     assert (perturbed.shape, perturbed.dtype) == (values.shape, values.dtype)
@@ -36,7 +36,7 @@ def test_a_nudge_moves_by_one_unit_in_the_last_place_up_down_or_not(shape, dtype
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_nudge_keeps_zero(dtype):
+def test_a_perturbation_keeps_zero(dtype):
     """A zero that moves would turn units on: A > 0."""
     values = np.zeros(1000, dtype)
     values[::2] = -0.0
@@ -45,38 +45,38 @@ def test_a_nudge_keeps_zero(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_nudge_never_turns_a_number_into_zero_or_its_negative(dtype):
+def test_a_perturbation_never_turns_a_number_into_zero_or_its_negative(dtype):
     tiny = np.finfo(dtype).tiny
     values = np.repeat(np.array([tiny, -tiny, 1e-30, -1.0], dtype), 100)
     assert (np.sign(Perturbation()(values)) == np.sign(values)).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_nudge_leaves_what_is_not_finite_as_it_is_and_warns_of_nothing(dtype):
+def test_a_perturbation_leaves_what_is_not_finite_as_it_is_and_warns_of_nothing(dtype):
     values = np.array([np.inf, -np.inf, np.nan, 1], dtype)
     for _ in range(20):
         np.testing.assert_array_equal(Perturbation()(values)[:3], values[:3], strict=True)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_nudge_of_the_largest_number_is_finite_or_infinite_and_never_nan(dtype):
+def test_a_perturbation_of_the_largest_number_is_finite_or_infinite_and_never_nan(dtype):
     values = np.full(100, np.finfo(dtype).max, dtype)
     with np.errstate(over="ignore"):
         assert not np.isnan(Perturbation()(values)).any()
 
 
-def test_a_nudge_leaves_its_argument_alone():
+def test_a_perturbation_leaves_its_argument_alone():
     values = np.ones(100)
     Perturbation()(values)
     assert (values == 1).all()
 
 
-def test_a_nudge_takes_a_number_and_an_empty_array():
+def test_a_perturbation_takes_a_number_and_an_empty_array():
     assert abs(float(Perturbation()(np.array(1.0))) - 1) <= np.spacing(1)
     assert Perturbation()(np.zeros((0, 3))).shape == (0, 3)
 
 
-def test_nudges_are_repeatable_by_seed_and_differ_from_call_to_call():
+def test_perturbations_are_repeatable_by_seed_and_differ_from_call_to_call():
     values = np.ones(100)
     perturb, again, other = Perturbation(1), Perturbation(1), Perturbation(2)
     first = perturb(values)
@@ -154,7 +154,7 @@ FUNCTIONS = (
 )
 
 
-def test_shaken_functions_stay_within_rounding_of_the_plain_ones_and_do_move(problem):
+def test_perturbed_functions_stay_within_rounding_of_the_plain_ones_and_do_move(problem):
     X, Y, parameters = problem
     plain = {name: [np.asarray(leaf) for leaf in leaves(call())] for name, call in functions_of(X, Y, parameters).items()}
     moved = set()
@@ -209,7 +209,7 @@ def test_comparisons_are_of_truth_values():
         assert result.tolist() == expected
 
 
-def test_masks_pass_through_unshaken():
+def test_masks_pass_through_unperturbed():
     x = perturbed(np.full((2, 50), 2.0), Perturbation())
     mask = np.arange(100).reshape(2, 50) % 2 == 0
     result = np.asarray(x * mask)
@@ -242,14 +242,14 @@ def test_matrix_products_sum_in_another_order_and_stay_right():
     np.testing.assert_allclose(np.asarray(product), values @ values.mT, rtol=1e-13, atol=1e-13)
 
 
-def test_means_are_shaken_too():
+def test_means_are_perturbed_too():
     values = np.random.default_rng(0).random((1, 300))
     means = {float(np.mean(perturbed(values, Perturbation(seed)), axis=(-2, -1))) for seed in range(10)}
     assert len(means) > 3
     assert np.allclose(list(means), values.mean(), rtol=1e-14, atol=0)
 
 
-def test_shaking_does_not_write_into_what_it_wraps():
+def test_perturbing_does_not_write_into_what_it_wraps():
     values = np.ones((3, 3))
     x = perturbed(values, Perturbation())
     x = x + x @ x

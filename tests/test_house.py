@@ -194,7 +194,7 @@ LIMITS = {"lines": too_long, "function": long_functions, "parameters": many_para
 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_nothing_is_too_long_and_nothing_stands_twice(limit):
-    looked_at = outside(IMPLEMENTATIONS, EVERYTHING if limit == "twice" else SOURCES)
+    looked_at = outside(IMPLEMENTATIONS, EVERYTHING) if limit == "twice" else SOURCES
     assert LIMITS[limit](looked_at) == EXCEPTIONS[limit]
 
 

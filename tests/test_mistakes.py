@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from shared.commands.mistakes.mistakes import verdict
-from shared.commands.mistakes.table import show_mistakes
+from shared.commands.mistakes.table import show
 from shared.commands.mistakes.trial import TRIALS
 from shared.diagnosis.catalogue import CATALOGUE
 
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_shown():
         del entries[0][key]
     entries[0]["reason"] = "it died"
     console = Console(width=100, record=True, file=io.StringIO())
-    show_mistakes({"mistakes": entries}, console)
+    show({"mistakes": entries}, console)
     text = console.export_text()
     assert "it died" in text
     assert "not found" in text

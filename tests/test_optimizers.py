@@ -64,39 +64,39 @@ def test_sgd_by_hand_is_the_course_s(make_problem):
     run = in_segments(REFERENCE, X, Y, start, learning_rate=0.3, lengths=lengths.tolist(), lambd=0.7)
     for t, segment in zip(UPDATES, run, strict=True):
         course = {f"{name} after {t}": value for name, value in segment.parameters.items()}
-        assert verdicts.compare(course, arrays, arrays, t)["verdict"] == EQUAL
+        assert verdicts.compare(course, arrays, arrays, t).verdict == EQUAL
         course[f"W1 after {t}"] *= 1 + 1e-9
-        assert verdicts.compare(course, arrays, arrays, t)["verdict"] == DIFFERS
+        assert verdicts.compare(course, arrays, arrays, t).verdict == DIFFERS
 
 
 # What is judged
 
 
 def test_runs_that_agree_are_equal(runs):
-    assert judge(runs)["holds"]
+    assert judge(runs).holds
     change(runs, ["keras", "keras_by_hand"], "W2 after 2", 1e-15)
-    assert judge(runs)["holds"]
+    assert judge(runs).holds
 
 
 @pytest.mark.parametrize("t", UPDATES)
 @pytest.mark.parametrize("name", PARAMETER_NAMES)
 def test_a_wrong_claim_does_not_hold(runs, name, t):
-    assert not judge(runs, tuple(DIFFERS if update == t else EQUAL for update in UPDATES))["holds"]
+    assert not judge(runs, tuple(DIFFERS if update == t else EQUAL for update in UPDATES)).holds
     change(runs, ["keras", "keras_by_hand"], f"{name} after {t}", 1e-14)
     row = judge(runs)
-    assert [one["verdict"] for one in row["measured"]] == [DIFFERS if update == t else EQUAL for update in UPDATES]
-    assert row["measured"][UPDATES.index(t)]["difference"] == pytest.approx(1e-14, rel=0.1)
-    assert row["reproduced"]
-    assert not row["holds"]
+    assert [one.verdict for one in row.measured] == [DIFFERS if update == t else EQUAL for update in UPDATES]
+    assert row.measured[UPDATES.index(t)].difference == pytest.approx(1e-14, rel=0.1)
+    assert row.reproduced
+    assert not row.holds
 
 
 @pytest.mark.parametrize("framework", ["torch", "keras"])
 def test_a_difference_that_the_rules_do_not_explain_does_not_hold(runs, framework):
     change(runs, [framework], "b3 after 1000", 1e-3)
     row = judge(runs, (EQUAL, EQUAL, DIFFERS))
-    assert [one["verdict"] for one in row["measured"]] == [EQUAL, EQUAL, DIFFERS]
-    assert not row["reproduced"]
-    assert not row["holds"]
+    assert [one.verdict for one in row.measured] == [EQUAL, EQUAL, DIFFERS]
+    assert not row.reproduced
+    assert not row.holds
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -105,9 +105,9 @@ def test_what_is_not_finite_is_neither_equal_nor_different(runs, who, bad):
     change(runs, who, "W1 after 2", bad)
     for claim in (ALWAYS, (EQUAL, DIFFERS, EQUAL)):
         row = judge(runs, claim)
-        assert row["measured"][1]["verdict"] == verdicts.UNKNOWN
-        assert "not finite" in row["measured"][1]["reason"]
-        assert not row["holds"]
+        assert row.measured[1].verdict == verdicts.UNKNOWN
+        assert "not finite" in row.measured[1].reason
+        assert not row.holds
 
 
 @pytest.mark.parametrize("value", [None, np.zeros((2, 3)), np.zeros((3, 2), np.float32), np.zeros((0, 2))])
@@ -118,8 +118,8 @@ def test_what_is_missing_or_of_another_kind_is_neither(runs, who, value):
     else:
         runs[who]["W1 after 1"] = value
     row = judge(runs)
-    assert row["measured"][0]["verdict"] == verdicts.UNKNOWN
-    assert not row["holds"]
+    assert row.measured[0].verdict == verdicts.UNKNOWN
+    assert not row.holds
 
 
 @pytest.mark.parametrize("floor", [None, np.array(np.nan), np.array(np.inf), np.array(0.1)])
@@ -130,5 +130,5 @@ def test_a_floor_that_is_missing_or_hides_everything_says_nothing(runs, floor):
     else:
         runs["torch_by_hand"][key] = floor
     row = judge(runs)
-    assert row["measured"][2]["verdict"] != EQUAL
-    assert not row["holds"]
+    assert row.measured[2].verdict != EQUAL
+    assert not row.holds

@@ -1,4 +1,4 @@
-"""Runs that were proved before are reused exactly as long as nothing has changed, and only if everything in them passed."""
+"""Verified runs are reused exactly as long as nothing has changed, and only if everything in them passed."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.commands.compare import reuse
-from shared.commands.compare.reuse import Store
+from shared.commands.compare.reuse import OLDER, VERIFIED, Store
 from shared.config import VARIANTS, Hyperparameters
 from shared.harness.checks import Cause
 from shared.harness.environment import describe
@@ -22,7 +22,7 @@ SETTINGS = Hyperparameters(num_iterations=50)
 
 @pytest.fixture
 def kept(everything, tmp_path):
-    """A folder of results, with the twelve runs that were proved in it."""
+    """A folder of results, with the twelve verified runs in it."""
     return shutil.copytree(everything.out, tmp_path / "kept")
 
 
@@ -30,7 +30,7 @@ def kept(everything, tmp_path):
 def store(kept):
     """A function that opens the store in it: the same one, or with other settings, data or versions."""
 
-    def open_store(hyper=SETTINGS, dataset=None, implementation="numpy", folder=kept / "proved", **versions):
+    def open_store(hyper=SETTINGS, dataset=None, implementation="numpy", folder=kept / VERIFIED, **versions):
         return Store(folder, dataset or make_dataset(), hyper, describe(1) | versions, [implementation])
 
     return open_store
@@ -91,12 +91,14 @@ def test_fresh_runs_everything_again(everything, run_compare, kept):
 
 @pytest.mark.full
 def test_a_store_that_cannot_be_used_is_said_and_costs_no_result(run_compare, tmp_path):
-    (tmp_path / "proved").write_text("a file where the folder should be")
+    (tmp_path / VERIFIED).write_text("a file where the folder should be")
+    (tmp_path / OLDER).mkdir()
     done = run_compare(*ALONE, "--out", tmp_path)
     results, _ = reused(tmp_path)
     assert (done.code, results["verdict"]) == (0, "match"), done.stderr
     assert "not kept for the next time" in done.stdout
-    assert "not kept for the next time" in results["notes"][0]
+    assert "not kept for the next time" in results["notes"][-1]
+    assert results["notes"][0] == f"{tmp_path / OLDER}: verified runs of samenet 0.1 are not reused; it can be deleted"
 
 
 @pytest.mark.full
@@ -143,7 +145,7 @@ def test_after_an_edit_nothing_that_depends_on_the_lines_holds(monkeypatch, chec
         assert holds(store())
 
 
-def test_lines_that_are_edited_during_a_run_are_not_taken_for_proved(monkeypatch, checkout, everything, store, tmp_path):
+def test_lines_that_are_edited_during_a_run_are_not_taken_for_verified(monkeypatch, checkout, everything, store, tmp_path):
     folder, edit = checkout
     monkeypatch.setattr(reuse, "ROOT", folder)
     began, path = store(folder=tmp_path / "new"), tmp_path / "new" / "numpy-none.json"
@@ -156,7 +158,7 @@ def test_lines_that_are_edited_during_a_run_are_not_taken_for_proved(monkeypatch
     assert (path.exists(), began.problem) == (False, None)
 
 
-def test_what_was_proved_before_is_forgotten_when_it_fails(everything, store, tmp_path):
+def test_what_was_verified_before_is_forgotten_when_it_fails(everything, store, tmp_path):
     empty, path = store(folder=tmp_path / "new"), tmp_path / "new" / "numpy-none.json"
     of_it = results_from_json(of_run(everything.results))
     run, checks = of_it.runs[0], of_it.checks
@@ -201,7 +203,7 @@ def changed(change):
     ],
 )
 def test_what_is_damaged_does_not_hold(store, holds, kept, spoil):
-    path = kept / "proved" / "numpy-none.json"
+    path = kept / VERIFIED / "numpy-none.json"
     changed(lambda content: None)(path)
     assert holds(store())  # the control: written again, but not changed
     spoil(path)

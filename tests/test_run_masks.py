@@ -71,7 +71,7 @@ def test_fresh_masks_repeat_themselves_only_where_they_do(tmp_path, masks, said)
 
 
 def test_units_that_go_off_and_on_are_no_repetition(tmp_path):
-    """Half of the units are on only in every other stretch of five iterations."""
+    """Half of the units are on only in every other five iterations."""
     masks = drawn(200, 5)
     masks[(np.arange(200) // 5 % 2).astype(bool), :10] = False
     assert all(check.status == "passed" for check in fresh_mask_checks(recorded(tmp_path / "run", [masks]), 0.86, RUN))

@@ -318,7 +318,7 @@ def results_of_many():
     """A function that shows a study of which the last question has that verdict, after many that are equivalent."""
     from rich.console import Console
 
-    from shared.commands.study.table import show_study
+    from shared.commands.study.table import show
 
     def shown(verdict, many, missing=1):
         entry = {"variant": "l2", "keep_prob": None, "learning_rate": 0.3, "hidden": [20, 3], "one": "numpy",
@@ -333,7 +333,7 @@ def results_of_many():
         results = {"data": {"name": "d", "dev_share": None}, "grid": grid, "counts": counts, "luck": [], "effects": [],
                    "choice": [], "equivalence": questions, "missing": [], "verdict": "mismatch"}  # fmt: skip
         console = Console(width=80, record=True, file=io.StringIO())
-        show_study(results, console)
+        show(results, console)
         return console.export_text()
 
     return shown

@@ -361,7 +361,10 @@ def test_beyond_the_horizon_only_finite_values_are_asked_for_and_it_is_said(beyo
     checks = list(free_run_checks(costs, ends, record, RUN))
     assert failed(checks) == []
     for check in checks[1:]:
-        assert check.reason == "beyond the horizon of 30 iterations, where two correct runs part: only finite is asked"
+        assert (
+            check.reason
+            == "beyond the horizon of 30 iterations, where two correct runs differ visibly: only finite is asked"
+        )
     costs[30:, 1] -= 1  # the control: within the horizon the same parameters fail
     assert [check.tensor for check in failed(free_run_checks(costs, ends, record, RUN))] == ["W1"]
 

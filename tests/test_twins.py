@@ -183,7 +183,7 @@ def doctored(tmp_path):
 
     def doctor(file, old, new):
         source = (tmp_path / file).read_text()
-        assert old in source, f"{file} no longer holds {old!r}: mend this test"
+        assert old in source, f"{file} no longer holds {old!r}: fix this test"
         (tmp_path / file).write_text(source.replace(old, new))
         return complaints(tmp_path, DIFFERENCES)
 

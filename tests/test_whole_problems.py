@@ -91,9 +91,9 @@ def test_a_faulty_one_is_counted(faulty, monkeypatch):
     monkeypatch.setattr(whole, "random_whole_problem", lambda rng, dtype: QUICK["numpy-dropout"])
     heard: list[None] = []
     found = whole_alarms("numpy", 1, "float64", lambda: heard.append(None))
-    assert (len(heard), found["problems_with_alarms"]) == (1, 1)
-    assert any(alarm.startswith("trajectory, updates 0 to 299, cost: differs by") for alarm in found["alarms"])
-    assert all("WholeProblem(kind='moons', features=3" in alarm for alarm in found["alarms"])
+    assert (len(heard), found.problems_with_alarms) == (1, 1)
+    assert any(alarm.startswith("trajectory, updates 0 to 299, cost: differs by") for alarm in found.alarms)
+    assert all("WholeProblem(kind='moons', features=3" in alarm for alarm in found.alarms)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -101,7 +101,7 @@ def test_one_that_diverges_is_counted_apart(monkeypatch):
     hyper = short(num_iterations=60, learning_rate=1e6, hidden=(3, 2))
     monkeypatch.setattr(whole, "random_whole_problem", lambda rng, dtype: WholeProblem("moons", 2, 10, "l2", hyper))
     found = whole_alarms("numpy", 1, "float64", lambda: None)
-    assert (found["diverged"], found["problems_with_alarms"], found["compared"]) == (1, 0, 0)
+    assert (found.diverged, found.problems_with_alarms, found.compared) == (1, 0, 0)
 
 
 def test_a_port_that_alone_is_not_finite_raises_an_alarm(monkeypatch):
@@ -110,7 +110,7 @@ def test_a_port_that_alone_is_not_finite_raises_an_alarm(monkeypatch):
     made = {"torch": because(Cause.NOT_FINITE, 1, 1, "the port's").of(key), "numpy": because(Cause.AGREES).of(key)}
     monkeypatch.setattr(whole, "verified", lambda problem, implementation, folder: [made[implementation]])
     found = whole_alarms("torch", 1, "float64", lambda: None)
-    assert (found["diverged"], found["problems_with_alarms"]) == (0, 1)
+    assert (found.diverged, found.problems_with_alarms) == (0, 1)
 
 
 # The random ones

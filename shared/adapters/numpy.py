@@ -46,7 +46,7 @@ class NumpyAdapter(Adapter):
         self.gradients = importlib.import_module(f"{package}.gradients")
 
     def trace(self, X, Y, parameters, *, lambd=0.0, keep_prob=1.0, seed=1, masks=None) -> dict[str, NDArray]:
-        """The tensors of the first step. `masks` (D1, D2) repeats a step with given masks."""
+        """The tensors of the first step. `masks` (D1, D2) replays a step with given masks."""
         m = X.shape[-1]
         rng: Any = Replayed(*masks) if masks else np.random.default_rng(seed)
         gradients, cache = self.gradients.propagate(X, Y, parameters, 0.0, keep_prob, rng)

@@ -87,7 +87,7 @@ def _function(tree: ast.Module, name: str, file: str):
     for part in name.split("."):
         node = next((n for n in body if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == part), None)
         if node is None:
-            raise ValueError(f"{file} holds no {name}: mend the places of its adapter, in shared/adapters")
+            raise ValueError(f"{file} holds no {name}: fix the places of its adapter, in shared/adapters")
         body = node.body
     return node
 

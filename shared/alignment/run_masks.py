@@ -1,7 +1,7 @@
 """The masks of the run itself: drawn anew at every iteration, or the same throughout; said only where units prove it.
 
 A mask is read back from what the layer lets through, so that a unit that is off reads as dropped. Read as kept, a unit was
-kept. Read as dropped, it was dropped only if it was on: this the reference knows, which repeats every update.
+kept. Read as dropped, it was dropped only if it was on: this the reference knows, which replays every update.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ Layers = tuple[NDArray, NDArray]
 
 
 class Dropped:
-    """Collects, while segments are repeated, which units of which examples are dropped beyond doubt: on, and yet 0.
+    """Collects, while segments are replayed, which units of which examples are dropped beyond doubt: on, and yet 0.
 
     A unit is on where its Z is above 0 by more than rounding explains in any unit of its layer.
     """

@@ -17,7 +17,7 @@ from shared.parameters import PARAMETER_NAMES, Parameters
 
 SEGMENT_REPLICATES = 2
 DOUBT_REPLICATES = (6, 56, 190)
-"""Nudged replicates beside the reference: per segment, and further ones for a segment in doubt."""
+"""Perturbed replicates beside the reference: per segment, and further ones for a segment in doubt."""
 
 BAD_SEGMENTS = 3
 """How many segments in doubt are replayed together, the least bad first; if none of them is cleared, the others fail too."""

@@ -1,6 +1,6 @@
 """One training step of the reference in pieces, any of which can be replaced to see what another way of writing it gives.
 
-`Step()` is the reference: a test holds it against numpy_impl, bit for bit. A replaced piece is a known mistake
+`Step()` is the reference: a test compares it with numpy_impl, bit for bit. A replaced piece is a known mistake
 (shared/diagnosis) or another correct way (`LEGAL`).
 """
 

@@ -90,7 +90,7 @@ class Cause(Enum):
     ROUNDING = Status.PASSED, "uninformative: rounding alone moves it by {:.1g}"
     HORIZON = (
         Status.PASSED,
-        "beyond the horizon of {:,} iterations, where two correct runs part: only finite is asked",
+        "beyond the horizon of {:,} iterations, where two correct runs differ visibly: only finite is asked",
     )
     NONE_DROPPED = Status.PASSED, "uninformative: no unit is seen dropped, or none is seen kept"
     FEW_UNITS = Status.PASSED, "uninformative: too few units are seen for a repeated mask to be told from chance"

@@ -2,9 +2,10 @@
 
 import argparse
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from shared.harness import flags
 
@@ -32,6 +33,28 @@ class Options:
         """Read what the options name, before anything is written: what cannot be read is wrong usage."""
 
 
+class Measured:
+    """Typed results of a command: a dataclass, whose fields are the keys of the JSON, beside `schema` and the verdict."""
+
+    @property
+    def verdict(self) -> str:
+        """match, mismatch or incomplete."""
+        raise NotImplementedError
+
+    def as_json(self) -> Content:
+        """The content of the JSON file."""
+        from shared.harness.output import SCHEMA
+
+        return {"schema": SCHEMA, "verdict": self.verdict, **asdict(self)}  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, content: Content) -> Self:
+        """The results in the content of the JSON file."""
+        from shared.harness.messages import from_json
+
+        return from_json(cls, {key: value for key, value in content.items() if key not in ("schema", "verdict")})
+
+
 S = TypeVar("S", bound=Options)
 Files = Iterable[tuple[str, bytes]]
 """Names and contents of files beside the JSON."""
@@ -45,13 +68,19 @@ class Made:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
+def later(where: str) -> Callable[..., Any]:
+    """The function `where`, such as shared.commands.bench.table.show, whose module is imported when it is first called."""
+    module, name = where.rsplit(".", 1)
+    return lambda *given: getattr(import_module(module), name)(*given)
+
+
 def _no_files(results: Content) -> Files:
     return ()
 
 
 @dataclass(frozen=True)
 class Command(Generic[S]):
-    """A command. Its functions import what they need when they are called: `--help` needs none of it.
+    """A command. Its functions are given as `later`, so that `--help` imports none of them.
 
     name, summary: as listed by `--help`; about: the text of its own help. options: the dataclass of its flags.
     work: computes the results. show: prints them; brief: prints the verdict alone. draw: pictures and pages, in their order.

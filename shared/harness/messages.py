@@ -112,6 +112,8 @@ def from_json(kind: Any, value: Any) -> Any:
         return _first_that_fits(arguments, kind, value)
     if origin is list and isinstance(value, list):
         return [from_json(arguments[0], item) for item in value]
+    if origin is tuple and arguments[-1] is ... and isinstance(value, list):
+        return tuple(from_json(arguments[0], item) for item in value)
     if origin is tuple and isinstance(value, list) and len(value) == len(arguments):
         return tuple(from_json(each, item) for each, item in zip(arguments, value, strict=True))
     if origin is dict and isinstance(value, dict):

@@ -52,7 +52,7 @@ def write(command: Command, made: Made, folder: Path) -> list[Path]:
             names.append(name)
     except OSError as error:
         said = f"--out: cannot write into {str(folder)!r}: {error.strerror}"
-        raise UsageError(f"{said}; mend that and give the same command again: what is finished is kept") from error
+        raise UsageError(f"{said}; fix that and give the same command again: what is finished is kept") from error
     return [folder / name for name in names]
 
 

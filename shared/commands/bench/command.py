@@ -2,14 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shared.harness import flags
-from shared.harness.command import Command, Content, Files, Made, Options
-
-if TYPE_CHECKING:
-    from shared.harness.console import Console
-    from shared.harness.progress import Progress
+from shared.harness.command import Command, Options, later
 
 ABOUT = """Measure how fast the implementations are, beside the course's plain NumPy loop, the matrix products alone,
 scikit-learn and Keras fit; how time and memory grow; and what the whole command takes. It measures, and asserts nothing."""
@@ -37,34 +32,13 @@ class BenchOptions(Options):
         _ = self.data.dataset
 
 
-def work(options: BenchOptions, progress: "Progress") -> Made:
-    """Measure speed and memory."""
-    from shared.commands.bench.measure import measure
-
-    return Made(measure(options, progress))
-
-
-def show(results: Content, console: "Console") -> None:
-    """Show the tables."""
-    from shared.commands.bench.table import show_bench
-
-    show_bench(results, console)
-
-
-def draw(results: Content) -> Files:
-    """Draw the plot."""
-    from shared.commands.bench.pictures import bench_picture
-
-    yield "bench.png", bench_picture(results)
-
-
 COMMAND = Command(
     name="bench",
     summary="measure speed and memory",
     about=ABOUT,
     options=BenchOptions,
-    work=work,
-    show=show,
+    work=later("shared.commands.bench.measure.work"),
+    show=later("shared.commands.bench.table.show"),
     written=("bench.json", "bench.png"),
-    draw=draw,
+    draw=later("shared.commands.bench.pictures.draw"),
 )

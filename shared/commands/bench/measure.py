@@ -14,6 +14,7 @@ from shared.commands.bench.command import BenchOptions
 from shared.commands.bench.growth import FLOOR, POINTS
 from shared.commands.bench.tasks import Grow, Grown, Race, Raced
 from shared.config import Hyperparameters
+from shared.harness.command import Made
 from shared.harness.environment import available_cores, describe
 from shared.harness.inputs import describe_data, write_arrays
 from shared.harness.messages import Lost, Progressed, Task
@@ -25,7 +26,12 @@ OTHERS = ("products alone", "scikit-learn", "Keras fit")
 """Contestants beside the plain loop and the implementations: the floor, and what people would otherwise use."""
 
 YARDSTICK = ("none", "l2", "frozen-dropout")
-"""The plain loop's three runs that the whole command is held against: the course's."""
+"""The plain loop's three runs that the whole command is compared with: the course's."""
+
+
+def work(options: BenchOptions, progress: Progress) -> Made:
+    """Measure speed and memory."""
+    return Made(measure(options, progress))
 
 
 def measure(options: BenchOptions, progress: Progress) -> dict:

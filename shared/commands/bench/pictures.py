@@ -1,8 +1,14 @@
 """The plot of `compare.py bench`, made from the content of bench.json."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from shared.harness.figures import COLOURS, png
+
+
+def draw(results: dict) -> Iterator[tuple[str, bytes]]:
+    """The plot, with its name."""
+    yield "bench.png", bench_picture(results)
 
 
 def bench_picture(results: dict) -> bytes:

@@ -7,7 +7,7 @@ from rich.text import Text
 from shared.harness.tables import make_table
 
 
-def show_bench(results: dict, console: Console) -> None:
+def show(results: dict, console: Console) -> None:
     """Speed, growth, the whole command, and what could not be measured."""
     environment, data = results["environment"], results["data"]
     console.print(

@@ -9,7 +9,9 @@ import numpy as np
 
 from shared.adapters.places import locate
 from shared.alignment.plan import symbol_of
+from shared.commands.check.command import CheckOptions
 from shared.commands.check.loading import CONTRACT, COURSE
+from shared.commands.check.table import failure_text
 from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
 from shared.config import VARIANTS, Hyperparameters
 from shared.data import Dataset
@@ -17,9 +19,11 @@ from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.failure import first_failures
 from shared.errors import UsageError
 from shared.harness.checks import Call, Cause, Check, RunId, Where, because
+from shared.harness.command import Made
 from shared.harness.environment import describe
 from shared.harness.inputs import describe_data, settings_of, write_arrays
 from shared.harness.messages import Lost
+from shared.harness.output import plain
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
 from shared.harness.results import Diagnosis, Failure, PortFile, Results, Run
@@ -63,6 +67,13 @@ class Seen:
         if function not in self.functions or function in task.given_up:
             return None
         return replace(task, done=list(self.done), given_up=[*task.given_up, function])
+
+
+def work(options: CheckOptions, progress: Progress) -> Made:
+    """Check the port that the options name."""
+    wanted = options.hyperparameters, options.variants, options.time_limit
+    results = plain(check(options.file, options.data.dataset, *wanted, progress))
+    return Made(results | {"message": failure_text(results)})
 
 
 def check(

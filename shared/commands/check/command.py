@@ -2,19 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shared.config import Hyperparameters
 from shared.errors import UsageError
 from shared.harness import flags
-from shared.harness.command import Command, Content, Made, Options
-
-if TYPE_CHECKING:
-    from shared.harness.console import Console
-    from shared.harness.progress import Progress
+from shared.harness.command import Command, Options, later
 
 VARIANTS = ("none", "l2", "dropout", "l2-dropout", "frozen-dropout")
-ABOUT = """Hold someone's own port against the reference: a Python file (or a notebook) that defines any of
+ABOUT = """Compare someone's own port with the reference: a Python file (or a notebook) that defines any of
 
   trace(X, Y, parameters, *, lambd, keep_prob, seed)                                  one step from inside
   train(X, Y, parameters, *, learning_rate, num_iterations, lambd, keep_prob, seed)   a whole run
@@ -49,30 +44,12 @@ class CheckOptions(Options):
         _ = self.data.dataset
 
 
-def work(options: CheckOptions, progress: "Progress") -> Made:
-    """Check the port."""
-    from shared.commands.check.checking import check
-    from shared.commands.check.table import failure_text
-    from shared.harness.output import plain
-
-    wanted = options.hyperparameters, options.variants, options.time_limit
-    results = plain(check(options.file, options.data.dataset, *wanted, progress))
-    return Made(results | {"message": failure_text(results)})
-
-
-def show(results: Content, console: "Console") -> None:
-    """Show the table."""
-    from shared.commands.check.table import show_check
-
-    show_check(results, console)
-
-
 COMMAND = Command(
     name="check",
-    summary="hold your own port, or your functions of the course, against the reference",
+    summary="compare your own port, or your functions of the course, with the reference",
     about=ABOUT,
     options=CheckOptions,
-    work=work,
-    show=show,
+    work=later("shared.commands.check.checking.work"),
+    show=later("shared.commands.check.table.show"),
     written=("results.json",),
 )

@@ -1,7 +1,7 @@
 """Dropout inside `train`, whose masks nobody hands over: with a single example they can be read off the update.
 
 With m = 1 and every unit on, dW3 is 0 exactly where D2 is, and dW2 exactly where D2 or D1 is. What cannot be read has no
-effect. So the reference can repeat the update with the port's own masks, and every parameter is compared to rounding.
+effect. So the reference can replay the update with the port's own masks, and every parameter is compared to rounding.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ from shared.alignment.masks import FALSE_ALARM, LIMIT, chance, layer_chances, ou
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
 from shared.commands.check.port import Session
-from shared.commands.check.unseen_masks import FACTORS, ITERATIONS, Design, Read, designs, read, stretches
+from shared.commands.check.unseen_masks import FACTORS, ITERATIONS, Design, Read, designs, read, updates_off
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.harness.checks import Call, Cause, because
 from shared.harness.results import Diagnosis
@@ -67,7 +67,7 @@ def check_masks(session: Session, found: Found) -> None:
 def _check_costs(session: Session, found: Found, seen: Seen, of: int, first: bool) -> None:
     """That dropout is on in every update, and that the costs are those of the masks."""
     run, read = session.run, seen.read
-    off = because(Cause.DROPOUT_OFF, stretches(read.off)) if read.off.any() else because(Cause.AGREES)
+    off = because(Cause.DROPOUT_OFF, updates_off(read.off)) if read.off.any() else because(Cause.AGREES)
     costs = because(Cause.AGREES, tolerance=LIMIT)
     if read.unread:
         costs = because(Cause.COSTS_OF_MASKS, read.unread, of, session.problem.keep_prob)
@@ -84,7 +84,7 @@ def _check_costs(session: Session, found: Found, seen: Seen, of: int, first: boo
             costs.of(run.at("cost", TRAIN_MASKS, "costs")),
         ]
     if off.failed and not read.unread:
-        words = f"dropout is off {stretches(read.off)}: training mode is not set back, or never set"
+        words = f"dropout is off {updates_off(read.off)}: training mode is not set back, or never set"
         mistake = next(mistake for mistake in CATALOGUE if mistake.name == "dropout-off")
         found.diagnoses.append(Diagnosis(*_of(session), mistake.name, words, remedy=mistake.remedy(session.implementation)))
 

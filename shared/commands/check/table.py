@@ -21,7 +21,7 @@ MEANING = {
 COLOURS = {"match": "green", "differs": "red", "no answer": "yellow"}
 
 
-def show_check(content: dict[str, Any], console: Console) -> None:
+def show(content: dict[str, Any], console: Console) -> None:
     """What was compared and what came of it, remarks, the first divergence of each variant, counts and verdict."""
     results = results_from_json(content)
     port, counts = results.port, results.counts
@@ -56,7 +56,7 @@ def failure_text(content: dict[str, Any]) -> str:
 
 
 def _table(checks: list[Check]) -> Table:
-    table = make_table("compared", "variant", " tensors", " budget", " result")
+    table = make_table("compared", "variant", " tensors", " of tolerance", " result")
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         groups.setdefault((check.variant, _what(check)), []).append(check)

@@ -143,7 +143,7 @@ def _read(design: Design, costs: NDArray, factor: float) -> Read:
     return Read(off, order[nearest[~off & ~unread]], factor, int(unread.sum()), inexact)
 
 
-def stretches(off: NDArray) -> str:
+def updates_off(off: NDArray) -> str:
     """Which updates are without dropout, counted from 1: "from update 2", or "in 40 of 50 updates, first 11 to 50"."""
     where = np.flatnonzero(off)
     first = int(where[0])

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from shared.alignment.plan import planned, segments_of
-from shared.commands.compare.command import CompareOptions
+from shared.commands.compare import pictures
+from shared.commands.compare.command import PAGE, SUMMARY, CompareOptions
+from shared.commands.compare.markdown import markdown
+from shared.commands.compare.page.build import page
 from shared.commands.compare.page.concepts import sources
 from shared.commands.compare.progress import REPLAYS, add_rows, show
-from shared.commands.compare.reuse import Store
+from shared.commands.compare.reuse import OLDER, VERIFIED, Store
 from shared.commands.compare.score import score
 from shared.commands.compare.tasks import (
     REFERENCE,
@@ -41,13 +44,12 @@ from shared.harness.results import Diagnosis, Failure, Results, Run
 from shared.harness.results_json import results_as_json
 
 
-def compare(options: CompareOptions, progress: Progress | None = None) -> Made:
+def work(options: CompareOptions, progress: Progress) -> Made:
     """Run the whole comparison: the content of results.json, and the reproductions of failures.
 
     In options.out verified runs are kept; unless options.fresh, those that still hold are reused.
     """
     started, dataset, hyper = time.monotonic(), options.data.dataset, options.hyperparameters
-    progress = progress or Progress()
     code = sources()  # before anybody can edit them
     add_rows(progress, options)
     with tempfile.TemporaryDirectory(prefix="samenet-") as folder:
@@ -79,6 +81,13 @@ def compare(options: CompareOptions, progress: Progress | None = None) -> Made:
     return Made(results_as_json(results), files)
 
 
+def draw(content: dict[str, Any]) -> Iterable[tuple[str, bytes]]:
+    """The summary, the pictures and the page, by file name. content: of results.json."""
+    yield SUMMARY, markdown(content).encode()
+    yield from pictures.pictures(content).items()
+    yield PAGE, page(content).encode()
+
+
 class Comparing:
     """A comparison under way: what is known of it so far, and what is to be done next."""
 
@@ -97,10 +106,12 @@ class Comparing:
             key for run in ids for key in planned(self.variants[run.variant], self.lengths[run.variant], run.implementation)
         )
         self.store = Store(
-            options.out / "proved", options.data.dataset, self.hyper, describe(THREADS), options.implementations
+            options.out / VERIFIED, options.data.dataset, self.hyper, describe(THREADS), options.implementations
         )
         self.diagnoses: list[Diagnosis] = []
         self.notes: list[str] = []
+        if (options.out / OLDER).exists():
+            self.notes.append(f"{options.out / OLDER}: verified runs of samenet 0.1 are not reused; it can be deleted")
         self.seconds = {"ports": 0.0, "reference": 0.0}
         self._waiting: dict[str, list[Task]] = {}
         """Variant -> the verifications that wait for the reference's free run of it."""
@@ -112,7 +123,7 @@ class Comparing:
             if kept:
                 self.runs[run] = replace(kept.run, reused=True)
                 self.ledger.fill(kept.checks)
-                progress.update(run.implementation, self.hyper.num_iterations, doing="proved before")
+                progress.update(run.implementation, self.hyper.num_iterations, doing="verified before")
                 progress.update(REPLAYS, self.hyper.num_iterations)
 
     def tasks(self) -> Iterator[Task]:
@@ -173,7 +184,7 @@ class Comparing:
         """A task ended without its work: say so wherever its work is missing."""
         if not isinstance(task, Train):
             implementation = task.implementation if isinstance(task, OnRun) else None
-            self.ledger.skip(f"the reference could not repeat the run: {message.reason}", task.variant, implementation)
+            self.ledger.skip(f"the reference could not replay the run: {message.reason}", task.variant, implementation)
         elif self.runs[task.id].status == "not run":
             status = "missing" if message.missing else "crashed"
             self.runs[task.id] = replace(self.runs[task.id], status=status, reason=message.reason)

@@ -17,10 +17,10 @@ def add_rows(progress: Progress, options: CompareOptions) -> None:
     iterations = options.hyperparameters.num_iterations
     for name in implementations:
         progress.add(name, iterations * len(variants), doing="starting")
-    # The reference repeats every run in segments, and from the start: once per variant, or per run with dropout.
+    # The reference replays every run in segments, and from the start: once per variant, or per run with dropout.
     dropouts = sum("dropout" in variant for variant in variants)
     free_runs = dropouts * len(implementations) + len(variants) - dropouts
-    progress.add(REPLAYS, iterations * (len(variants) * len(implementations) + free_runs), doing="repeats every update")
+    progress.add(REPLAYS, iterations * (len(variants) * len(implementations) + free_runs), doing="replays every update")
 
 
 def show(progress: Progress, task: Task, message: Any) -> None:

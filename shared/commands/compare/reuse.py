@@ -14,6 +14,12 @@ from shared.harness.processes import ROOT
 from shared.harness.results import Run, Verified
 from shared.harness.results_json import verified_as_json, verified_from_json
 
+VERIFIED = "verified"
+"""The folder of verified runs, in the output folder."""
+
+OLDER = "proved"
+"""What it was called by samenet 0.1, in another form."""
+
 
 class Store:
     """The runs kept in a folder: one file per variant and implementation, each with the key of what it depends on.

@@ -2,14 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shared.harness import flags
-from shared.harness.command import Command, Content, Made, Options
-
-if TYPE_CHECKING:
-    from shared.harness.console import Console
-    from shared.harness.progress import Progress
+from shared.harness.command import Command, Options, later
 
 ABOUT = """Measure what the comparison can see: false alarms of correct implementations on random problems,
 and the smallest fault of each kind that turns red."""
@@ -31,27 +26,12 @@ class LimitsOptions(Options):
     jobs: int = flags.jobs()
 
 
-def work(options: LimitsOptions, progress: "Progress") -> Made:
-    """Measure false alarms and detection limits."""
-    from shared.commands.limits.measure import measure_limits
-
-    wanted = options.implementations, options.problems, options.whole_problems
-    return Made(measure_limits(*wanted, options.jobs, progress))
-
-
-def show(results: Content, console: "Console") -> None:
-    """Show the tables."""
-    from shared.commands.limits.table import show_limits
-
-    show_limits(results, console)
-
-
 COMMAND = Command(
     name="limits",
     summary="measure what the comparison can see: false alarms and smallest faults",
     about=ABOUT,
     options=LimitsOptions,
-    work=work,
-    show=show,
+    work=later("shared.commands.limits.measure.work"),
+    show=later("shared.commands.limits.table.show"),
     written=("limits.json",),
 )

@@ -21,6 +21,7 @@ from shared.alignment.tensors import PROJECTIONS, REFERENCE, STAGE_OF, after, re
 from shared.alignment.trajectory import cost_floor, replay_in_segments
 from shared.case import Problem
 from shared.commands.limits.false_alarms import NOWHERE, RUN
+from shared.commands.limits.tasks import Limits, Smallest
 from shared.harness.checks import Check
 from shared.harness.records import Record
 from shared.parameters import Parameters, initialize_parameters
@@ -123,8 +124,8 @@ def neighbours(problem: Problem, parameters: Parameters, rng: np.random.Generato
                     yield rewrite, outcome.of(RUN.at(stage, NOWHERE, name))
 
 
-def summary(dtype: str, problem: Problem, report: Callable[[], None], seed: int = 0) -> dict:
-    """The detection limits on one data set, all states, with and without dropout: the content of the README's table."""
+def summary(dtype: str, problem: Problem, report: Callable[[], None], seed: int = 0) -> Limits:
+    """The detection limits on one data set, all states, with and without dropout."""
     rng = np.random.default_rng(seed)
     initial = initialize_parameters([problem.X.shape[0], 20, 3, 1], dtype=dtype)
     states = make_states(problem.X, initial, initial)
@@ -142,7 +143,7 @@ def summary(dtype: str, problem: Problem, report: Callable[[], None], seed: int 
         variant = Problem(problem.X, problem.Y, problem.learning_rate, problem.lambd, keep_prob)
         elements["trajectory"] += trajectory_limits(variant, initial, rng)
     plain = Problem(problem.X, problem.Y, problem.learning_rate, problem.lambd, 1.0)
-    hyperparameters = {}
+    hyperparameters: dict[str, float | None] = {}
     for which, stage in (
         *(("lambd", stage) for stage in ("cost", "gradients", "update", "trajectory")),
         *(("keep_prob", stage) for stage in ("forward", "trajectory")),
@@ -151,21 +152,13 @@ def summary(dtype: str, problem: Problem, report: Callable[[], None], seed: int 
         variant = problem if which == "keep_prob" else plain
         hyperparameters[f"{which} at {stage}"] = hyperparameter_limit(variant, states["biases"], which, stage)
         report()
-    return {
-        "dtype": dtype,
-        "factor": FACTOR,
-        "elements": {
-            stage: {
-                "tried": len(limits),
-                "median": float(np.median(limits)),
-                "nine_in_ten": float(np.quantile(limits, 0.9, method="higher")),
-                "largest": float(max(limits)),
-            }
-            for stage, limits in elements.items()
-        },
-        "hyperparameters": hyperparameters,
-        "neighbours_budget_used": used,
+    smallest = {
+        stage: Smallest(
+            len(limits), float(np.median(limits)), float(np.quantile(limits, 0.9, method="higher")), float(max(limits))
+        )
+        for stage, limits in elements.items()
     }
+    return Limits(dtype, FACTOR, smallest, hyperparameters, used)
 
 
 def _element_limit(values: NDArray, rng: np.random.Generator, red: Callable[[NDArray], bool]) -> Iterator[float]:

@@ -1,57 +1,56 @@
 """The tables of `compare.py limits`, made from the content of limits.json."""
 
+from collections.abc import Callable
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.commands.limits.measure import Found
+from shared.commands.limits.tasks import Alarms
 from shared.harness.tables import make_table
 
-USED = "largest share of what is allowed"
+COLUMNS: dict[str, Callable[[Alarms], str]] = {
+    "dtype": lambda alarms: alarms.dtype,
+    "problems": lambda alarms: str(alarms.problems),
+    "diverged": lambda alarms: str(alarms.diverged),
+    "compared": lambda alarms: f"{alarms.compared:,}",
+    "uninformative": lambda alarms: f"{alarms.uninformative:,}",
+    "with a false alarm": lambda alarms: str(alarms.problems_with_alarms),
+    "largest share of the tolerance": lambda alarms: f"{alarms.budget_used:.2f}",
+}
 
 
-def show_limits(limits: dict, console: Console) -> None:
+def show(content: dict[str, Any], console: Console) -> None:
     """False alarms, detection limits, and what could not be measured."""
-    console.print(_alarms("", ["compared", "false alarms", USED], limits["false_alarms"]))
-    if limits["whole_problems"]:  # whole runs, verified as the main command does it
-        counts = ["diverged", "compared", "uninformative", "with a false alarm", USED]
-        console.print(_alarms("whole problems", counts, limits["whole_problems"]))
-    for entry in limits["false_alarms"] + limits["whole_problems"]:
-        for alarm in entry["alarms"]:
-            console.print(Text(f"{entry['implementation']}, {entry['dtype']}: {alarm}", "red"))
+    limits = Found.from_json(content)
+    for what, counted in (("single steps", limits.false_alarms), ("whole problems", limits.whole_problems)):
+        if counted:
+            table = _figures(what, *COLUMNS)
+            for alarms in counted:
+                table.add_row(alarms.implementation, *(cell(alarms) for cell in COLUMNS.values()))
+            console.print(table)
+    for alarms in limits.false_alarms + limits.whole_problems:
+        for alarm in alarms.alarms:
+            console.print(Text(f"{alarms.implementation}, {alarms.dtype}: {alarm}", "red"))
 
     table = _figures("one element off, relative", "dtype", "tried", "median", "9 in 10", "largest")
-    for found in limits["detection"]:
-        for stage, limit in found["elements"].items():
-            sizes = (_size(limit[key]) for key in ("median", "nine_in_ten", "largest"))
-            table.add_row(stage, found["dtype"], str(limit["tried"]), *sizes)
+    for found in limits.detection:
+        for stage, smallest in found.elements.items():
+            sizes = map(_size, (smallest.median, smallest.nine_in_ten, smallest.largest))
+            table.add_row(stage, found.dtype, str(smallest.tried), *sizes)
     console.print(table)
 
-    table = _figures("times 1 + e", *(found["dtype"] for found in limits["detection"]))
-    names = dict.fromkeys(name for found in limits["detection"] for name in found["hyperparameters"])
-    for name in names:
-        table.add_row(name, *(_size(found["hyperparameters"].get(name)) for found in limits["detection"]))
-    rewrites = (f"{found['neighbours_budget_used']:.2f}" for found in limits["detection"])
-    table.add_row("legal rewrites use, of what is allowed", *rewrites)
+    table = _figures("times 1 + e", *(found.dtype for found in limits.detection))
+    for name in dict.fromkeys(name for found in limits.detection for name in found.hyperparameters):
+        table.add_row(name, *(_size(found.hyperparameters.get(name)) for found in limits.detection))
+    rewrites = (f"{found.neighbours_budget_used:.2f}" for found in limits.detection)
+    table.add_row("correct rewrites use, of the tolerance", *rewrites)
     console.print(table)
-    for entry in limits["incomplete"]:
-        what = ", ".join(str(value) for key, value in entry.items() if key != "reason")
-        console.print(Text(f"not measured: {what}: {entry['reason']}", "yellow"))
-
-
-def _alarms(what: str, counts: list[str], entries: list[dict]) -> Table:
-    """What came of random problems, by implementation and precision."""
-    table = _figures(what, "dtype", "problems", *counts)
-    for entry in entries:
-        cells = {
-            "compared": f"{entry['compared']:,}",
-            "diverged": str(entry.get("diverged", 0)),
-            "uninformative": str(entry.get("uninformative")),
-            "false alarms": str(len(entry["alarms"])),
-            "with a false alarm": str(entry.get("problems_with_alarms")),
-            USED: f"{entry['budget_used']:.2f}",
-        }
-        table.add_row(entry["implementation"], entry["dtype"], str(entry["problems"]), *(cells[name] for name in counts))
-    return table
+    for entry in limits.incomplete:
+        of = (entry.implementation, entry.dtype, f"{entry.problems} problems" if entry.problems else None)
+        console.print(Text(f"not measured: {', '.join(filter(None, of))}: {entry.reason}", "yellow"))
 
 
 def _figures(first: str, *others: str) -> Table:
@@ -59,4 +58,4 @@ def _figures(first: str, *others: str) -> Table:
 
 
 def _size(value: float | None) -> str:
-    return "never" if value is None or value == float("inf") else f"{value:.0e}"
+    return "never" if value is None else f"{value:.0e}"

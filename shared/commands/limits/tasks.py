@@ -1,7 +1,6 @@
 """What the processes of `compare.py limits` do: count false alarms, and find the smallest faults that are seen."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from shared.case import Problem
 from shared.config import VARIANTS
@@ -11,12 +10,15 @@ from shared.harness.messages import Progressed, Send, Task
 
 @dataclass(frozen=True)
 class Alarms:
-    """What came of random problems: comparisons, and false alarms in words; of whole ones, how many problems raised one.
+    """What came of random problems: comparisons, and false alarms in words; how many problems raised one.
 
-    budget_used: the largest share of the tolerance that one used. uninformative: comparisons that say little.
-    diverged: problems on which training diverges, which are not compared.
+    budget_used: the largest share of the tolerance that one used. uninformative: comparisons that passed where rounding
+    hides everything. diverged: problems on which training diverges, which are not compared.
     """
 
+    implementation: str
+    dtype: str
+    problems: int
     compared: int
     alarms: list[str]
     budget_used: float
@@ -26,10 +28,28 @@ class Alarms:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """The detection limits in one precision (see detection.py)."""
+class Smallest:
+    """The smallest relative faults of single elements that are seen at a stage; None: a fault of any size is not."""
 
-    found: dict[str, Any]
+    tried: int
+    median: float | None
+    nine_in_ten: float | None
+    largest: float | None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The detection limits in one precision (see detection.py).
+
+    elements: stage -> the smallest faults. hyperparameters: which, and the stage that sees it -> the smallest
+    factor, less 1. neighbours_budget_used: the largest share of the tolerance that a correct rewrite of the step uses.
+    """
+
+    dtype: str
+    factor: float
+    elements: dict[str, Smallest]
+    hyperparameters: dict[str, float | None]
+    neighbours_budget_used: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +71,7 @@ class CountAlarms(Task):
         from shared.commands.limits.whole import whole_alarms
 
         count = whole_alarms if self.whole else false_alarms
-        send(Alarms(**count(self.implementation, self.problems, self.dtype, lambda: send(Progressed(1)))))
+        send(count(self.implementation, self.problems, self.dtype, lambda: send(Progressed(1))))
 
 
 @dataclass(frozen=True)
@@ -69,4 +89,4 @@ class FindLimits(OnData):
 
         X, Y, _ = self.problem()
         problem = Problem(X, Y, **self.hyper.of(VARIANTS["l2-dropout"]))
-        send(Limits(summary(self.hyper.dtype, problem, lambda: send(Progressed(1)))))
+        send(summary(self.hyper.dtype, problem, lambda: send(Progressed(1))))

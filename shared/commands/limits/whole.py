@@ -16,6 +16,7 @@ from shared.adapters import IMPLEMENTATIONS
 from shared.alignment.recording import record_run
 from shared.alignment.verification import verify_run
 from shared.case import case_of
+from shared.commands.limits.tasks import Alarms
 from shared.config import VARIANTS, Hyperparameters
 from shared.contract import segment_lengths
 from shared.harness.checks import Cause, Check
@@ -176,12 +177,11 @@ def _diverges(problem: WholeProblem) -> bool:
     return any(check.cause in DIVERGED for check in made) or any(endless)
 
 
-def whole_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> dict:
+def whole_alarms(implementation: str, problems: int, dtype: str, report: Callable[[], None], seed: int = 0) -> Alarms:
     """Train and verify random whole problems with a correct implementation.
 
     A run that is not finite is no alarm where nothing else differs and NumPy diverges on the problem too: such problems are
-    counted apart, and not compared. Returns the number of comparisons, how many of them are uninformative, the alarms in
-    words, each with its problem, and the largest share of the tolerance that one used.
+    counted apart, and not compared.
     """
     checks: list[Check] = []
     alarms: list[str] = []
@@ -198,11 +198,14 @@ def whole_alarms(implementation: str, problems: int, dtype: str, report: Callabl
         alarmed += bool(bad)
         alarms += [f"{c.stage}, {c.where}, {c.tensor}: {c.reason}; {problem}" for c in bad]
         checks += made
-    return {
-        "compared": len(checks),
-        "uninformative": count(checks).uninformative,
-        "problems_with_alarms": alarmed,
-        "diverged": diverged,
-        "alarms": alarms,
-        "budget_used": max((check.share or 0 for check in checks if check.passed), default=0.0),
-    }
+    return Alarms(
+        implementation,
+        dtype,
+        problems,
+        compared=len(checks),
+        alarms=alarms,
+        budget_used=max((check.share or 0 for check in checks if check.passed), default=0.0),
+        uninformative=count(checks).uninformative,
+        problems_with_alarms=alarmed,
+        diverged=diverged,
+    )

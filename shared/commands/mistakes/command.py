@@ -2,15 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shared.config import Hyperparameters
 from shared.harness import flags
-from shared.harness.command import Command, Content, Made, Options
-
-if TYPE_CHECKING:
-    from shared.harness.console import Console
-    from shared.harness.progress import Progress
+from shared.harness.command import Command, Options, later
 
 ABOUT = """Plant every known mistake in one of the implementations, written as people write it, and see whether
 the comparison finds and names it; and that other correct ways to write the network are not flagged.
@@ -39,27 +34,12 @@ class MistakesOptions(Options):
         _ = self.hyperparameters, self.data.dataset
 
 
-def work(options: MistakesOptions, progress: "Progress") -> Made:
-    """Plant every mistake."""
-    from shared.commands.mistakes.mistakes import try_all
-
-    problem = options.data.dataset, options.hyperparameters
-    return Made(try_all(*problem, options.implementations, options.jobs, progress))
-
-
-def show(results: Content, console: "Console") -> None:
-    """Show the table."""
-    from shared.commands.mistakes.table import show_mistakes
-
-    show_mistakes(results, console)
-
-
 COMMAND = Command(
     name="mistakes",
     summary="plant every known mistake in a port: each must be found and named",
     about=ABOUT,
     options=MistakesOptions,
-    work=work,
-    show=show,
+    work=later("shared.commands.mistakes.mistakes.work"),
+    show=later("shared.commands.mistakes.table.show"),
     written=("mistakes.json",),
 )

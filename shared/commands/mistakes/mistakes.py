@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.commands.mistakes.command import MistakesOptions
 from shared.commands.mistakes.tasks import Tried, TryMistake
 from shared.commands.mistakes.trial import TRIALS
-from shared.config import Hyperparameters
-from shared.data import Dataset
+from shared.harness.command import Made
 from shared.harness.environment import describe
 from shared.harness.inputs import describe_data, write_arrays
 from shared.harness.messages import Lost
@@ -21,17 +21,15 @@ CHUNK = 8
 """Plantings that one process tries: what they import and compile is not piled up for ever."""
 
 
-def try_all(
-    dataset: Dataset, hyper: Hyperparameters, implementations: list[str], jobs: int, progress: Progress | None = None
-) -> dict:
-    """The content of mistakes.json: what came of every planting, in the order of the catalogue."""
+def work(options: MistakesOptions, progress: Progress) -> Made:
+    """Plant every mistake: what came of every planting, in the order of the catalogue."""
+    dataset, hyper = options.data.dataset, options.hyperparameters
     outcomes: dict[int, dict] = {}
-    wanted = [i for i, trial in enumerate(TRIALS) if trial.plant.implementation in implementations]
-    progress = progress or Progress()
+    wanted = [i for i, trial in enumerate(TRIALS) if trial.plant.implementation in options.implementations]
     progress.add("planting", len(wanted))
     with (
         tempfile.TemporaryDirectory(prefix="samenet-") as name,
-        Processes(jobs, THREADS, Path(name), served=CHUNK) as processes,
+        Processes(options.jobs, THREADS, Path(name), served=CHUNK) as processes,
     ):
         write_arrays(Path(name), dataset, hyper.dtype)
         np.save(Path(name) / "Y_test.npy", dataset.Y_test)
@@ -47,14 +45,16 @@ def try_all(
                     outcomes[task.trial] = {"reason": message.reason}
                     progress.update("planting", 1)
     results = [_entry(i, outcomes.get(i)) for i in wanted]
-    return {
-        "schema": SCHEMA,
-        "verdict": verdict(results),
-        "environment": describe(THREADS),
-        "data": asdict(describe_data(dataset)),
-        "hyperparameters": asdict(hyper),
-        "mistakes": results,
-    }
+    return Made(
+        {
+            "schema": SCHEMA,
+            "verdict": verdict(results),
+            "environment": describe(THREADS),
+            "data": asdict(describe_data(dataset)),
+            "hyperparameters": asdict(hyper),
+            "mistakes": results,
+        }
+    )
 
 
 def verdict(results: list[dict]) -> str:

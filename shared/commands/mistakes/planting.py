@@ -21,7 +21,7 @@ def planted(plant: Plant, folder: Path) -> Iterator[Adapter]:
         path = folder / package / file
         source = path.read_text(encoding="utf-8")
         if right not in source:
-            raise ValueError(f"{package}/{file} does not hold {right!r}: mend the entry of the catalogue")
+            raise ValueError(f"{package}/{file} does not hold {right!r}: fix the entry of the catalogue")
         path.write_text(source.replace(right, wrong), encoding="utf-8")
     with _imported(package, folder):
         yield implementation.adapter()

@@ -12,7 +12,7 @@ WIDE = 100
 SHORT = {"numpy": "NumPy", "torch": "torch", "tensorflow": "Keras"}
 
 
-def show_mistakes(results: dict, console: Console) -> None:
+def show(results: dict, console: Console) -> None:
     """Every mistake: where it was found, how it was named, how large it grew; and what is none."""
     tried = [entry for entry in results["mistakes"] if "reason" not in entry]
     console.print(_table([entry for entry in tried if not entry["legal"]], wide=console.width >= WIDE))

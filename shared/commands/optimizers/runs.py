@@ -27,7 +27,7 @@ def train_all(
     lambd: float,
     report: Callable[[], None],
 ) -> dict[str, NDArray]:
-    """The arrays of all runs, under `name_of`. numpy repeats every run of both frameworks by hand, with the noise floors."""
+    """The arrays of all runs, under `name_of`. numpy replays every run of both frameworks by hand, with the noise floors."""
     importlib.import_module(IMPLEMENTATIONS[implementation].package)  # first: tf_impl sets Keras up
     arrays: dict[str, NDArray] = {}
     if implementation == "numpy":

@@ -1,9 +1,13 @@
 """The table of `compare.py optimizers`, made from the content of optimizers.json."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shared.commands.optimizers.measure import Found
+from shared.commands.optimizers.verdicts import Compared, Judged
 from shared.harness.tables import make_table
 
 HEADINGS = {
@@ -19,66 +23,67 @@ WIDTH = 57
 """The width of the first column: with it the whole table fits a terminal of 100 columns."""
 
 
-def show_optimizers(results: dict, console: Console) -> None:
+def show(content: dict[str, Any], console: Console) -> None:
     """Where PyTorch and Keras are equal and where not, how to write the remedies, and what could not be measured."""
-    if results["rows"]:
-        console.print(ABOUT.format(**results["hyperparameters"], factor=results["factor"]))
+    results = Found.from_json(content)
+    if results.rows:
+        console.print(ABOUT.format(**results.hyperparameters, factor=results.factor))
         console.print()
     for kind, heading in HEADINGS.items():
-        rows = [row for row in results["rows"] if (row["kind"] == "float") == (kind == "float")]
+        rows = [row for row in results.rows if (row.kind == "float") == (kind == "float")]
         if rows:
             console.print(_table(heading, rows))
             console.print()
-    if results["rows"]:
+    if results.rows:
         table = make_table("write", "", gap=2, wrap=True)
-        for remedy, code in {name: code for row in results["rows"] for name, code in row["write"].items()}.items():
+        for remedy, code in {name: code for row in results.rows for name, code in row.write.items()}.items():
             table.add_row(Text(remedy), Text(code))
         console.print(table)
-    for row in results["rows"]:
-        if not row["holds"]:
-            console.print(Text(f"not as claimed: {row['title']}: {_wrong(row)}", "red"))
-    for entry in results["incomplete"]:
-        console.print(Text(f"not measured: {entry['implementation']}: {entry['reason']}", "yellow"))
+    for row in results.rows:
+        if not row.holds:
+            console.print(Text(f"not as claimed: {row.title}: {_wrong(row)}", "red"))
+    for entry in results.incomplete:
+        console.print(Text(f"not measured: {entry.implementation}: {entry.reason}", "yellow"))
 
 
-def _table(heading: str, rows: list[dict]) -> Table:
-    table = make_table(heading, *(f" {measured['update']:,}" for measured in rows[0]["measured"]), "", gap=2)
+def _table(heading: str, rows: list[Judged]) -> Table:
+    table = make_table(heading, *(f" {measured.update:,}" for measured in rows[0].measured), "", gap=2)
     table.columns[0].max_width = WIDTH
     for i, row in enumerate(rows):
-        if i and row["kind"] == "use":
+        if i and row.kind == "use":
             table.add_row()
-        what = Text(f"+ {row['title']}") if row["kind"] == "remedy" else Text(row["title"], "bold")
-        if row["says"]:
-            what.append(f"\n{row['says']}", "not bold")
-        if row["kind"] == "float" and row["remedies"]:
-            what.append(f"\n+ {', '.join(row['remedies'])}", "not bold")
-        table.add_row(what, *(_size(one) for one in row["measured"]), _verdict(row))
+        what = Text(f"+ {row.title}") if row.kind == "remedy" else Text(row.title, "bold")
+        if row.says:
+            what.append(f"\n{row.says}", "not bold")
+        if row.kind == "float" and row.remedies:
+            what.append(f"\n+ {', '.join(row.remedies)}", "not bold")
+        table.add_row(what, *(_size(one) for one in row.measured), _verdict(row))
     return table
 
 
-def _size(measured: dict) -> str:
-    return "?" if measured["difference"] is None else f"{measured['difference']:.0e}"
+def _size(measured: Compared) -> str:
+    return "?" if measured.difference is None else f"{measured.difference:.0e}"
 
 
-def _verdict(row: dict) -> Text:
-    verdicts = [one["verdict"] for one in row["measured"]]
+def _verdict(row: Judged) -> Text:
+    verdicts = [one.verdict for one in row.measured]
     if len(set(verdicts)) == 1:
         text = verdicts[0]
     elif "differs" in verdicts and verdicts[0] == "equal":
-        text = f"differs from {row['measured'][verdicts.index('differs')]['update']}"
+        text = f"differs from {row.measured[verdicts.index('differs')].update}"
     else:
         text = ", ".join(verdicts)
-    return Text(text, "" if row["holds"] else "red")
+    return Text(text, "" if row.holds else "red")
 
 
-def _wrong(row: dict) -> str:
+def _wrong(row: Judged) -> str:
     """Why a row does not hold."""
-    for one, claimed in zip(row["measured"], row["claim"], strict=True):
-        if one["verdict"] != claimed:
-            reason = f" ({one['reason']})" if one["reason"] else ""
-            return f"{one['verdict']} after update {one['update']}{reason}, claimed: {claimed}"
-    for implementation, comparisons in row["by_hand"].items():
+    for one, claimed in zip(row.measured, row.claim, strict=True):
+        if one.verdict != claimed:
+            reason = f" ({one.reason})" if one.reason else ""
+            return f"{one.verdict} after update {one.update}{reason}, claimed: {claimed}"
+    for implementation, comparisons in row.by_hand.items():
         for one in comparisons:
-            if one["verdict"] != "equal":
-                return f"{implementation} is not what NumPy makes of its rule by hand, after update {one['update']}"
+            if one.verdict != "equal":
+                return f"{implementation} is not what NumPy makes of its rule by hand, after update {one.update}"
     return ""

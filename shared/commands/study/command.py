@@ -10,13 +10,11 @@ from shared.commands.study.options import grid_of, seeds, sizes
 from shared.config import DEFAULT_DATA_SEED, DEFAULT_VARIANTS, VARIANTS, Hyperparameters
 from shared.errors import UsageError
 from shared.harness import flags
-from shared.harness.command import Command, Content, Files, Made, Options
+from shared.harness.command import Command, Options, later
 
 if TYPE_CHECKING:
     from shared.commands.study.grid import Grid
     from shared.data import Dataset
-    from shared.harness.console import Console
-    from shared.harness.progress import Progress
 
 ABOUT = """Train every combination of the values given, over many seeds, and say what is luck (mean and interval over seeds),
 which lambd and keep_prob do best on a dev part split off the training examples (one-standard-error rule), and whether the
@@ -101,39 +99,14 @@ class StudyOptions(Options):
         _ = self.grid, self.dataset
 
 
-def work(options: StudyOptions, progress: "Progress") -> Made:
-    """Run what is not kept yet, and say what it shows."""
-    from shared.commands.study.study import study
-
-    problem = options.grid, options.dataset, options.margins
-    results, table = study(*problem, options.out, options.jobs, options.scheduler, progress)
-    return Made(results, {"study.csv": table})
-
-
-def show(results: Content, console: "Console") -> None:
-    """Show the tables."""
-    from shared.commands.study.table import show_study
-
-    show_study(results, console)
-
-
-def draw(results: Content) -> Files:
-    """The pictures: test accuracy over the seeds, and where there are several, curves over lambd and keep_prob."""
-    from shared.commands.study.pictures import over_seeds, over_values
-    from shared.harness.figures import png
-
-    figures = {"study_seeds.png": over_seeds(results)} | {name: over_values(results, axis) for axis, name in AXES.items()}
-    yield from ((name, png(figure)) for name, figure in figures.items() if figure is not None)
-
-
 COMMAND = Command(
     name="study",
     summary="many seeds: what is luck, which lambd and keep_prob, is dropout equivalent",
     about=ABOUT,
     options=StudyOptions,
-    work=work,
-    show=show,
+    work=later("shared.commands.study.study.work"),
+    show=later("shared.commands.study.table.show"),
     written=("study.json", "study.csv", "study_seeds.png", *AXES.values()),
-    draw=draw,
+    draw=later("shared.commands.study.pictures.draw"),
     kept=("study.sqlite",),
 )

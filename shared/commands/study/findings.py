@@ -15,7 +15,7 @@ from shared.config import VARIANTS
 
 METRICS = ("training_cost", *(f"{part}_{what}" for what in ("cost", "accuracy") for part in ("train", "dev", "test")))
 AGAINST = {"l2": "none", "dropout": "none", "l2-dropout": "none", "frozen-dropout": "dropout"}
-"""What each variant is held against: no regularization; frozen masks against fresh ones."""
+"""What each variant is compared with: no regularization; frozen masks with fresh ones."""
 Table = dict[Run, dict]
 """Run -> the row that it left in the store."""
 Unit = Callable[[Seeds], Any]

@@ -3,12 +3,14 @@
 import statistics
 import textwrap
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from shared.commands.study.command import AXES
 from shared.commands.study.table import name_of
-from shared.harness.figures import COLOURS
+from shared.harness.figures import COLOURS, png
 
 
 def _figure(columns: int, rows: int, width: float, height: float, sharey: bool = False) -> tuple[Any, Any]:
@@ -16,6 +18,12 @@ def _figure(columns: int, rows: int, width: float, height: float, sharey: bool =
 
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey)
+
+
+def draw(results: dict) -> Iterator[tuple[str, bytes]]:
+    """Test accuracy over the seeds, and where there are several values, curves over lambd and keep_prob."""
+    figures = {"study_seeds.png": over_seeds(results)} | {name: over_values(results, axis) for axis, name in AXES.items()}
+    yield from ((name, png(figure)) for name, figure in figures.items() if figure is not None)
 
 
 def over_seeds(results: dict) -> Any:

@@ -38,7 +38,7 @@ SOURCES = tuple(
 """What decides a run's result, beside the implementation."""
 
 LAST = 1000
-"""Updates at the end of a run over whose training costs the mean is taken: with dropout, a single one says little."""
+"""Updates at the end of a run over whose training costs the mean is taken: with dropout, a single one is mostly chance."""
 
 Part = tuple[NDArray, NDArray]
 

@@ -147,14 +147,14 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            mend = "every run kept before is still in it: mend that and give the same command again"
+            remedy = "every run kept before is still in it: fix that and give the same command again"
             if "locked" in str(error):
-                mend = "another program is using it: wait for that, and give the same command again"
+                remedy = "another program is using it: wait for that, and give the same command again"
             elif "malformed" in str(error) or "not a database" in str(error):
-                mend = "it is damaged, or no store of a study: put a copy in its place, or give another --out"
+                remedy = "it is damaged, or no store of a study: put a copy in its place, or give another --out"
             elif what == "opened":
-                mend = "expected the store of a study, or no such file: mend that, or give another --out"
-            raise StoreError(f"{self.path} cannot be {what} ({error}); {mend}") from error
+                remedy = "expected the store of a study, or no such file: fix that, or give another --out"
+            raise StoreError(f"{self.path} cannot be {what} ({error}); {remedy}") from error
 
 
 def as_csv(rows: Iterable[dict]) -> bytes:

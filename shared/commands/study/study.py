@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from shared.commands.study.command import StudyOptions
 from shared.commands.study.equivalence import ALPHA, POWER
 from shared.commands.study.findings import Table, across, choice, effects, luck
 from shared.commands.study.grid import Grid, Run, groups
@@ -15,6 +16,7 @@ from shared.commands.study.schedule import finished
 from shared.commands.study.store import Store, as_csv, key_of
 from shared.data import Dataset
 from shared.errors import SamenetError, UsageError
+from shared.harness.command import Made
 from shared.harness.environment import describe
 from shared.harness.output import SCHEMA
 from shared.harness.progress import Progress
@@ -49,6 +51,13 @@ class Answers:
     missing: dict[str, str]
     before: int
     others: int
+
+
+def work(options: StudyOptions, progress: Progress) -> Made:
+    """Run what is not kept yet, and say what it shows."""
+    problem = options.grid, options.dataset, options.margins
+    results, table = study(*problem, options.out, options.jobs, options.scheduler, progress)
+    return Made(results, {"study.csv": table})
 
 
 def study(

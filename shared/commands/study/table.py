@@ -15,7 +15,7 @@ SHOWN = 24
 """Rows of equivalence on the terminal; all are in study.json."""
 
 
-def show_study(results: dict, console: Console) -> None:
+def show(results: dict, console: Console) -> None:
     """What is luck, what was chosen, what is equivalent, and what is missing."""
     data, grid, counts = results["data"], results["grid"], results["counts"]
     console.print(
@@ -65,7 +65,7 @@ def _verdict(results: dict) -> Text:
     if counts["diverged"] == counts["planned"]:
         return Text("INCOMPLETE", "bold yellow") + Text(": every run diverged")
     if not verdicts:
-        return Text("DONE", "bold green") + Text(": one implementation, nothing to hold against each other")
+        return Text("DONE", "bold green") + Text(": one implementation, nothing to compare")
     enough = "not enough runs" not in verdicts
     word, style = ("EQUIVALENT", "bold green") if enough else ("NOT ENOUGH RUNS", "bold yellow")
     return Text(word, style) + Text(f": {found}")
