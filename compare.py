@@ -6,9 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from shared.commands import MAIN, commands
-from shared.errors import SamenetError
+from shared.errors import SamenetError, UsageError
 from shared.harness.command import EXIT, Command, Options
-from shared.harness.flags import spelled
+from shared.harness.flags import did_you_mean, spelled
 
 if TYPE_CHECKING:
     from shared.commands.compare.notebook import Comparison
@@ -24,13 +24,21 @@ def parse(arguments: list[str], program: str = "compare.py") -> tuple[Command, O
     """The command and its options; UsageError where the command line is wrong. program: what it calls itself."""
     found = commands()
     main = found.pop(MAIN)
-    if arguments[:1] and arguments[0] in found:
-        command = found[arguments[0]]
-        return command, command.parse(arguments[1:], f"{program} {command.name}")
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
+    first = arguments[0] if arguments else ""
+    if first in found:
+        command = found[first]
+        return command, command.parse(arguments[1:], f"{program} {command.name}", program)
+    if first and not first.startswith("-"):
+        meant = did_you_mean(first, found)
+        if first.endswith((".py", ".ipynb")):
+            meant = f"; to check a port of your own: {program} check {first}"
+        raise UsageError(f"unknown command {first!r}{meant} (see {program} --help)")
     width = max(len(command.usage) for command in found.values()) + 1
     listed = "\n".join(f"  {command.usage:<{width}} {command.summary}" for command in found.values())
-    epilog = f"other commands (each has its own --help):\n{listed}\n\n{EXIT_CODES}"
-    return main, main.parse(arguments, program, epilog)
+    epilog = f"\nother commands (each has its own --help):\n{listed}\n\n{EXIT_CODES}"
+    return main, main.parse(arguments, program, program, epilog)
 
 
 def comparison(**settings: Any) -> "Comparison":

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import resource
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Own(Options):
     size: int = flags.flag(3, "how large", then=flags.between(1, 9), metavar="N")
     shares: tuple[float, float] = flags.flag((0.5, 0.5), "how much", type=flags.number)
     picture: bool = flags.flag(True, "leave the picture out", flag="no_picture")
-    data: flags.DataFlags = flags.group(flags.DataFlags)
+    data: flags.DataFlags = flags.group(flags.DataFlags, flags.DATA)
     quiet: bool = flags.flag(False, "the verdict alone", alone="shown")
     json: bool = flags.flag(False, "say it in JSON", alone="shown")
     out: Path = flags.out("own.json and own.png")
@@ -45,7 +46,8 @@ def own(verdict="match", draw=lambda results: [("own.png", b"new")]):
         options=Own,
         work=lambda options, progress: Made({"verdict": verdict, "size": options.size, "odd": float("nan")}),
         show=lambda results, console: console.print(f"shown: {results['size']}"),
-        brief=lambda results, console: console.print(results["verdict"]),
+        answer=lambda results: results["verdict"],
+        examples=(("own here --size 4", "does it four times"),),
         written=("own.json", "own.png"),
         draw=draw,
     )
@@ -85,8 +87,8 @@ def test_the_verdict_decides_the_exit_code_and_everything_is_written_and_said(tm
     assert run(own(verdict), Own("here", out=tmp_path)) == code
     assert json.loads((tmp_path / "own.json").read_text()) == {"verdict": verdict, "size": 3, "odd": None}
     assert (tmp_path / "own.png").read_bytes() == b"new"
-    shown, written = capsys.readouterr().out.splitlines()
-    assert shown == "shown: 3"
+    shown, written, answer = capsys.readouterr().out.splitlines()
+    assert (shown, answer) == ("shown: 3", verdict)  # the answer last
     assert written == f"written: {tmp_path / 'own.json'}, {tmp_path / 'own.png'}"
 
     run(own(verdict), Own("here", out=tmp_path, quiet=True))
@@ -101,7 +103,7 @@ def test_what_was_computed_is_shown_even_where_it_cannot_be_written(tmp_path, ca
 
     with pytest.raises(UsageError, match=r"--out: cannot write into .*: No space left on device"):
         run(own(draw=full), Own("here", out=tmp_path))
-    assert capsys.readouterr().out == "shown: 3\n"
+    assert capsys.readouterr().out == "shown: 3\nmatch\n"
     assert [path.name for path in tmp_path.iterdir()] == ["own.json"]
 
 
@@ -117,6 +119,43 @@ def test_every_folder_is_a_command_and_the_help_lists_it(capsys):
         assert f"  {found[name].usage} " in listed
         assert found[name].summary in listed
     assert len({command.written[0] for command in found.values()}) == 6  # compare and check: both results.json
+
+
+@pytest.mark.parametrize("asked", ["--help", "help", "help study", "study --help"])
+def test_help_has_headings_and_examples_that_parse(capsys, asked):
+    with pytest.raises(SystemExit, match="0"):
+        compare.parse(asked.split(), "samenet")
+    shown = capsys.readouterr().out
+    command = commands()["study" if "study" in asked else "compare"]
+    assert all(f"\n{heading}:\n" in shown for heading in (flags.DATA, flags.COMPARED, flags.TRAINING, flags.OUTPUT))
+    assert "\noptions:\n  -h, --help" in shown
+    for given, what in command.examples:
+        assert f"  samenet {given}\n      {what}\n" in shown
+
+
+def test_every_command_has_examples_that_parse():
+    for command in commands().values():
+        assert command.examples
+        for given, _ in command.examples:
+            assert compare.parse(shlex.split(given))[0].name == command.name
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("mistake", "unknown command 'mistake'; did you mean mistakes?"),
+        ("help studdy", "unknown command 'studdy'; did you mean study?"),
+        ("my_port.py", "unknown command 'my_port.py'; to check a port of your own: samenet check my_port.py"),
+        ("frobnicate", "unknown command 'frobnicate' (see samenet --help)"),
+        ("--lambda 0.1", "unrecognized arguments: --lambda 0.1; did you mean --lambd? (see samenet --help)"),
+        ("check port.py --varants l2", "--varants l2; did you mean --variants? (see samenet check --help)"),
+        ("--xyz", "unrecognized arguments: --xyz (see samenet --help)"),
+    ],
+)
+def test_what_is_mistyped_is_named_and_what_was_meant(typed, said):
+    with pytest.raises(UsageError) as raised:
+        compare.parse(typed.split(), "samenet")
+    assert said in str(raised.value)
 
 
 def test_help_takes_a_fifth_of_a_second_of_processor_time():

@@ -54,7 +54,7 @@ def test_terminals_get_progress_and_colours_where_wanted_and_lose_nothing(verifi
     assert colour.search(coloured)
     assert not colour.search(plain)
     for printed in (coloured, plain):
-        assert "repeats every update" in printed  # a line of the progress display
+        assert "replays every update" in printed  # a line of the progress display
         assert "MATCH" in printed
     assert "written: Fu\xdf" in coloured
     assert "written: Fu\\xdf" in plain

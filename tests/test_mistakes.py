@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from shared.commands.mistakes.mistakes import verdict
-from shared.commands.mistakes.table import show
+from shared.commands.mistakes.table import answer, show
 from shared.commands.mistakes.trial import TRIALS
 from shared.diagnosis.catalogue import CATALOGUE
 
@@ -86,6 +86,7 @@ def test_what_is_wrong_is_shown():
     entries[0]["reason"] = "it died"
     console = Console(width=100, record=True, file=io.StringIO())
     show({"mistakes": entries}, console)
+    console.print(answer({"mistakes": entries, "verdict": "mismatch"}))
     text = console.export_text()
     assert "it died" in text
     assert "not found" in text

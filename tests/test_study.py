@@ -318,7 +318,7 @@ def results_of_many():
     """A function that shows a study of which the last question has that verdict, after many that are equivalent."""
     from rich.console import Console
 
-    from shared.commands.study.table import show
+    from shared.commands.study.table import answer, show
 
     def shown(verdict, many, missing=1):
         entry = {"variant": "l2", "keep_prob": None, "learning_rate": 0.3, "hidden": [20, 3], "one": "numpy",
@@ -334,6 +334,7 @@ def results_of_many():
                    "choice": [], "equivalence": questions, "missing": [], "verdict": "mismatch"}  # fmt: skip
         console = Console(width=80, record=True, file=io.StringIO())
         show(results, console)
+        console.print(answer(results))
         return console.export_text()
 
     return shown

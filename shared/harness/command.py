@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from shared.harness import flags
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from shared.harness.console import Console
     from shared.harness.progress import Progress
 
@@ -82,8 +84,8 @@ def _no_files(results: Content) -> Files:
 class Command(Generic[S]):
     """A command. Its functions are given as `later`, so that `--help` imports none of them.
 
-    name, summary: as listed by `--help`; about: the text of its own help. options: the dataclass of its flags.
-    work: computes the results. show: prints them; brief: prints the verdict alone. draw: pictures and pages, in their order.
+    name, summary: as listed by `--help`; about, examples: of its own help. options: the dataclass of its flags.
+    work: computes the results. show: prints them; answer: what they say, in a line. draw: pictures and pages.
     written: the files that it may write into the folder --out, the JSON first, * for any letters; kept: what work writes.
     """
 
@@ -93,19 +95,22 @@ class Command(Generic[S]):
     options: type[S]
     work: Callable[[S, "Progress"], Made]
     show: Callable[[Content, "Console"], None]
+    answer: Callable[[Content], "str | Text"]
     written: tuple[str, ...]
     draw: Callable[[Content], Files] = _no_files
     kept: tuple[str, ...] = ()
-    brief: Callable[[Content, "Console"], None] | None = None
+    examples: tuple[tuple[str, str], ...] = ()
+    """What follows the program's name on a command line, and what it does."""
 
     @property
     def usage(self) -> str:
         """The command's name and its required arguments, as `--help` lists them."""
         return " ".join([self.name, *flags.positional(self.options)])
 
-    def parse(self, arguments: list[str], program: str, epilog: str | None = None) -> S:
-        """The options from the command line; UsageError where it is wrong. program: what the command calls itself."""
-        parser = flags.Parser(prog=program, description=self.about, epilog=epilog)
+    def parse(self, arguments: list[str], called: str, program: str = "compare.py", epilog: str = "") -> S:
+        """The options from the command line; UsageError where it is wrong. called: what the command calls itself."""
+        examples = "".join(f"  {program} {given}\n      {what}\n" for given, what in self.examples)
+        parser = flags.Parser(prog=called, description=self.about, epilog=f"examples:\n{examples}{epilog}")
         flags.add_flags(parser, self.options)
         given: argparse.Namespace = parser.parse_args(arguments)
         return flags.read_flags(given, self.options)

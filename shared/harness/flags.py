@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from shared.config import DEFAULT_DATA_SEED, IMPLEMENTATION_NAMES, VARIANTS, choose
-from shared.errors import DataError, UsageError
+from shared.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from shared.data import Dataset
 
 S = TypeVar("S")
+DATA, COMPARED, TRAINING, OUTPUT = "the data", "what is compared", "the training", "how it runs, and what it writes"
+"""The headings of the help."""
+
 Then = Callable[[Any, str], Any]
 """What becomes of a value that was given, and the flag it was given with; UsageError where it makes no sense."""
 
@@ -28,14 +31,16 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
+        wrong, flags = message.partition("unrecognized arguments: ")[2].split("=")[0].split(), self._option_string_actions
+        raise UsageError(f"{message}{did_you_mean(wrong[0], flags) if wrong else ''} (see {self.prog} --help)")
 
 
 def flag(default: Any, help: str, *, then: Then | None = None, **how: Any) -> Any:
     """A field that is a flag of the field's name, with - for _.
 
     how: the keywords of argparse; and `flag`, another name; `shown`, the default in words; `alone`, a name that is shared by
-    flags of which only one may be given; `positional`: an argument that must be given, without a flag.
+    flags of which only one may be given; `positional`: an argument that must be given, without a flag; `under`: the
+    heading that it stands under in the help.
     """
     how |= {"help": help, "then": then}
     if isinstance(default, list):
@@ -43,27 +48,31 @@ def flag(default: Any, help: str, *, then: Then | None = None, **how: Any) -> An
     return field(default=default, metadata=how)
 
 
-def group(settings: type) -> Any:
-    """A field that is a group of flags: another dataclass."""
-    return field(default_factory=settings, metadata={"group": settings})
+def group(settings: type, under: str) -> Any:
+    """A field that is a group of flags: another dataclass. under: their heading in the help."""
+    return field(default_factory=settings, metadata={"group": settings, "under": under})
 
 
-def add_flags(parser: argparse.ArgumentParser, settings: type) -> None:
-    """A flag for every field of a dataclass."""
+def add_flags(parser: argparse.ArgumentParser, settings: type, under: str = "options") -> None:
+    """A flag for every field of a dataclass, under its heading."""
+    headings = {each.title: each for each in parser._action_groups}
     exclusive: dict[str, Any] = {}
     for option in fields(settings):
         how = dict(option.metadata)
+        heading = how.get("under", under)
         if "group" in how:
-            add_flags(parser, how["group"])
+            add_flags(parser, how["group"], heading)
             continue
+        if heading not in headings:
+            headings[heading] = parser.add_argument_group(heading)
         alone = how.get("alone")
         if alone and alone not in exclusive:
-            exclusive[alone] = parser.add_mutually_exclusive_group()
-        place = exclusive[alone] if alone else parser
+            exclusive[alone] = headings[heading].add_mutually_exclusive_group()
+        place = exclusive[alone] if alone else headings[heading]
         default = option.default_factory() if callable(option.default_factory) else option.default
         keywords = _keywords(option.name, default, how)
         if how.get("positional"):
-            place.add_argument(option.name, **keywords)
+            parser.add_argument(option.name, **keywords)
         else:
             place.add_argument(f"--{_name(option)}", dest=option.name, default=default, **keywords)
 
@@ -145,6 +154,11 @@ def between(low: int, high: int) -> Then:
     return then
 
 
+def count(default: int, help: str, low: int, high: int, under: str) -> Any:
+    """A field that is a whole number from low to high."""
+    return flag(default, help, then=between(low, high), under=under, metavar="N")
+
+
 @dataclass(frozen=True)
 class DataFlags:
     """The flags of the data set."""
@@ -191,7 +205,7 @@ def variants(known: tuple[str, ...], default: tuple[str, ...]) -> Any:
         return choose(names, {name: VARIANTS[name] for name in known}, flag)
 
     help = f"of {', '.join(known)} (default: {' '.join(default)})"
-    return flag(list(default), help, then=then, nargs="+", metavar="V")
+    return flag(list(default), help, then=then, under=COMPARED, nargs="+", metavar="V")
 
 
 def implementations() -> Any:
@@ -201,12 +215,12 @@ def implementations() -> Any:
         return choose(names, IMPLEMENTATION_NAMES, flag)
 
     help = f"of {', '.join(IMPLEMENTATION_NAMES)} (default: all)"
-    return flag(list(IMPLEMENTATION_NAMES), help, then=then, nargs="+", metavar="I")
+    return flag(list(IMPLEMENTATION_NAMES), help, then=then, under=COMPARED, nargs="+", metavar="I")
 
 
 def out(content: str) -> Any:
     """The field of --out: a folder."""
-    return flag(Path("results"), f"where {content} go{'' if ' ' in content else 'es'}", metavar="DIR")
+    return flag(Path("results"), f"where {content} go{'' if ' ' in content else 'es'}", under=OUTPUT, metavar="DIR")
 
 
 def jobs() -> Any:
@@ -217,7 +231,7 @@ def jobs() -> Any:
 
         return between(1, 64)(available_cores() if given is None else given, flag)
 
-    return flag(None, "processes side by side", then=then, shown="one per core", type=integer, metavar="N")
+    return flag(None, "processes side by side", then=then, shown="one per core", under=OUTPUT, type=integer, metavar="N")
 
 
 def spelled(settings: dict[str, Any]) -> list[str]:

@@ -61,12 +61,12 @@ def _show(command: Command[S], options: S, results: Content, console: Console, p
     try:
         if options.json:
             console.print(as_text(results), end="", markup=False, highlight=False, soft_wrap=True)
-        elif options.quiet and command.brief:
-            command.brief(results, console)
         else:
-            command.show(results, console)
-        if paths and not (options.json or options.quiet):
-            console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
+            if not options.quiet:
+                command.show(results, console)
+            if paths and not options.quiet:
+                console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
+            console.print(command.answer(results), highlight=False)
         console.file.flush()
     except OSError as error:
         console.on_broken_pipe()

@@ -1,17 +1,20 @@
-"""What the tables of several commands share: the words of a verdict, and columns that fit the terminal."""
+"""What the tables of several commands share: the verdict, and columns that fit the terminal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
-VERDICTS = {
-    "match": ("MATCH", "bold green", "every update of every run agrees to rounding"),
-    "mismatch": ("MISMATCH", "bold red", "some updates differ by more than rounding explains"),
-    "incomplete": ("INCOMPLETE", "bold yellow", "not everything planned could be compared"),
-}
+STYLES = {"match": "bold green", "mismatch": "bold red", "incomplete": "bold yellow"}
+"""Verdict -> how it is shown."""
+
+
+def answer_of(verdict: str, sentences: Mapping[str, str]) -> Text:
+    """The verdict, and what it means here: the last line of a command. sentences: verdict -> the meaning."""
+    return Text(verdict.upper(), STYLES[verdict]) + Text(f": {sentences[verdict]}")
 
 
 def make_table(*headings: str, gap: int = 1, wrap: bool = False) -> Table:

@@ -4,7 +4,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.harness.tables import make_table
+from shared.harness.tables import answer_of, make_table
+
+MEANING = {"match": "everything was measured", "incomplete": "not everything could be measured"}
 
 
 def show(results: dict, console: Console) -> None:
@@ -28,6 +30,11 @@ def show(results: dict, console: Console) -> None:
         _show_whole(results["whole"], console)
     for entry in results["missing"]:
         console.print(f"not measured: {entry['contestant']}: {entry['reason']}", markup=False, highlight=False)
+
+
+def answer(results: dict) -> Text:
+    """Whether everything was measured, in one line."""
+    return answer_of(results["verdict"], MEANING)
 
 
 def _speed(rows: list[dict]) -> Table:

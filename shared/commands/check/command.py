@@ -33,10 +33,12 @@ class CheckOptions(Options):
     """The flags of `compare.py check`."""
 
     file: Path = flags.flag(Path(), "the port: .py or .ipynb; it is executed", positional=True, metavar="FILE")
-    data: flags.DataFlags = flags.group(flags.DataFlags)
+    data: flags.DataFlags = flags.group(flags.DataFlags, flags.DATA)
     variants: list[str] = flags.variants(VARIANTS, VARIANTS[:3])
-    hyperparameters: Hyperparameters = flags.group(Hyperparameters)
-    time_limit: float = flags.flag(600.0, "that one call of the port may take", then=_seconds, metavar="SECONDS")
+    hyperparameters: Hyperparameters = flags.group(Hyperparameters, flags.TRAINING)
+    time_limit: float = flags.flag(
+        600.0, "that one call of the port may take", then=_seconds, under=flags.OUTPUT, metavar="SECONDS"
+    )
     out: Path = flags.out("results.json")
 
     def load(self) -> None:
@@ -48,8 +50,14 @@ COMMAND = Command(
     name="check",
     summary="compare your own port, or your functions of the course, with the reference",
     about=ABOUT,
+    examples=(
+        ("check my_port.py --iterations 1000", "a first look, with short runs"),
+        ("check my_port.py --variants none l2", "a port without dropout"),
+        ("check notebook.ipynb", "the course's notebook: its functions, each by itself"),
+    ),
     options=CheckOptions,
     work=later("shared.commands.check.checking.work"),
     show=later("shared.commands.check.table.show"),
+    answer=later("shared.commands.check.table.answer"),
     written=("results.json",),
 )

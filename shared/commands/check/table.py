@@ -11,7 +11,7 @@ from shared.diagnosis.failure import explanation, message
 from shared.harness.checks import FREE_RUN, MASKS, Call, Cause, Check, Status, Updates
 from shared.harness.results import Diagnosis, Failure, Results
 from shared.harness.results_json import results_from_json
-from shared.harness.tables import VERDICTS, make_table
+from shared.harness.tables import answer_of, make_table
 
 MEANING = {
     "match": "everything that this file defines is what the reference computes, to rounding",
@@ -22,7 +22,7 @@ COLOURS = {"match": "green", "differs": "red", "no answer": "yellow"}
 
 
 def show(content: dict[str, Any], console: Console) -> None:
-    """What was compared and what came of it, remarks, the first divergence of each variant, counts and verdict."""
+    """What was compared and what came of it, remarks, the first difference of each variant, and counts."""
     results = results_from_json(content)
     port, counts = results.port, results.counts
     assert port is not None, "results of a check"
@@ -33,16 +33,19 @@ def show(content: dict[str, Any], console: Console) -> None:
     for remark in results.remarks:
         console.print(Text(f"note: {remark}", "dim"))
     _show_failures(results, console)
-    word, style, _ = VERDICTS[results.verdict]
     console.print(
-        Text(f"{counts.planned:,} planned, {counts.compared:,} compared, ")
+        Text(f"comparisons: {counts.planned:,} planned, {counts.compared:,} made, ")
         + Text(f"{counts.failed:,} failed, {counts.skipped:,} skipped")
     )
     if counts.uninformative:
         said = f"{counts.uninformative:,} of them uninformative: rounding, or too few units seen, would hide a difference"
         console.print(Text(said, "yellow"))
     _show_judged(results, console)
-    console.print(Text(word, style) + Text(f": {MEANING[results.verdict]}"))
+
+
+def answer(content: dict[str, Any]) -> Text:
+    """The verdict, in one line."""
+    return answer_of(content["verdict"], MEANING)
 
 
 def failure_text(content: dict[str, Any]) -> str:
@@ -105,7 +108,7 @@ def _function(check: Check, functions: list[str]) -> str:
 def _show_failures(results: Results, console: Console) -> None:
     for i, failure in enumerate(results.failures):
         headline, *lines = message(failure, _of_function(failure, results.diagnoses))
-        console.print(Text("first divergence: " if i == 0 else "also: ", "bold red") + Text(headline))
+        console.print(Text("first difference: " if i == 0 else "also: ", "bold red") + Text(headline))
         for line in lines:
             console.print(Text(f"  {line}"))
     told = [diagnosis for failure in results.failures for diagnosis in _of_function(failure, results.diagnoses)]

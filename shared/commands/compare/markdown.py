@@ -3,16 +3,15 @@
 import re
 from typing import Any
 
-from shared.commands.compare.table import figures, state
+from shared.commands.compare.table import MEANING, figures, state
 from shared.diagnosis.failure import message
 from shared.harness.results_json import results_from_json
-from shared.harness.tables import VERDICTS
 
 
 def markdown(content: dict[str, Any]) -> str:
     """Verdict, table of runs, what differs, counts. content: of results.json."""
     results = results_from_json(content)
-    word, _, meaning = VERDICTS[results.verdict]
+    word, meaning = results.verdict.upper(), MEANING[results.verdict]
     data, counts = results.data, results.counts
     lines = [
         f"## samenet: {word}",

@@ -10,8 +10,19 @@ from shared.diagnosis.failure import is_to_copy, message
 from shared.harness.checks import Status
 from shared.harness.results import Results, Run
 from shared.harness.results_json import results_from_json
-from shared.harness.tables import VERDICTS, fitting, make_table
+from shared.harness.tables import answer_of, fitting, make_table
 
+MEANING = {
+    "match": "every update of every run agrees to rounding",
+    "mismatch": "some updates differ by more than rounding explains",
+    "incomplete": "not everything planned could be compared",
+}
+COLUMNS = {
+    "in segments": "the largest difference of a cost from the reference's, where the reference (numpy) replays the run from "
+    "the implementation's own parameters, in segments of up to 1,000 updates",
+    "free run": "the same where both start together and are left alone, up to the horizon: from there on rounding alone "
+    "makes two correct runs differ",
+}
 HEADINGS = ("cost", "train", "test", "us/iter", "in segments", "free run", "verdict")
 EXPENDABLE = ("us/iter", "free run", "train", "in segments", "cost")
 """The columns that a narrow terminal leaves out, the first of these first, so that no figure is cut off."""
@@ -28,7 +39,8 @@ def show(content: dict[str, Any], console: Console) -> None:
         )
     )
     console.print(fitting(lambda left_out: _runs(results, left_out), EXPENDABLE, console))
-    console.print("in segments, free run: largest cost difference from the reference (see README)", style="dim")
+    for column, meaning in COLUMNS.items():
+        console.print(f"{column}: {meaning}", style="dim", highlight=False)
     if "frozen-dropout" in settings.variants:
         console.print(
             "frozen-dropout repeats one mask at every iteration: its test accuracy is a property of that mask",
@@ -38,16 +50,17 @@ def show(content: dict[str, Any], console: Console) -> None:
         if run.reason:
             console.print(Text(f"{run.implementation}, {run.variant}: {run.status}: {run.reason}", "yellow"))
     _show_divergence(results, console)
-    times = f"ports {seconds['ports']:.0f} s, reference {seconds['reference']:.0f} s, side by side {seconds['all']:.0f} s"
-    console.print(times, style="dim", highlight=False)
+    parts = f"training and single steps {seconds['ports']:.0f} s, the reference's replays {seconds['reference']:.0f} s"
+    console.print(f"it took {seconds['all']:.0f} s; side by side: {parts}", style="dim", highlight=False)
     reused = sum(run.reused for run in results.runs)
     if reused:
         said = f"{reused} of {len(results.runs)} runs reused: verified before, and nothing changed since (--fresh: again)"
         console.print(said, highlight=False)
     for note in results.notes:
         console.print(Text(note, "yellow"))
+    _show_shares(results, console)
     console.print(
-        Text(f"{counts.planned:,} planned, {counts.compared:,} compared, ")
+        Text(f"comparisons: {counts.planned:,} planned, {counts.compared:,} made, ")
         + Text(f"{counts.failed:,} failed, {counts.skipped:,} skipped")
     )
     if counts.uninformative:
@@ -55,13 +68,26 @@ def show(content: dict[str, Any], console: Console) -> None:
             f"{counts.uninformative:,} of them uninformative: rounding, or too few units seen, would hide a difference",
             style="yellow",
         )
-    show_verdict(content, console)
 
 
-def show_verdict(content: dict[str, Any], console: Console) -> None:
+def answer(content: dict[str, Any]) -> Text:
     """The verdict, in one line."""
-    word, style, meaning = VERDICTS[content["verdict"]]
-    console.print(Text(word, style) + Text(f": {meaning}"))
+    return answer_of(content["verdict"], MEANING)
+
+
+def _show_shares(results: Results, console: Console) -> None:
+    """How near the comparisons that passed came to their tolerance."""
+    passed = [check for check in results.checks if check.passed and check.share is not None]
+    if passed:
+        most = max(passed, key=lambda check: check.share or 0)
+        where = f"{most.implementation}, {most.variant}: {most.stage}, {most.tensor}"
+        console.print(
+            "tolerance: 16 times the noise floor, which is how far rounding alone moves a number; the largest share of it "
+            f"that a comparison used: {most.share:.2f} ({where})",
+            style="dim",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _runs(results: Results, left_out: tuple[str, ...]) -> Table:
@@ -105,6 +131,6 @@ def state(results: Results, run: Run) -> tuple[str, str]:
 def _show_divergence(results: Results, console: Console) -> None:
     for i, failure in enumerate(results.failures):
         headline, *lines = message(failure, results.diagnoses)
-        console.print(Text("first divergence: " if i == 0 else "also: ", "bold red") + Text(headline))
+        console.print(Text("first difference: " if i == 0 else "also: ", "bold red") + Text(headline))
         for line in lines if i == 0 else lines[:1]:
             console.print(Text(f"  {line}"), soft_wrap=is_to_copy(line))

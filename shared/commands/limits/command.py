@@ -7,20 +7,19 @@ from shared.harness import flags
 from shared.harness.command import Command, Options, later
 
 ABOUT = """Measure what the comparison can see: false alarms of correct implementations on random problems,
-and the smallest fault of each kind that turns red."""
+and the smallest fault of each kind that is seen."""
+MOST = 100_000
+MEASURED = "what is measured"
 
 
 @dataclass(frozen=True)
 class LimitsOptions(Options):
     """The flags of `compare.py limits`."""
 
-    problems: int = flags.flag(
-        200, "random problems per implementation and dtype", then=flags.between(1, 100_000), metavar="N"
-    )  # fmt: skip
-    whole_problems: int = flags.flag(
-        10, "random problems that are trained for 300 to 3,000 iterations and verified as a whole, per implementation and "
-        "dtype", then=flags.between(0, 100_000), metavar="N",
-    )  # fmt: skip
+    problems: int = flags.count(200, "random problems per implementation and dtype", 1, MOST, MEASURED)
+    whole_problems: int = flags.count(
+        10, "the same, trained for 300 to 3,000 iterations and verified as the main command does it", 0, MOST, MEASURED
+    )
     implementations: list[str] = flags.implementations()
     out: Path = flags.out("limits.json")
     jobs: int = flags.jobs()
@@ -30,8 +29,13 @@ COMMAND = Command(
     name="limits",
     summary="measure what the comparison can see: false alarms and smallest faults",
     about=ABOUT,
+    examples=(
+        ("limits --problems 20 --whole-problems 2", "a quick look"),
+        ("limits --implementations torch", "PyTorch alone"),
+    ),
     options=LimitsOptions,
     work=later("shared.commands.limits.measure.work"),
     show=later("shared.commands.limits.table.show"),
+    answer=later("shared.commands.limits.table.answer"),
     written=("limits.json",),
 )

@@ -9,8 +9,13 @@ from rich.text import Text
 
 from shared.commands.limits.measure import Found
 from shared.commands.limits.tasks import Alarms
-from shared.harness.tables import make_table
+from shared.harness.tables import answer_of, make_table
 
+MEANING = {
+    "match": "no correct implementation raised an alarm",
+    "mismatch": "a correct implementation raised an alarm",
+    "incomplete": "not everything could be measured",
+}
 COLUMNS: dict[str, Callable[[Alarms], str]] = {
     "dtype": lambda alarms: alarms.dtype,
     "problems": lambda alarms: str(alarms.problems),
@@ -51,6 +56,11 @@ def show(content: dict[str, Any], console: Console) -> None:
     for entry in limits.incomplete:
         of = (entry.implementation, entry.dtype, f"{entry.problems} problems" if entry.problems else None)
         console.print(Text(f"not measured: {', '.join(filter(None, of))}: {entry.reason}", "yellow"))
+
+
+def answer(content: dict[str, Any]) -> Text:
+    """Whether a correct implementation raised an alarm, in one line."""
+    return answer_of(content["verdict"], MEANING)
 
 
 def _figures(first: str, *others: str) -> Table:

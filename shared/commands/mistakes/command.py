@@ -18,8 +18,10 @@ test: what it does to the accuracy on the test set, in points."""
 class MistakesOptions(Options):
     """The flags of `compare.py mistakes`."""
 
-    data: flags.DataFlags = flags.group(flags.DataFlags)
-    iterations: int = flags.flag(30_000, "of the runs that show how large a mistake grows", metavar="N")
+    data: flags.DataFlags = flags.group(flags.DataFlags, flags.DATA)
+    iterations: int = flags.flag(
+        30_000, "of the runs that show how large a mistake grows", under=flags.TRAINING, metavar="N"
+    )
     implementations: list[str] = flags.implementations()
     out: Path = flags.out("mistakes.json")
     jobs: int = flags.jobs()
@@ -38,8 +40,13 @@ COMMAND = Command(
     name="mistakes",
     summary="plant every known mistake in a port: each must be found and named",
     about=ABOUT,
+    examples=(
+        ("mistakes --iterations 1000", "all of them, with shorter runs"),
+        ("mistakes --implementations numpy --iterations 20", "those of NumPy alone: half a minute"),
+    ),
     options=MistakesOptions,
     work=later("shared.commands.mistakes.mistakes.work"),
     show=later("shared.commands.mistakes.table.show"),
+    answer=later("shared.commands.mistakes.table.answer"),
     written=("mistakes.json",),
 )

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.harness.tables import make_table
+from shared.harness.tables import STYLES, make_table
 
 WIDE = 100
 """Columns of a terminal from which on the tensor is shown beside the stage."""
@@ -29,14 +29,17 @@ def show(results: dict, console: Console) -> None:
         elif not entry["right"] and not entry["legal"]:
             console.print(Text(f"{entry['name']} in {_in(entry)}: {_missing(entry)}", "red"))
     _show_ties(tried, console)
+
+
+def answer(results: dict) -> Text:
+    """How many mistakes were found and named, in one line."""
     mistakes = [entry for entry in results["mistakes"] if not entry["legal"]]
     named = sum(entry.get("right", False) for entry in mistakes)
     kinds = len({entry["name"] for entry in mistakes})
     clear = sum(entry.get("right", False) for entry in results["mistakes"] if entry["legal"])
-    console.print(
-        f"{kinds} mistakes in {len(mistakes)} plantings: {named} found and named; "
-        f"{clear} of {len(results['mistakes']) - len(mistakes)} that are none not flagged",
-        highlight=False,
+    return Text(results["verdict"].upper(), STYLES[results["verdict"]]) + Text(
+        f": {kinds} mistakes in {len(mistakes)} plantings: {named} found and named; "
+        f"{clear} of {len(results['mistakes']) - len(mistakes)} that are none not flagged"
     )
 
 

@@ -22,8 +22,10 @@ COMMAND = Command(
     name="optimizers",
     summary="measure where weight_decay means the same in PyTorch and in Keras, and where not",
     about=ABOUT,
+    examples=(("optimizers", "every setting: half a minute"),),
     options=OptimizersOptions,
     work=later("shared.commands.optimizers.measure.work"),
     show=later("shared.commands.optimizers.table.show"),
+    answer=later("shared.commands.optimizers.table.answer"),
     written=("optimizers.json",),
 )

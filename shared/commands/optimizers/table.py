@@ -8,8 +8,13 @@ from rich.text import Text
 
 from shared.commands.optimizers.measure import Found
 from shared.commands.optimizers.verdicts import Compared, Judged
-from shared.harness.tables import make_table
+from shared.harness.tables import answer_of, make_table
 
+MEANING = {
+    "match": "PyTorch and Keras are equal, and differ, exactly where it is claimed",
+    "mismatch": "something is not as claimed",
+    "incomplete": "not everything could be measured",
+}
 HEADINGS = {
     "use": "np.float64 throughout; + what makes them equal",
     "float": "one Python float in Keras, where PyTorch takes it exactly",
@@ -44,6 +49,11 @@ def show(content: dict[str, Any], console: Console) -> None:
             console.print(Text(f"not as claimed: {row.title}: {_wrong(row)}", "red"))
     for entry in results.incomplete:
         console.print(Text(f"not measured: {entry.implementation}: {entry.reason}", "yellow"))
+
+
+def answer(content: dict[str, Any]) -> Text:
+    """Whether everything is as claimed, in one line."""
+    return answer_of(content["verdict"], MEANING)
 
 
 def _table(heading: str, rows: list[Judged]) -> Table:

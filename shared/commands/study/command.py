@@ -31,11 +31,11 @@ AXES = {"lambd": "study_lambd.png", "keep_prob": "study_keep_prob.png"}
 
 def _several(default: Any, help: str, kind: Any, shown: Any = None) -> Any:
     words = f"{help} (default: {default if shown is None else shown})"
-    return flags.flag([default], words, type=kind, nargs="+", metavar="V")
+    return flags.flag([default], words, under=flags.TRAINING, type=kind, nargs="+", metavar="V")
 
 
 def _seeds(help: str, shown: Any) -> Any:
-    return flags.flag(None, help, shown=shown, type=seeds, nargs="+", metavar="S")
+    return flags.flag(None, help, shown=shown, under="the seeds", type=seeds, nargs="+", metavar="S")
 
 
 def _margin(default: float, of: str) -> Any:
@@ -44,14 +44,18 @@ def _margin(default: float, of: str) -> Any:
             raise UsageError(f"{flag}: expected a number > 0, got {value}")
         return value
 
-    return flags.flag(default, f"largest mean difference of the {of} that is equivalent", then=then, metavar="M")
+    return flags.flag(
+        default, f"largest mean difference of the {of} that is equivalent", then=then, under=flags.COMPARED, metavar="M"
+    )
 
 
 @dataclass(frozen=True)
 class StudyOptions(Options):
     """The flags of `compare.py study`."""
 
-    data: str | None = flags.flag(None, "data set, as of the comparison; default: the built-in one", metavar="PATH")
+    data: str | None = flags.flag(
+        None, "data set, as of the comparison; default: the built-in one", under=flags.DATA, metavar="PATH"
+    )
     variants: list[str] = flags.variants(tuple(VARIANTS), DEFAULT_VARIANTS)
     implementations: list[str] = flags.implementations()
     lambd: list[float] = _several(COURSE.lambd, "strengths of the L2 penalty", flags.number)
@@ -66,16 +70,18 @@ class StudyOptions(Options):
     seeds: list[list[int]] | None = _seeds("of the dropout masks", "as of --init-seeds")
     data_seeds: list[list[int]] | None = _seeds("of the built-in data", DEFAULT_DATA_SEED)
     split_seeds: list[list[int]] | None = _seeds("of the dev part", "as of --init-seeds; crossed: 0")
-    crossed: bool = flags.flag(False, "every combination of the seeds, instead of side by side")
+    crossed: bool = flags.flag(False, "every combination of the seeds, instead of side by side", under="the seeds")
     dev_share: float | None = flags.flag(
         None, "of the training examples that go into the dev part", type=flags.number, metavar="S",
-        shown="0.2 where there is something to choose, else none",
+        shown="0.2 where there is something to choose, else none", under=flags.DATA,
     )  # fmt: skip
-    iterations: int = flags.flag(COURSE.num_iterations, "updates per run", metavar="N")
-    dtype: str = flags.flag(COURSE.dtype, "precision", metavar="float64|float32")
+    iterations: int = flags.flag(COURSE.num_iterations, "updates per run", under=flags.TRAINING, metavar="N")
+    dtype: str = flags.flag(COURSE.dtype, "precision", under=flags.TRAINING, metavar="float64|float32")
     margin_cost: float = _margin(MARGIN_COST, "training cost at the end of the runs")
     margin_accuracy: float = _margin(MARGIN_ACCURACY, "accuracy on the test examples")
-    scheduler: str | None = flags.flag(None, "run on the workers of this Dask scheduler", metavar="tcp://HOST:PORT")
+    scheduler: str | None = flags.flag(
+        None, "run on the workers of this Dask scheduler", under=flags.OUTPUT, metavar="tcp://HOST:PORT"
+    )
     out: Path = flags.out("study.sqlite, study.csv, study.json and the pictures")
     jobs: int = flags.jobs()
 
@@ -103,9 +109,21 @@ COMMAND = Command(
     name="study",
     summary="many seeds: what is luck, which lambd and keep_prob, is dropout equivalent",
     about=ABOUT,
+    examples=(
+        (
+            "study --implementations numpy --variants none l2 --init-seeds 1-20 --iterations 3000",
+            "what 20 seeds of the initial weights make of it",
+        ),
+        (
+            "study --implementations numpy --variants l2 --lambd 0 0.3 0.7 1.5 --split-seeds 1-10",
+            "which lambd does best on a dev part",
+        ),
+        ("study --variants dropout --init-seeds 1-20 --seeds 1-20", "whether dropout is equivalent in the three"),
+    ),
     options=StudyOptions,
     work=later("shared.commands.study.study.work"),
     show=later("shared.commands.study.table.show"),
+    answer=later("shared.commands.study.table.answer"),
     written=("study.json", "study.csv", "study_seeds.png", *AXES.values()),
     draw=later("shared.commands.study.pictures.draw"),
     kept=("study.sqlite",),

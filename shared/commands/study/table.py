@@ -50,10 +50,10 @@ def show(results: dict, console: Console) -> None:
         console.print(Text(f"{counts['diverged']} runs diverged: they are in no mean", "yellow"))
     for entry in results["missing"]:
         console.print(Text(f"missing: {entry['runs']}: {entry['reason']}", "yellow"))
-    console.print(_verdict(results))
 
 
-def _verdict(results: dict) -> Text:
+def answer(results: dict) -> Text:
+    """What the study says, in one line."""
     verdicts = [entry["verdict"] for entry in results["equivalence"]]
     found = ", ".join(f"{verdicts.count(word)} {word}" for word in STYLES if word in verdicts)
     counts = results["counts"]
