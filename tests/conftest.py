@@ -34,6 +34,9 @@ MISSING = {name for name in NAMES if find_spec(name) is None}
 
 os.environ["MPLBACKEND"] = "Agg"
 
+collect_ignore = ["examples"]
+"""They are run as projects of their own, by test_examples.py."""
+
 
 def pytest_collection_modifyitems(items):
     """Skip the tests of a framework that is not installed: those with its name among their parameters."""
