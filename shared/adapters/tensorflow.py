@@ -22,6 +22,9 @@ class KerasAdapter(Adapter):
     """tf_impl as the harness sees it. Its runs are compiled by XLA, as its own `train` is: only then its masks are those."""
 
     def __init__(self, package: str = "tf_impl"):
+        import tensorflow as tf
+
+        tf.config.set_visible_devices([], "GPU")  # TensorFlow takes one that it sees; the comparison is of the CPU
         super().__init__(package)
         self._programs: dict[tuple, _Program] = {}
 
