@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from shared.adapters import implementation
 from shared.adapters.torch import TorchAdapter
 from shared.config import VARIANTS, Hyperparameters
 from tests.helpers.training import in_segments
@@ -32,7 +33,7 @@ def run(make_problem, monkeypatch):
     X, Y, parameters = make_problem()
 
     def train(variant, compile_from):
-        monkeypatch.setattr(compiling, "COMPILE_FROM", compile_from)
+        monkeypatch.setattr(implementation, "COMPILE_FROM", compile_from)
         settings = Hyperparameters().of(VARIANTS[variant]) | {"frozen": VARIANTS[variant].frozen}
         return list(in_segments(TorchAdapter(), X, Y, parameters, lengths=[6, 4], seed=5, **settings))
 
@@ -112,7 +113,7 @@ def test_what_diverges_at_once_diverges_compiled_too(make_problem, monkeypatch, 
     X, Y, parameters = make_problem()
     ends = []
     for compile_from in (6, None):
-        monkeypatch.setattr(compiling, "COMPILE_FROM", compile_from)
+        monkeypatch.setattr(implementation, "COMPILE_FROM", compile_from)
         (segment,) = in_segments(TorchAdapter(), X, Y, parameters, learning_rate=rate, lengths=[6])
         ends.append(segment.parameters)
     for name, value in ends[0].items():

@@ -180,7 +180,7 @@ def test_the_first_bad_update_of_a_compiled_step_is_found(run_compare, checkout)
     wrong = f"def wrong():\n{inner}network.linear1.weight[0, 0] += 1e-6\n{inner}return compiled()\n\n"
     after_the_trial = "return network, compiled"
     edit("shared/adapters/compiling.py", after_the_trial, f"{wrong}            return network, wrong")
-    edit("shared/adapters/compiling.py", "COMPILE_FROM = 1000", "COMPILE_FROM = 50")
+    edit("shared/adapters/implementation.py", "COMPILE_FROM = 1000", "COMPILE_FROM = 50")
     done = run_compare("--implementations", "torch", "--variants", "none", "--iterations", 100, checkout=folder)
     assert done.code == 1, done.stderr
     assert done.results["failures"][0]["stage"] == "repeat"  # `train` itself is not compiled

@@ -6,9 +6,6 @@ from copy import deepcopy
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-COMPILE_FROM = 1000
-"""Updates in a segment from which a run is compiled; None: never. Compiling takes seconds: few updates do not earn them."""
-
 OPTIONS = {
     "cpp_wrapper": True,  # the calls in C++ as well as the loops
     "pattern_matcher": False,  # with it, 2.13 loses the learning rate: it turns W - learning_rate * dW into W + dW
@@ -17,11 +14,6 @@ OPTIONS = {
 }
 
 logger = logging.getLogger(__name__)
-
-
-def is_compiled(lengths):
-    """Whether a run in segments of these lengths is compiled; the same for a run and for any of its longest segments."""
-    return COMPILE_FROM is not None and max(lengths, default=0) >= COMPILE_FROM
 
 
 def make_compiled(make):

@@ -14,6 +14,14 @@ from shared.case import Problem
 from shared.contract import Segment
 from shared.parameters import Parameters
 
+COMPILE_FROM = 1000
+"""Updates in a segment from which a run is compiled; None: never. Compiling takes seconds: few updates do not earn them."""
+
+
+def is_compiled(lengths: Sequence[int]) -> bool:
+    """Whether a run in segments of these lengths is compiled; the same for a run and for any of its longest segments."""
+    return COMPILE_FROM is not None and max(lengths, default=0) >= COMPILE_FROM
+
 
 @dataclass(frozen=True)
 class Place:
@@ -57,6 +65,8 @@ class Adapter:
     """
 
     modules = ("network", "cost", "training")
+    compiled_masks_differ = False
+    """Whether a compiled run draws other masks than an uncompiled one."""
 
     def __init__(self, package: str):
         self.network, self.cost, self.training = (importlib.import_module(f"{package}.{name}") for name in self.modules)

@@ -1,12 +1,17 @@
-"""Looking into tf_impl: the calls of its named layers, wrapped, tell what its own `update` computes; XLA makes it fast."""
+"""Looking into tf_impl: the calls of its named layers, wrapped, tell what its own `update` computes.
+
+Long runs are compiled by XLA, as its own `train` is. Short ones run as TensorFlow's graph, which is made in a tenth of the
+time and draws other masks, and so does `train` beside them.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.adapters.implementation import Adapter, Implementation, Place, columns, full_decay, moved, overheard
+from shared.adapters.implementation import Adapter, Implementation, Place, columns, full_decay, is_compiled, moved, overheard
 from shared.case import Problem
 from shared.contract import Segment
 from shared.parameters import Parameters
@@ -19,7 +24,9 @@ PROGRAMS = 4
 
 
 class KerasAdapter(Adapter):
-    """tf_impl as the harness sees it. Its runs are compiled by XLA, as its own `train` is: only then its masks are those."""
+    """tf_impl as the harness sees it."""
+
+    compiled_masks_differ = True
 
     def __init__(self, package: str = "tf_impl"):
         import tensorflow as tf
@@ -34,7 +41,7 @@ class KerasAdapter(Adapter):
 
         network, optimizer, rows, labels = self._load(Problem(X, Y, 1.0, lambd, keep_prob), parameters, seed)
         seen = self._look(network)
-        before = {name: value.copy() for name, value in self.network.read_parameters(network).items()}
+        before, first = self.network.read_parameters(network), [each.numpy().copy() for each in network.trainable_variables]
         penalty = self.cost.l2_penalty(network, lambd, X.shape[-1])
         gradients: list[Any] = []
 
@@ -53,38 +60,35 @@ class KerasAdapter(Adapter):
         for i, (dK, db) in enumerate(zip(gradients[::2], gradients[1::2], strict=False), start=1):
             tensors |= {f"dW{i}": dK, f"db{i}": db[None]}  # the transposes of the course's, as all above
         arrays = {name: columns(tensor) for name, tensor in tensors.items()}
-        return before | arrays | self._decay(parameters, lambd, X.shape[-1])
+        for variable, value in zip(network.trainable_variables, first, strict=True):
+            variable.assign(value)  # a new network would take ten times as long
+        return before | arrays | self._decay(network, lambd, X.shape[-1])
 
-    def first_updates(self, problem, start, *, seed=1) -> list[Segment]:
-        """See Adapter. Uncompiled: the same code, without compiling it for two updates."""
-        network, optimizer, rows, labels = self._load(problem, start, seed)
-        seen = self._look(network)
-        segments = []
-        for _ in range(2):
-            cost = self.training.update(network, optimizer, rows, labels, problem.lambd)
-            D1, D2 = (columns(seen[A] != 0)[np.newaxis] for A in ("A1", "A2"))
-            ends, masks = self.network.read_parameters(network), (D1, D2) if problem.keep_prob < 1 else None
-            segments.append(Segment(np.asarray(cost)[np.newaxis], ends, masks))
-        return segments
+    def train(self, X, Y, parameters, **settings):
+        """See Adapter. Compiled where a segment of so many updates is: only then the masks are those of the segment."""
+        if is_compiled([settings["num_iterations"]]):
+            return super().train(X, Y, parameters, **settings)
+        with _uncompiled():
+            return super().train(X, Y, parameters, **settings)
 
     def train_segments(self, problem, start, lengths, *, seed=1, frozen=False) -> Iterator[Segment]:
         """See Adapter. One single update is compiled, or one loop where a length comes often enough to pay for it."""
-        lengths = list(lengths)
+        lengths, compiled = list(lengths), is_compiled(lengths)
         X = problem.X
-        settings = (problem.learning_rate, problem.lambd, problem.keep_prob, seed)
+        settings = (problem.learning_rate, problem.lambd, problem.keep_prob, seed, compiled)
         key = (*settings, str(X.dtype), X.shape, *(value.shape for value in start.values()))
         program = self._programs.pop(key, None)
         if program is None:
             network, optimizer, *_ = self._load(problem, start, seed)
-            program = _Program(self, network, optimizer, problem.lambd, problem.keep_prob < 1)
+            program = _Program(self, network, optimizer, problem, compiled)
         self._programs[key] = program  # the latest last
         while len(self._programs) > PROGRAMS:
             del self._programs[next(iter(self._programs))]
         rows, labels = self.network.to_rows(X), self.network.to_rows(problem.Y)
         program.start(self.network.load(start, problem.keep_prob, seed), rows, labels)
         for length in lengths:
-            run = program.loop if length * lengths.count(length) >= LOOP_FROM else program.one_by_one
-            costs, *masks = run(length, frozen)
+            loop = compiled and (program.has_loop(length, frozen) or length * lengths.count(length) >= LOOP_FROM)
+            costs, *masks = (program.loop if loop else program.one_by_one)(length, frozen)
             yield Segment(costs, self.network.read_parameters(program.network), (masks[0], masks[1]) if masks else None)
 
     def _load(self, problem: Problem, start: Parameters, seed: int) -> tuple:
@@ -105,28 +109,40 @@ class KerasAdapter(Adapter):
             dense.call = look
         return seen
 
-    def _decay(self, parameters, lambd, m) -> dict[str, NDArray]:
+    def _decay(self, network, lambd, m) -> dict[str, NDArray]:
         """What the optimizer itself adds to each dW."""
         import tensorflow as tf
 
         learning_rate, scale = full_decay(lambd, m)
-        network = self.network.load(parameters)
         optimizer = self.training.make_optimizer(network, learning_rate, lambd, m)
         before = self.network.read_parameters(network)
         optimizer.apply([tf.zeros_like(variable) for variable in network.trainable_variables])
         return moved(before, self.network.read_parameters(network), scale)
 
 
-class _Program:
-    """The update with certain settings and shapes, compiled once; its variables are set back for every run."""
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """While this lasts, TensorFlow makes graphs of functions that ask for XLA."""
+    import tensorflow as tf
 
-    def __init__(self, adapter: KerasAdapter, network: Any, optimizer: Any, lambd: float, dropout: bool):
-        self.network, self._optimizer = network, optimizer
+    own = tf.function
+    tf.function = lambda *functions, jit_compile=None, **options: own(*functions, **options)
+    try:
+        yield
+    finally:
+        tf.function = own
+
+
+class _Program:
+    """The update with certain settings and shapes, made once; its variables are set back for every run."""
+
+    def __init__(self, adapter: KerasAdapter, network: Any, optimizer: Any, problem: Problem, compiled: bool):
+        self.network, self._optimizer, self._compiled, dropout = network, optimizer, compiled, problem.keep_prob < 1
         self._first = [variable.numpy().copy() for variable in optimizer.variables]
         seen = adapter._look(network)
 
         def step(rows: Any, labels: Any) -> Sequence[Any]:
-            cost = adapter.training.update(network, optimizer, rows, labels, lambd)
+            cost = adapter.training.update(network, optimizer, rows, labels, problem.lambd)
             # A unit that was 0 before the layer reads as dropped; kept or dropped, it passes on the same 0.
             return (cost, seen["A1"] != 0, seen["A2"] != 0) if dropout else (cost,)
 
@@ -148,7 +164,7 @@ class _Program:
         import tensorflow as tf
 
         if self._step is None:
-            self._step = tf.function(self._update, jit_compile=True)
+            self._step = tf.function(self._update, jit_compile=self._compiled)
         given = []
         for _ in range(length):
             if frozen:
@@ -156,6 +172,10 @@ class _Program:
             given.append([tensor.numpy() for tensor in self._step(self._rows, self._labels)])
         costs, *masks = (np.stack(tensors) for tensors in zip(*given, strict=True))
         return costs, *(D.mT for D in masks)
+
+    def has_loop(self, length: int, frozen: bool) -> bool:
+        """Whether a loop of this length is compiled already."""
+        return (length, frozen) in self._loops
 
     def loop(self, length: int, frozen: bool) -> tuple[NDArray, ...]:
         """The same as one program."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from shared.adapters.implementation import Adapter, Implementation, Place, columns, full_decay, moved, overheard
+from shared.adapters.implementation import Adapter, Implementation, Place, columns, full_decay, is_compiled, moved, overheard
 from shared.case import Problem
 from shared.contract import Segment
 from shared.parameters import Parameters
@@ -48,8 +48,6 @@ class TorchAdapter(Adapter):
         """See Adapter. Between segments the caller's generator is as it was."""
         import torch
 
-        from shared.adapters.compiling import is_compiled, make_compiled
-
         dropout = problem.keep_prob < 1
 
         def make() -> tuple[Any, Callable]:  # makes a new network at each call: compiling runs the step and so changes it
@@ -58,7 +56,12 @@ class TorchAdapter(Adapter):
                 return network, lambda: (step(),)
             return network, lambda: (step(), seen["A1"], seen["A2"])
 
-        network, step = make_compiled(make) if is_compiled(lengths) else make()
+        if is_compiled(lengths):
+            from shared.adapters.compiling import make_compiled  # imports PyTorch's compiler
+
+            network, step = make_compiled(make)
+        else:
+            network, step = make()
         dropout_state = torch.Generator().manual_seed(seed).get_state()
         for length in lengths:
             costs, D1s, D2s = [], [], []

@@ -5,6 +5,8 @@ of every operation by at most one unit in the last place and sum in random order
 would cost too much, every parameter is moved by at most one unit in the last place after each update.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,7 @@ class Perturbation:
 
     def __init__(self, seed: int = 0):
         self.rng = np.random.default_rng(seed)
+        self._seed = seed
         self._pools: dict[np.dtype, NDArray] = {}
 
     def __call__(self, values: NDArray) -> NDArray:
@@ -45,14 +48,24 @@ class Perturbation:
 
     def _shares(self, size: int, dtype: np.dtype) -> NDArray:
         """-1, 0 or 1 times half the relative rounding error: what this takes of a number rounds to its last place."""
-        half = np.finfo(dtype).eps / 2
         if size >= POOL:
-            return (self.rng.integers(-1, 2, size=size) * half).astype(dtype)
+            return (self.rng.integers(-1, 2, size=size) * (np.finfo(dtype).eps / 2)).astype(dtype)
         if dtype not in self._pools:
             # A pool read at random offsets is as good as fresh signs, and drawing them would cost more than the update does.
-            self._pools[dtype] = (self.rng.integers(-1, 2, size=POOL) * half).astype(dtype)
+            first = not self._pools
+            self._pools[dtype], state = _pool(self._seed, dtype)
+            if first:
+                self.rng.bit_generator.state = state
         offset = int(self.rng.integers(0, POOL - size))
         return self._pools[dtype][offset : offset + size]
+
+
+@lru_cache(4)
+def _pool(seed: int, dtype: np.dtype) -> tuple[NDArray, dict]:
+    """A pool of signs times half the relative rounding error, and the generator's state after it; kept: many ask for it."""
+    rng = np.random.default_rng(seed)
+    pool = (rng.integers(-1, 2, size=POOL) * (np.finfo(dtype).eps / 2)).astype(dtype)
+    return pool, dict(rng.bit_generator.state)
 
 
 class Perturbed(np.ndarray):

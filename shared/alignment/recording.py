@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,10 @@ def record_run(port: Adapter, case: Case, record: Record, report: Callable[[int,
         # In two segments, so that a generator that is lost between them shows.
         all_units, half = all_on(start), sample_length(len(start["b1"]), len(start["b2"]), problem.X.shape[-1]) // 2
         still = replace(case, problem=replace(problem, learning_rate=1e-30))
-        record.beside(MASKS).write(all_units, [half, half], _train(port, still, all_units, [half, half]))
+        lengths = [half, half]
+        # As the run draws them: with a last segment, never reached, that is compiled where the run is.
+        drawn = _train(port, still, all_units, [*lengths, *([max(case.lengths)] if port.compiled_masks_differ else [])])
+        record.beside(MASKS).write(all_units, lengths, islice(drawn, 2))
     for part, examples in case.inputs.items():
         record.save_predictions(part, port.predict(examples, record.final_parameters))
     for state, parameters in make_states(problem.X, start, record.late_parameters).items():

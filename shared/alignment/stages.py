@@ -86,7 +86,7 @@ def _seen(port: Tensors, name: str, reference: Tensors) -> NDArray | None:
     return value
 
 
-def _repeat_outcome(reference: dict, floors: dict, port: Tensors, again: Tensors) -> Outcome:
+def _repeat_outcome(reference: Tensors, floors: Tensors, port: Tensors, again: Tensors) -> Outcome:
     """Compare the port with itself, with the tolerances of everything else; the worst tensor is reported."""
     worst: Outcome | None = None
     for name in reference:

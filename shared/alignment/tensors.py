@@ -1,5 +1,6 @@
 """The tensors of one step: their names by stage, the reference's own, and the noise floor of each of their elements."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -17,6 +18,9 @@ REFERENCE = NumpyAdapter()
 MONTE_CARLO_REPLICATES = 16
 """Replicates in Monte Carlo arithmetic beside the reference."""
 
+KEPT, KEPT_BYTES = 8, 2**22
+"""So many states' tensors and noise floors are kept for the next port, none larger than this."""
+
 NEAR = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2}
 """What differs by more than this share of the largest element is no rounding, whatever the floor."""
 
@@ -24,6 +28,9 @@ Tensors = Mapping[str, NDArray]
 
 Compute = Callable[[Problem, Parameters, Tensors], dict[str, NDArray]]
 """(problem, parameters, the port's tensors for their masks) -> every tensor of STAGE_OF."""
+
+
+_kept: dict[str, tuple[Tensors, Tensors]] = {}
 
 
 def after(name: str, update: int) -> str:
@@ -64,12 +71,30 @@ def tensors_of(stage: str, dropout: bool) -> list[str]:
 
 def reference_tensors(
     problem: Problem, parameters: Parameters, port: Tensors, step: Compute | None = None
-) -> tuple[dict, dict]:
+) -> tuple[Tensors, Tensors]:
     """The reference's tensors with the port's masks, and the noise floor of each of their elements.
 
-    step: another computation than the reference's, for example of a known mistake (see shared/alignment/step.py).
+    step: another computation than the reference's, for example of a known mistake (see shared/alignment/step.py). Without,
+    and without masks, they are the same for every port, and kept.
     """
-    step = step or one_step
+    if step or problem.keep_prob < 1:
+        return _measured(problem, parameters, port, step or one_step)
+    digest = hashlib.sha256(str(problem.step).encode())
+    for value in (problem.X, problem.Y, *parameters.values()):
+        digest.update(f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    key = digest.hexdigest()
+    if key in _kept:
+        return _kept[key]
+    measured = _measured(problem, parameters, port, one_step)
+    if sum(value.nbytes for tensors in measured for value in tensors.values()) <= KEPT_BYTES:
+        while len(_kept) >= KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[key] = measured
+    return measured
+
+
+def _measured(problem: Problem, parameters: Parameters, port: Tensors, step: Compute) -> tuple[Tensors, Tensors]:
+    """The tensors of a computation and their noise floors, by Monte Carlo arithmetic."""
 
     def compute(wrap: Callable[[NDArray], NDArray]) -> dict[str, NDArray]:
         perturbed_problem = Problem(wrap(problem.X), problem.Y, **problem.step)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -140,10 +140,9 @@ class Processes:
         """Give tasks to processes, while some wait and not all jobs are taken."""
         while self._waiting and self._busy() < self.jobs:
             idle = {process.home: process for process in self._processes if process.task is None}
-            homes = {process.home for process in self._processes}
-            # First to a process that has imported what the task needs; then the homes that have none.
-            task = next((task for task in self._waiting if task.home in idle), None)
-            task = task or next((task for task in self._waiting if task.home not in homes), self._waiting[0])
+            task = next((task for task in self._waiting if task.home in idle), None) or self._worth_a_process()
+            if task is None:
+                return
             process = idle.get(task.home) or self._start(task.home)
             if process.popen.poll() is not None:
                 self._drop(process)  # it was killed meanwhile
@@ -154,6 +153,16 @@ class Processes:
                 process.ask(task)
             except OSError:
                 continue  # it has ended, which is heard as the end of its lines
+
+    def _worth_a_process(self) -> Task | None:
+        """The next task for which to start a process: of a home that has none, or for which more tasks wait than it has.
+
+        Importing a framework takes longer than many a task: a single one waits for the process that has it.
+        """
+        homes = Counter(process.home for process in self._processes)
+        waiting = Counter(task.home for task in self._waiting)
+        alone = next((task for task in self._waiting if not homes[task.home]), None)
+        return alone or next((task for task in self._waiting if waiting[task.home] > homes[task.home]), None)
 
     def _start(self, home: str) -> Process:
         with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".log", delete=False) as log:

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from shared.adapters import IMPLEMENTATIONS
+from shared.adapters import IMPLEMENTATIONS, Adapter
 from shared.case import Case
 from shared.config import VARIANTS
 from shared.harness.checks import RunId
@@ -23,6 +24,12 @@ from shared.harness.results_json import verified_as_json, verified_from_json
 ADAPTERS = "shared.adapters"
 """Whose warnings are passed on."""
 REFERENCE = "numpy"
+
+
+@cache
+def adapter_of(implementation: str) -> Adapter:
+    """The adapter that serves every task of a process: what it has compiled serves the next variant, too."""
+    return IMPLEMENTATIONS[implementation].adapter()
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ class Train(OnRun):
     def run(self, send: Send) -> None:
         from shared.alignment.recording import record_run
 
-        port = IMPLEMENTATIONS[self.implementation].adapter()
+        port = adapter_of(self.implementation)
         updates = iter(self.lengths)
 
         def report(done: int, cost: float) -> None:
@@ -178,7 +185,7 @@ class Bisect(OnRun):
         case = self.read()
         start = case.start
         before, length = self.lengths[: self.segment], self.lengths[self.segment]
-        port = IMPLEMENTATIONS[self.implementation].adapter()
+        port = adapter_of(self.implementation)
         # The last is never reached. A port may compile runs with long segments, and is to do here what it did there.
         lengths = [*before, *[1] * length, max(self.lengths)]
         trained = port.train_segments(case.problem, start, lengths, seed=case.seed, frozen=case.variant.frozen)
