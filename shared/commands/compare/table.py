@@ -1,5 +1,6 @@
 """The summary on the terminal, made from the content of results.json."""
 
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -64,9 +65,12 @@ def show(content: dict[str, Any], console: Console) -> None:
         + Text(f"{counts.failed:,} failed, {counts.skipped:,} skipped")
     )
     if counts.uninformative:
+        where = Counter(check.variant for check in results.checks if check.cause.uninformative)
         console.print(
-            f"{counts.uninformative:,} of them uninformative: rounding, or too few units seen, would hide a difference",
+            f"{counts.uninformative:,} of them uninformative ({', '.join(f'{name}: {n:,}' for name, n in where.items())}): "
+            "rounding, or too few units seen, would hide a difference, so that even a large one matches there",
             style="yellow",
+            highlight=False,
         )
 
 
