@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-EXTRAS := jax bench browser dask
+EXTRAS := jax paddle bench browser dask
 
 .PHONY: compare test test-full lint tests clean
 

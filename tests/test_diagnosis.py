@@ -39,8 +39,8 @@ FORMS = [
 ]
 """The first and the last form of every mistake of a step; those of predictions tests/test_mistakes.py plants."""
 
-SATURATED = ("probabilities-clipped", "logarithms-clamped")
-"""Mistakes that show only where the logits are large."""
+STATE_OF = {"probabilities-clipped": "saturated", "logarithms-clamped": "saturated", "gradient-at-zero": "initial"}
+"""Mistakes that show only where the logits are large, or where they are exactly 0; all others with biases."""
 
 
 def problem_of(dropout, dtype="float64"):
@@ -105,7 +105,7 @@ def test_the_step_in_pieces_is_the_reference_bit_for_bit():
 @pytest.mark.parametrize(("name", "form"), first_quick(FORMS, len({name for name, _ in FORMS})))
 def test_every_form_of_every_mistake_is_named(name, form):
     dropout = "keep-prob" in name or "dropout" in name or "masks" in name
-    state = "saturated" if name in SATURATED else "biases"
+    state = STATE_OF.get(name, "biases")
     evidence = evidence_of(problem_of(dropout), entry(name).effects[form], (state,))
     # That it is found as well, tests/test_mistakes.py sees: floors are half of the time here.
     where = Where(state)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numpy.typing import NDArray
 
 from shared.alignment.step import Effect
+from shared.diagnosis.remedies import CAFFE, PADDLE
 from shared.parameters import Parameters
 
 
@@ -32,7 +33,7 @@ class Mistake:
     random_effects: the same where it draws numbers: it can be recognized, not reproduced.
     initial(parameters): recognizes it in the initial parameters. masks(D1, D2, keep_prob): in the masks (n, h, m) of n
     iterations. of_fresh: a mistake only where the masks must be drawn anew. stage: where it first shows. torch, keras, jax:
-    how to write it right. source: where it is documented.
+    how to write it right (for Paddle and Caffe see remedies.py). source: where it is documented.
     """
 
     name: str
@@ -50,11 +51,15 @@ class Mistake:
     of_fresh: bool = False
     jax: str = ""
 
-    def remedy(self, implementation: str) -> str:
-        """How to write it right: in that framework, or in all for a port in another one."""
-        if implementation == "torch":
-            return self.torch
-        if implementation == "tensorflow":
-            return self.keras
-        others = f". JAX: {self.jax}" if self.jax else ""
-        return self.torch if self.torch == self.keras else f"PyTorch: {self.torch}. Keras: {self.keras}{others}"
+    def remedy(self, *frameworks: str) -> str:
+        """How to write it right in these frameworks, by the names of their packages; in PyTorch, Keras and JAX where it is
+        said for none of them."""
+        keras = ("Keras", self.keras)
+        paddle, caffe = ("PaddlePaddle", PADDLE.get(self.name, "")), ("Caffe", CAFFE.get(self.name, ""))
+        said = {"torch": ("PyTorch", self.torch), "tensorflow": keras, "keras": keras, "jax": ("JAX", self.jax)}
+        said |= {"paddle": paddle, "caffe": caffe}
+        wanted = {title: text for name, (title, text) in said.items() if name in frameworks and text}
+        if not wanted:
+            wanted = {title: text for title, text in (said["torch"], keras, said["jax"]) if text}
+        alike = len(set(wanted.values())) == 1
+        return next(iter(wanted.values())) if alike else ". ".join(f"{title}: {text}" for title, text in wanted.items())

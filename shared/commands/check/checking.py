@@ -12,6 +12,7 @@ from shared.alignment.plan import symbol_of
 from shared.commands.check.command import CheckOptions
 from shared.commands.check.loading import CONTRACT, COURSE
 from shared.commands.check.table import failure_text
+from shared.commands.check.source import modules_of
 from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
 from shared.config import VARIANTS, Hyperparameters
 from shared.data import Dataset
@@ -147,14 +148,20 @@ def _not_defined(functions: list[str]) -> list[str]:
 
 
 def _told(seen: Seen) -> list[Diagnosis]:
-    """The diagnoses that name something; first, where the port computes in float32, that."""
-    known = [diagnosis for diagnosis in seen.diagnoses if diagnosis.mistake]
+    """The diagnoses that name something, remedies for what the port imports; first, where it computes in float32, that."""
+    known = [diagnosis for diagnosis in seen.diagnoses if diagnosis.mistake] or seen.diagnoses
     single = next((check for check in seen.checks if check.cause is Cause.FLOAT32), None)
-    if single is None:
-        return known or seen.diagnoses
-    mistake = next(mistake for mistake in CATALOGUE if mistake.name == "float32")
-    remedy = mistake.remedy(single.implementation)
-    return [Diagnosis(single.variant, single.implementation, mistake.name, mistake.title, remedy=remedy), *known]
+    mistakes = {mistake.name: mistake for mistake in CATALOGUE}
+    if single is not None:
+        title = mistakes["float32"].title
+        found = [diagnosis for diagnosis in known if diagnosis.mistake]
+        known = [Diagnosis(single.variant, single.implementation, "float32", title), *found]
+    modules = modules_of(seen.path)
+    told = []
+    for each in known:
+        remedies = [mistakes[name].remedy(*modules) for name in each.mistakes if name in mistakes]
+        told.append(replace(each, remedy="; ".join(remedies)) if remedies else each)
+    return told
 
 
 def _in_order(failure: Failure) -> tuple[int, int, int]:

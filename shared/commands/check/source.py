@@ -66,6 +66,15 @@ def read_source(path: Path) -> Source:
     return source
 
 
+def modules_of(path: Path) -> set[str]:
+    """The top-level name of every module that a port imports, inside functions too."""
+    names: list[str] = []
+    for node in (node for part in read_source(path).parts for node in ast.walk(part.tree)):
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+    return {name.split(".")[0] for name in names}
+
+
 def _bytes(path: Path) -> bytes:
     try:
         if path.suffix not in (".py", ".ipynb"):

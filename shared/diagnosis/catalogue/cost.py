@@ -58,6 +58,15 @@ def clamped_by_torch(epsilon: float, lowest: float = -100) -> Effect:
     return lambda step: replace(step, cross_entropy=losses, dZ3=dZ3)
 
 
+def at_zero(derivative: float) -> Effect:
+    """Where a logit is exactly 0, dZ3 is this derivative - Y; right is 1/2 - Y."""
+
+    def dZ3(Z3: NDArray, Y: NDArray) -> NDArray:
+        return np.where(Z3 == 0, Z3.dtype.type(derivative), sigmoid(Z3)) - Y
+
+    return lambda step: replace(step, dZ3=dZ3)
+
+
 def every_pair(step: Step) -> Step:
     """(m,) against (m, 1) broadcasts to the loss of every logit with every label."""
 
@@ -114,6 +123,27 @@ MISTAKES = (
         keras="BinaryCrossentropy(from_logits=True) on Z3",
         source="PyTorch documentation of BCELoss; aten/src/ATen/native/Loss.cpp, EPSILON",
         plants=(Plant("torch", "none", (("cost.py", TORCH_COST, "return F.binary_cross_entropy(torch.sigmoid(Z3), Y)"),)),),
+    ),
+    Mistake(
+        name="gradient-at-zero",
+        title="the cost's gradient is wrong where a logit is exactly 0: dZ3 there is not 1/2 - Y",
+        written="max(Z3, 0) - Z3 Y + log(1 + exp(-|Z3|)) by hand: autograd has another derivative of max at 0; in "
+        "PaddlePaddle the loss itself. A logit is 0 where b3 is 0 and layer 2 is off, as for some examples at the start",
+        effects=(at_zero(0), at_zero(1), at_zero(-0.5)),
+        stage="gradients",
+        torch="F.binary_cross_entropy_with_logits(Z3, Y)",
+        keras="tf.nn.sigmoid_cross_entropy_with_logits(labels=Y, logits=Z3)",
+        jax="jnp.where(Z3 >= 0, Z3, 0) - Z3 * Y + jnp.log1p(jnp.exp(-jnp.abs(Z3)))",
+        source="PaddlePaddle/Paddle#64253; PyTorch documentation of relu and clamp",
+        plants=(
+            Plant("torch", "none", (
+                ("cost.py", TORCH_COST, "return (torch.relu(Z3) - Z3 * Y + torch.log1p(torch.exp(-torch.abs(Z3)))).mean()"),
+            )),
+            Plant("tensorflow", "none", (
+                ("cost.py", KERAS_COST,
+                 "return tf.reduce_mean(tf.maximum(Z3, 0) - Z3 * Y + tf.math.log1p(tf.exp(-tf.abs(Z3))))"),
+            )),
+        ),
     ),
     Mistake(
         name="every-pair",

@@ -221,8 +221,8 @@ MISTAKES = (
     ),
     Mistake(
         name="python-float",
-        title="the decay is rounded through float32: Keras on TensorFlow does so with every Python float",
-        written="weight_decay=lambd / m; in a float64 model too it is off by 2e-8",
+        title="the decay is rounded through float32: in a float64 model it is off by a relative 2e-8",
+        written="weight_decay=lambd / m in Keras on TensorFlow, as every Python float; in Paddle's Momentum and AdamW too",
         effects=anywhere(python_float),
         stage="gradients",
         torch="weight_decay=lambd / m",

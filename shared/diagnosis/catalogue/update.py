@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from shared.alignment.step import Step, added
 from shared.diagnosis.mistake import Mistake, Plant
 
+BIASES = ("b1", "b2", "b3")
+
 TORCH_SGD = "torch.optim.SGD(groups, lr=learning_rate)"
 KERAS_SGD = "keras.optimizers.SGD(lambda: np.float64(learning_rate), "
 
@@ -30,6 +32,25 @@ def momentum_decoupled(step: Step) -> Step:
         velocity = {name: (0.9 * velocity[name] if velocity else 0) - rate * gradients[name] for name in gradients}
         shrunk = {name: value - rate * decay[name] if name in decay else value for name, value in parameters.items()}
         return {name: shrunk[name] + velocity[name] for name in parameters}, velocity
+
+    return replace(step, update=update)
+
+
+def rate_through_float32(step: Step) -> Step:
+    def update(parameters, gradients, decay, memory, rate):
+        return step.update(parameters, gradients, decay, memory, float(np.float32(rate)))
+
+    return replace(step, update=update)
+
+
+def biases_twice(step: Step) -> Step:
+    """The learning rate of the biases, doubled; what they decay by, if they do, as well."""
+
+    def doubled(values):
+        return {name: 2 * value if name in BIASES else value for name, value in values.items()}
+
+    def update(parameters, gradients, decay, memory, rate):
+        return step.update(parameters, doubled(gradients), doubled(decay), memory, rate)
 
     return replace(step, update=update)
 
@@ -125,6 +146,37 @@ MISTAKES = (
             Plant("tensorflow", "none", (
                 ("training.py", KERAS_SGD,
                  KERAS_SGD.replace("SGD", "Adam") + "np.float64(0.9), np.float64(0.999), np.float64(1e-7), "),
+            )),
+        ),
+    ),
+    Mistake(
+        name="rate-through-float32",
+        title="the learning rate is rounded through float32: 0.3 becomes 0.3 + 1.2e-8",
+        written="Keras keeps a rate in a variable of floatx, float32 unless set; torch.tensor(learning_rate) is float32 too",
+        effects=(rate_through_float32,),
+        stage="update",
+        torch="lr=learning_rate as a Python float, or torch.tensor(learning_rate, dtype=torch.float64)",
+        keras='keras.config.set_floatx("float64") before anything is made, or SGD(lambda: np.float64(learning_rate))',
+        source="keras/src/optimizers/base_optimizer.py; tensorflow/tensorflow#57779",
+        plants=(
+            Plant("tensorflow", "none", (("training.py", KERAS_SGD, "keras.optimizers.SGD(learning_rate, "),)),
+            Plant("torch", "none", (
+                ("training.py", TORCH_SGD, "torch.optim.SGD(groups, lr=torch.tensor(learning_rate))"),
+            )),
+        ),
+    ),
+    Mistake(
+        name="biases-twice-as-fast",
+        title="the biases learn twice as fast: each db counts double",
+        written="lr_mult: 2 for the biases, as Caffe's model files have it; taken over into a parameter group",
+        effects=(biases_twice,),
+        stage="update",
+        torch='no "lr" in the group of the biases',
+        keras="one learning rate for all",
+        source="BVLC/caffe, models/bvlc_reference_caffenet/train_val.prototxt",
+        plants=(
+            Plant("torch", "l2", (
+                ("training.py", '"weight_decay": 0.0}', '"weight_decay": 0.0, "lr": 2 * learning_rate}'),
             )),
         ),
     ),
