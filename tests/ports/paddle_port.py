@@ -14,8 +14,9 @@ from paddle import nn
 class Network(nn.Layer):
     """forward returns every tensor from Z1 (m, 20) to the logits Z3 (m, 1)."""
 
-    def __init__(self, n_x, h1, h2, n_y, keep_prob):
+    def __init__(self, sizes, keep_prob):
         super().__init__()
+        n_x, h1, h2, n_y = sizes
         self.linear1, self.linear2, self.linear3 = nn.Linear(n_x, h1), nn.Linear(h1, h2), nn.Linear(h2, n_y)
         # p is the share dropped. Both axes named is every unit for itself, as without; but without, Paddle rounds p through
         # float32, in a float64 network too, and divides by a keep_prob that is 1.7e-8 off.
@@ -33,7 +34,7 @@ class Network(nn.Layer):
 def load(parameters, keep_prob=1.0):
     """The network with these parameters, in their dtype. Paddle's kernels are (n_in, n_out), so W is transposed."""
     sizes = [parameters["W1"].shape[1], *(len(parameters[b]) for b in ("b1", "b2", "b3"))]
-    network = Network(*sizes, keep_prob=keep_prob).to(dtype=str(parameters["W1"].dtype))  # float32 unless told otherwise
+    network = Network(sizes, keep_prob).to(dtype=str(parameters["W1"].dtype))  # float32 unless told otherwise
     for layer, linear in enumerate(linears(network), start=1):
         linear.weight.set_value(parameters[f"W{layer}"].T)  # (n_in, n_out)
         linear.bias.set_value(parameters[f"b{layer}"][:, 0])  # (n_out,)
