@@ -11,8 +11,8 @@ from shared.adapters.places import locate
 from shared.alignment.plan import symbol_of
 from shared.commands.check.command import CheckOptions
 from shared.commands.check.loading import CONTRACT, COURSE
-from shared.commands.check.table import failure_text
 from shared.commands.check.source import modules_of
+from shared.commands.check.table import failure_text
 from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
 from shared.config import VARIANTS, Hyperparameters
 from shared.data import Dataset
