@@ -1,6 +1,5 @@
 """The step that torch_impl's adapter compiles is the eager one: same masks, same numbers to rounding, no more."""
 
-import functools
 import shutil
 
 import numpy as np
@@ -13,7 +12,6 @@ from tests.helpers.training import in_segments
 
 torch = pytest.importorskip("torch")
 compiling = pytest.importorskip("shared.adapters.compiling")
-sgd = pytest.importorskip("torch.optim.sgd").sgd
 
 pytestmark = pytest.mark.full  # the compiler itself takes seconds to import; a step that it spoils runs uncompiled
 needs_compiler = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler, which torch.compile needs")
@@ -182,43 +180,3 @@ def test_without_a_compiler_training_runs_eagerly_and_the_log_says_so(run, monke
         fallen_back = run("dropout", 6)
     assert "training runs uncompiled" in caplog.text
     same(fallen_back, eager)
-
-
-# What the README says of PyTorch's compiler: should PyTorch fix it, the README must say so.
-
-
-def moved(step_of):
-    """What each of W1, b1, W2, b2 moves by in a step, in units of its gradient: -learning_rate is right."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        X = torch.randn(211, 2, dtype=torch.float64)
-        network = torch.nn.Sequential(torch.nn.Linear(2, 20), torch.nn.ReLU(), torch.nn.Linear(20, 1)).double()
-    Y = (X[:, :1] > 0).double()
-    parameters = list(network.parameters())
-    before = [parameter.detach().clone() for parameter in parameters]
-
-    def gradients_of():
-        return torch.autograd.grad(torch.nn.functional.binary_cross_entropy_with_logits(network(X), Y), parameters)
-
-    def step():
-        gradients = gradients_of()
-        with torch.no_grad():
-            sgd(parameters, list(gradients), [None] * 4, weight_decay=0.0, lr=0.3, momentum=0.0, dampening=0.0,
-                nesterov=False, maximize=False)  # fmt: skip
-
-    gradients = gradients_of()
-    with torch._dynamo.config.patch(trace_autograd_ops=True):
-        step_of(step)()
-    factors = []
-    for parameter, old, gradient in zip(parameters, before, gradients, strict=True):
-        factors.append(float(((parameter.detach() - old) * gradient).sum() / gradient.square().sum()))
-    return factors
-
-
-@needs_compiler
-@pytest.mark.filterwarnings("ignore")
-def test_a_step_compiled_whole_loses_the_learning_rate_of_the_weights():
-    assert moved(lambda step: step) == pytest.approx([-0.3] * 4)
-    compiled = functools.partial(torch.compile, fullgraph=True)
-    assert moved(compiled) == pytest.approx([1.0, -0.3, 1.0, -0.3])
-    assert moved(functools.partial(compiled, options={"pattern_matcher": False})) == pytest.approx([-0.3] * 4)

@@ -1,0 +1,121 @@
+"""The contract is enough: ports in other frameworks, which know nothing of this project, pass `check`, and mistakes in them
+are found.
+
+No framework is imported here, since `check` runs a port in a process of its own: Paddle after TensorFlow, in one process,
+is a segmentation fault.
+"""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+PORTS = Path(__file__).resolve().parent / "ports"
+ALL = ("none", "l2", "dropout", "l2-dropout")
+
+pytestmark = pytest.mark.full
+
+
+def need(port):
+    """Skip the test where the port's framework is not installed."""
+    module, install = {
+        "jax_port": ("jax", "pip install -r requirements-jax.txt"),
+        "paddle_port": ("paddle", "pip install -r requirements-paddle.txt"),
+        "sklearn_port": ("sklearn", "pip install -r requirements-bench.txt"),
+        "caffe_port": ("caffe", "CAFFE_PYTHON is not set, see tests/ports/caffe_port.py"),
+    }[port]
+    if not (os.environ.get("CAFFE_PYTHON") if module == "caffe" else find_spec(module)):
+        pytest.skip(f"no {module}: {install}")
+
+
+@pytest.mark.parametrize(
+    ("port", "dtype", "variants"),
+    [
+        ("jax_port", "float64", ALL),
+        ("jax_port", "float32", ("none", "l2-dropout")),
+        ("paddle_port", "float64", ALL),
+        ("paddle_port", "float32", ALL),
+        ("caffe_port", "float32", ALL),
+        ("sklearn_port", "float64", ("none", "l2")),
+        ("sklearn_port", "float32", ("none", "l2")),
+    ],
+)
+def test_a_port_is_the_same_network(run_compare, port, dtype, variants):
+    need(port)
+    done = run_compare("check", PORTS / f"{port}.py", "--iterations", 50, "--dtype", dtype, "--variants", *variants)
+    checks = done.results["checks"]
+    assert done.code == 0, done.stdout
+    assert done.results["verdict"] == "match"
+    assert {check["variant"] for check in checks} == set(variants)
+    stages = {"cost", "update", "trajectory", "predictions"} | (
+        {"forward", "gradients"} if port != "sklearn_port" else set()
+    )
+    assert {check["stage"] for check in checks} >= stages
+    assert done.results["counts"]["skipped"] == 0
+
+
+DECAY = "paddle.regularizer.L2Decay(lambd / m)"
+LOSS = "-paddle.mean(Y * F.log_sigmoid(Z3) + (1 - Y) * F.log_sigmoid(-Z3))"
+
+OF_PADDLE: dict[str, tuple] = {
+    "p is keep_prob": ("dropout", {"p=1 - keep_prob": "p=keep_prob"}, "keep-prob-as-rate"),
+    "the mode that scales at evaluation": ("dropout", {"axis=[0, 1]": 'mode="downscale_in_infer"'}, "dropout-unscaled"),
+    "one weight_decay for all": (
+        "l2", {"parameters=groups)": "parameters=network.parameters(), weight_decay=lambd / m)"}, "biases-decayed",
+    ),
+    "a group that overwrites the layers' own regularizer": (
+        "l2",
+        {"(n_x, h1), nn.Linear(h1, h2), nn.Linear(h2, n_y)":
+         "(n_x, h1, OWN), nn.Linear(h1, h2, OWN), nn.Linear(h2, n_y, OWN)",
+         "class Network": f"OWN = paddle.ParamAttr(regularizer={DECAY})\n\n\nclass Network".replace("lambd / m", "0.007"),
+         f', "weight_decay": {DECAY}': "", ', "weight_decay": 0.0': ""},
+        "decay-lost",
+    ),
+    "None in a group, under a decay for all": (
+        "l2", {"0.0}": "None}", "parameters=groups)": "parameters=groups, weight_decay=lambd / m)"}, "biases-decayed",
+    ),
+    "L2Decay with the half of the penalty": ("l2", {DECAY: DECAY.replace("/ m", "/ (2 * m)")}, "decay-halved"),
+    "the loss whose gradient is wrong at 0": (
+        "none", {LOSS: "F.binary_cross_entropy_with_logits(Z3, Y)"}, "gradient-at-zero",
+    ),
+    "dropout of whole units": ("dropout", {"axis=[0, 1]": "axis=1"}, None),
+    "Momentum, which rounds its decay": (
+        "l2", {DECAY: "lambd / m", "optimizer.SGD(learning_rate,": "optimizer.Momentum(learning_rate, 0.0,"}, "python-float",
+    ),
+}  # fmt: skip
+"""What is wrong -> the variant that shows it, the lines as they are right and wrong, and what `check` calls it."""
+
+MISTAKES = [
+    ("jax_port", "float64", "l2", {'for W in ("W1", "W2", "W3"))': 'for W in ("W1", "b1", "W2", "b2", "W3", "b3"))'},
+     "biases-decayed"),
+    ("jax_port", "float64", "none", {'["A3"] > 0.5': '["Z3"] > 0.5'}, "threshold-on-logits"),
+    ("caffe_port", "float32", "none", {"lr_mult: 1 decay_mult: 0": "lr_mult: 2 decay_mult: 0"}, "biases-twice-as-fast"),
+    ("caffe_port", "float32", "l2", {"lr_mult: 1 decay_mult: 0": "lr_mult: 1"}, "biases-decayed"),
+    ("sklearn_port", "float64", "l2", {"alpha=lambd": "alpha=2 * lambd"}, "decay-doubled"),
+    *(("paddle_port", "float64", *mistake) for mistake in OF_PADDLE.values()),
+]  # fmt: skip
+FRAMEWORKS = {"PyTorch", "Keras", "JAX", "PaddlePaddle", "Caffe"}
+
+
+@pytest.mark.parametrize(
+    ("port", "dtype", "variant", "changes", "name"),
+    MISTAKES,
+    ids=lambda value: "" if isinstance(value, dict) else str(value),
+)
+def test_a_mistake_in_it_is_found_and_named(run_compare, tmp_path, port, dtype, variant, changes, name):
+    need(port)
+    source = (PORTS / f"{port}.py").read_text()
+    for right, wrong in changes.items():
+        assert right in source
+        source = source.replace(right, wrong)
+    (tmp_path / "port.py").write_text(source)
+    small = ("--hidden", 4, 3, "--iterations", 3, "--dtype", dtype)
+    done = run_compare("check", tmp_path / "port.py", *small, "--variants", variant)
+    assert done.code == 1, done.stdout
+    if name is None:  # masks of this kind are found by their bits, and have no name
+        assert "D1: examples" in {check["tensor"] for check in done.results["checks"] if check["status"] == "failed"}
+        return
+    (found,) = (found for found in done.results["diagnoses"] if found["mistake"] == name)
+    if port in ("paddle_port", "caffe_port"):
+        assert not any(f"{framework}: " in found["remedy"] for framework in FRAMEWORKS)  # its own remedy, and no other's
