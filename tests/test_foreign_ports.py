@@ -19,6 +19,8 @@ pytestmark = pytest.mark.full
 
 def need(port):
     """Skip the test where the port's framework is not installed."""
+    if port == "numpy_port":
+        return
     module, install = {
         "jax_port": ("jax", "pip install -r requirements-jax.txt"),
         "paddle_port": ("paddle", "pip install -r requirements-paddle.txt"),
@@ -119,3 +121,22 @@ def test_a_mistake_in_it_is_found_and_named(run_compare, tmp_path, port, dtype, 
     (found,) = (found for found in done.results["diagnoses"] if found["mistake"] == name)
     if port in ("paddle_port", "caffe_port"):
         assert not any(f"{framework}: " in found["remedy"] for framework in FRAMEWORKS)  # its own remedy, and no other's
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("port", "right", "wrong"),
+    [
+        ("paddle_port", LOSS, "F.binary_cross_entropy_with_logits(Z3, Y, pos_weight=paddle.ones([1], Z3.dtype))"),
+        ("numpy_port", "dZ3 = A3 - Y", "dZ3 = (1 - Y) - sigmoid(-Z3)"),
+    ],
+)
+def test_a_gradient_that_is_lost_where_a_probability_is_small_is_a_remark(run_compare, tmp_path, port, right, wrong, dtype):
+    """Not a mistake: beside other examples it is less than the rounding of their gradients."""
+    need(port)
+    source, small = (PORTS / f"{port}.py").read_text(), ("--hidden", 4, 3, "--iterations", 3, "--variants", "none")
+    for text, expected in ((source, 0), (source.replace(right, wrong), 1)):
+        (tmp_path / "port.py").write_text(text)
+        done = run_compare("check", tmp_path / "port.py", *small, "--dtype", dtype)
+        assert done.code == 0, done.stdout
+        assert sum("is lost where its logit is" in remark for remark in done.results["remarks"]) == expected

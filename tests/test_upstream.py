@@ -1,6 +1,6 @@
 """Defects of the frameworks that this project works around are still there; once one is repaired, its test says what to do.
 
-Each script in tests/upstream stands alone, to be run or sent as it is, and prints versions, what is expected and what is seen.
+Each script in tests/upstream stands alone, to be run or sent as it is. It prints versions, and what is expected and seen.
 """
 
 import json

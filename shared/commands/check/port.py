@@ -12,7 +12,7 @@ from numpy_impl.training import train as reference_train
 from shared.alignment.masks import all_on, mask_checks
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
-from shared.alignment.tensors import PROJECTIONS, UPDATED, after
+from shared.alignment.tensors import PROJECTIONS, UPDATED, after, one_step
 from shared.case import Problem
 from shared.commands.check.calling import Called, NoAnswer, call
 from shared.commands.check.contract import Float32Answer, unpack_predict, unpack_trace, unpack_train
@@ -118,6 +118,8 @@ def check_step(session: Session) -> Found:
     compared = frozenset(wanted | _projections(wanted))
     excuse_steps(problem, evidence, found)
     failed = {check.tensor for check in found.checks if check.failed}
+    if "db3" in wanted and problem.keep_prob == 1 and not failed:
+        _look_at_one_example(session, found)
     if failed and evidence:
         of_train = compared & {*UPDATED, *PROJECTIONS}
         if failed <= of_train:  # `trace` passed: its tensors cannot explain an error of `train`
@@ -130,6 +132,24 @@ def check_step(session: Session) -> Found:
             checks = [check for check in found.checks if check.where not in infinite]
             found.diagnoses = diagnose(replace(seen, states=told), checks, session.run)
     return found
+
+
+def _look_at_one_example(session: Session, found: Found) -> None:
+    """Remark on a gradient that is lost where a label is 0 and its probability small: beside others', rounding hides it."""
+    problem, seed = session.problem, session.hyper.seed
+    alone = replace(problem, X=problem.X[:, :1], Y=np.zeros_like(problem.Y[:, :1]))
+    logit = one_step(alone, session.parameters, {})["Z3"]
+    wanted = np.log(np.finfo(logit.dtype).eps / 8)
+    start = session.parameters | {"b3": (session.parameters["b3"] + wanted - logit).astype(logit.dtype)}
+    called = session.call("trace", found, "one example", alone.X, alone.Y, start, seed=seed, **problem.regularization)
+    try:
+        tensors, _ = unpack_trace(called.result(), alone.X.dtype)
+    except ValueError:
+        return  # what it says of all examples is judged
+    right = one_step(alone, start, {})["db3"]
+    if not np.allclose(tensors.get("db3", right), right, rtol=0.5, atol=0):
+        words = f"of an example with the label 0 is lost where its logit is {wanted:.0f}: {right.item():.1e} is right"
+        _once(found.remarks, f"the gradient {words}; beside other examples rounding hides it")
 
 
 def _projections(wanted: set[str]) -> set[str]:
