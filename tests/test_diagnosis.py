@@ -14,12 +14,14 @@ from shared.alignment.states import make_states
 from shared.alignment.step import Step, cost_of_probabilities, penalty_in_loss
 from shared.alignment.tensors import one_step
 from shared.case import Problem
+from shared.commands.check.source import modules_of
 from shared.commands.mistakes.planting import planted
 from shared.commands.mistakes.trial import TRIALS
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.catalogue.cost import COMPILED_EPSILON, EAGER_EPSILON, clamped_by_torch
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence, fit
+from shared.diagnosis.remedies import CAFFE, PADDLE
 from shared.harness.checks import Cause, Check, RunId, Where, because
 from shared.harness.processes import ROOT
 from shared.parameters import initialize_parameters
@@ -270,6 +272,7 @@ def test_another_correct_form_passes_and_fails_once_it_is_wrong(form):
 def test_names_are_unique_and_nothing_is_left_empty():
     names = [mistake.name for mistake in CATALOGUE]
     assert len(set(names)) == len(names) >= 30
+    assert {*PADDLE, *CAFFE} <= set(names)
     for mistake in CATALOGUE:
         assert all(getattr(mistake, text) for text in ("title", "written", "stage", "torch", "keras", "source")), (
             mistake.name
@@ -277,6 +280,19 @@ def test_names_are_unique_and_nothing_is_left_empty():
         assert mistake.plants
         recognized = mistake.effects or mistake.random_effects or mistake.initial or mistake.masks
         assert recognized, f"{mistake.name} can never be named"
+
+
+def test_a_remedy_is_for_the_frameworks_that_a_port_imports():
+    ports = ROOT / "tests" / "ports"
+    imports = {name: modules_of(ports / f"{name}_port.py") for name in ("jax", "paddle", "caffe", "numpy")}
+    assert all(name in modules for name, modules in imports.items())
+    biases, zero = entry("biases-decayed"), entry("gradient-at-zero")
+    assert biases.remedy(*imports["paddle"]) == PADDLE["biases-decayed"]
+    assert biases.remedy(*imports["caffe"]) == CAFFE["biases-decayed"]  # imported inside a function
+    assert zero.remedy(*imports["jax"]) == zero.jax
+    assert biases.remedy("torch", "paddle") == f"PyTorch: {biases.torch}. PaddlePaddle: {PADDLE['biases-decayed']}"
+    for modules in ((), imports["numpy"], imports["jax"]):  # nothing is said of JAX there
+        assert biases.remedy(*modules) == f"PyTorch: {biases.torch}. Keras: {biases.keras}"
 
 
 def test_most_mistakes_are_planted_in_a_framework():
