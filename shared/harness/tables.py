@@ -8,6 +8,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+TOLERANCE = "the tolerance is 16 times the noise floor, which is how far rounding alone moves a number"
+"""What a share of the tolerance is explained with (16: FACTOR of alignment/judge.py)."""
+
 STYLES = {"match": "bold green", "mismatch": "bold red", "incomplete": "bold yellow"}
 """Verdict -> how it is shown."""
 

@@ -11,7 +11,7 @@ from shared.diagnosis.failure import explanation, message
 from shared.harness.checks import FREE_RUN, MASKS, Call, Cause, Check, Status, Updates
 from shared.harness.results import Diagnosis, Failure, Results
 from shared.harness.results_json import results_from_json
-from shared.harness.tables import answer_of, make_table
+from shared.harness.tables import TOLERANCE, answer_of, make_table
 
 MEANING = {
     "match": "everything that this file defines is what the reference computes, to rounding",
@@ -30,6 +30,7 @@ def show(content: dict[str, Any], console: Console) -> None:
     if port.not_checked:
         console.print(Text(f"not defined, so not checked: {', '.join(port.not_checked)}", "dim"))
     console.print(_table(results.checks))
+    console.print(Text(f"of tolerance: the largest share of it that a tensor that matches used; {TOLERANCE}", "dim"))
     for remark in results.remarks:
         console.print(Text(f"note: {remark}", "dim"))
     _show_failures(results, console)

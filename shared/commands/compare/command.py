@@ -38,7 +38,7 @@ COMMAND = Command(
     summary="compare all implementations on the built-in data, or on yours",
     about=ABOUT,
     examples=(
-        ("--variants l2 --iterations 1000", "one variant, a short run: half a minute"),
+        ("--variants l2 --iterations 1000", "one variant, a short run"),
         ("--data my_data.csv --lambd 0.1 --keep-prob 0.8", "other data, with a column y and a column split"),
         ("--implementations numpy torch --dtype float32 --fresh", "two implementations in float32, everything run again"),
     ),

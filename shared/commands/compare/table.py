@@ -11,7 +11,7 @@ from shared.diagnosis.failure import is_to_copy, message
 from shared.harness.checks import Status
 from shared.harness.results import Results, Run
 from shared.harness.results_json import results_from_json
-from shared.harness.tables import answer_of, fitting, make_table
+from shared.harness.tables import TOLERANCE, answer_of, fitting, make_table
 
 MEANING = {
     "match": "every update of every run agrees to rounding",
@@ -87,8 +87,7 @@ def _show_shares(results: Results, console: Console) -> None:
         most = max(passed, key=lambda check: check.share or 0)
         where = f"{most.implementation}, {most.variant}: {most.stage}, {most.tensor}"
         console.print(
-            "tolerance: 16 times the noise floor, which is how far rounding alone moves a number; the largest share of it "
-            f"that a comparison used: {most.share:.2f} ({where})",
+            f"{TOLERANCE}; the largest share of it that a comparison used: {most.share:.2f} ({where})",
             style="dim",
             markup=False,
             highlight=False,

@@ -42,7 +42,7 @@ COMMAND = Command(
     about=ABOUT,
     examples=(
         ("mistakes --iterations 1000", "all of them, with shorter runs"),
-        ("mistakes --implementations numpy --iterations 20", "those of NumPy alone: half a minute"),
+        ("mistakes --implementations numpy --iterations 20", "those of NumPy alone"),
     ),
     options=MistakesOptions,
     work=later("shared.commands.mistakes.mistakes.work"),
