@@ -5,7 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
+from shared.alignment.judge import FACTOR
 from shared.commands.compare.table import EXPENDABLE, HEADINGS, show
+from shared.harness.tables import TOLERANCE
 
 
 def shown(results, width):
@@ -30,6 +32,8 @@ def test_a_narrow_terminal_loses_columns_and_no_figure(everything, width):
 
 def test_the_table_of_eighty_columns_holds_everything(everything):
     text = shown(everything.results, 80)
+    assert f"is {FACTOR:g} times the noise floor" in TOLERANCE
+    assert TOLERANCE in " ".join(text.split())
     for run in everything.results["runs"]:
         assert f"{run['costs'][-1][1]:.6f}" in text
         assert f"{run['segment_difference']:.1e}" in text
