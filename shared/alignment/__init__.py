@@ -1,1 +1,1 @@
-"""Holds a port's run against the reference, and knows what rounding can do."""
+"""Compares a port's run with the reference, and knows what rounding can do."""
