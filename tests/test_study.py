@@ -10,7 +10,7 @@ import pytest
 
 from shared.commands.study.choose import interval, one_standard_error, simplicity
 from shared.commands.study.command import StudyOptions
-from shared.commands.study.findings import across, choice, effects, luck
+from shared.commands.study.findings import Effect, across, choice, effects, luck
 from shared.commands.study.grid import MAX_RUNS, Grid, Setting, groups
 from shared.commands.study.runs import LAST, Source, split, train_together, version_of, work
 from shared.config import VARIANTS
@@ -190,11 +190,13 @@ def test_many_masks_of_few_weights_are_not_many_runs():
         for run in grid.runs()
     }
     [entry] = across(table, {"training_cost": 0.01}, grid.unit)
-    assert (entry["n"], entry["verdict"]) == (3, "not enough runs")
+    assert (entry.n, entry.verdict) == (3, "not enough runs")
     numpy, _ = luck(table, grid.unit)
-    low, high = numpy["training_cost"]["interval"]
-    assert len(numpy["training_cost"]["values"]) == 60
-    assert high - low > 0
+    assert numpy.training_cost
+    low, high = numpy.training_cost.interval
+    assert len(numpy.training_cost.values) == 60
+    assert None not in (low, high)
+    assert low != high
 
 
 def test_a_run_that_diverged_is_counted_and_in_no_mean():
@@ -206,10 +208,10 @@ def test_a_run_that_diverged_is_counted_and_in_no_mean():
     lost = next(run for run in table if run.implementation == "torch")
     table[lost] |= {"status": "diverged", "test_accuracy": 0.5}
     ours, theirs = luck(table, grid.unit)
-    assert (ours["runs"], ours["diverged"]) == (3, 0)
-    assert (theirs["runs"], theirs["diverged"], theirs["test_accuracy"]["mean"]) == (2, 1, 0.75)
+    assert (ours.runs, ours.diverged) == (3, 0)
+    assert (theirs.runs, theirs.diverged, theirs.test_accuracy and theirs.test_accuracy.mean) == (2, 1, 0.75)
     [entry] = across(table, {"test_accuracy": 0.01}, grid.unit)
-    assert (entry["n"], entry["diverged_alone"], entry["verdict"]) == (2, [0, 1], "not enough runs")
+    assert (entry.n, entry.diverged_alone, entry.verdict) == (2, [0, 1], "not enough runs")
 
 
 def test_the_dev_part_is_split_off_the_training_part_with_the_same_share_of_each_class():
@@ -268,11 +270,10 @@ def test_effects_are_of_runs_of_equal_seeds_and_masks_alone_make_no_new_run():
         value = accuracies.get((run.setting.variant, run.seeds.init_seed, run.seeds.seed))
         table[run] = {"status": "diverged" if value is None else "completed", "test_accuracy": value}
     dropout, frozen = effects(table, grid.unit)
-    assert dropout == {"variant": "dropout", "against": "none", "implementation": "numpy", "n": 2, "mean": 0.1875,
-                       "interval": pytest.approx(interval([0.125, 0.25]))}  # fmt: skip
-    assert (frozen["against"], frozen["n"], frozen["mean"]) == ("dropout", 2, pytest.approx(-0.125 / 2))
+    assert dropout == Effect("dropout", "none", "numpy", 2, 0.1875, list(interval([0.125, 0.25])))
+    assert (frozen.against, frozen.n, frozen.mean) == ("dropout", 2, pytest.approx(-0.125 / 2))
     [_, beside] = effects(table, replace(grid, crossed=False).unit)  # as if every run had its own
-    assert (beside["n"], beside["mean"]) == (3, pytest.approx(-0.25 / 3))
+    assert (beside.n, beside.mean) == (3, pytest.approx(-0.25 / 3))
     several = replace(grid, keep_probs=[0.86, 0.5])
     row = {"status": "completed", "test_accuracy": 0.5}
     assert effects(dict.fromkeys(several.runs(), row), several.unit) == []
@@ -303,11 +304,11 @@ def test_the_test_part_has_no_say_in_the_choice():
     before = choice(table, GRID.unit)
     for run in table:
         table[run]["test_accuracy"] = lambd[run]
-    assert choice(table, GRID.unit)[0]["chosen"] == before[0]["chosen"]
-    assert before[0]["chosen"]["lambd"] == 0.1
+    assert choice(table, GRID.unit)[0].chosen == before[0].chosen
+    assert before[0].chosen.lambd == 0.1
     for run in table:
         table[run]["dev_cost"] = 1 - lambd[run]
-    assert choice(table, GRID.unit)[0]["chosen"]["lambd"] == 0.7
+    assert choice(table, GRID.unit)[0].chosen.lambd == 0.7
 
 
 # What is shown
@@ -323,15 +324,17 @@ def results_of_many():
     def shown(verdict, many, missing=1):
         entry = {"variant": "l2", "keep_prob": None, "learning_rate": 0.3, "hidden": [20, 3], "one": "numpy",
                  "other": "torch", "metric": "training_cost", "n": 12, "margin": 0.01, "mean": 0.0, "interval": [0.0, 0.0],
-                 "power": 1.0, "needed": 10, "p_kolmogorov_smirnov": 1.0}  # fmt: skip
+                 "power": 1.0, "needed": 10, "p_kolmogorov_smirnov": 1.0, "diverged_alone": [0, 0]}  # fmt: skip
         verdicts = ["equivalent"] * many + [verdict]
         questions = [entry | {"lambd": i, "verdict": verdict} for i, verdict in enumerate(verdicts)]
         grid = {"implementations": ["numpy", "torch"], "variants": ["l2"], "lambds": list(range(many + 1)),
                 "keep_probs": [1],
-                "learning_rates": [0.3], "hiddens": [[20, 3]], "num_iterations": 30, "dtype": "float64"}  # fmt: skip
+                "learning_rates": [0.3], "hiddens": [[20, 3]], "num_iterations": 30, "dtype": "float64", "crossed": False,
+                "dev_share": None} | {key: [1] for key in ("data_seeds", "split_seeds", "init_seeds", "seeds")}  # fmt: skip
         counts = {"planned": 100 + missing, "finished": 100, "kept_before": 0, "others_kept": 0, "diverged": 0}
-        results = {"data": {"name": "d", "dev_share": None}, "grid": grid, "counts": counts, "luck": [], "effects": [],
-                   "choice": [], "equivalence": questions, "missing": [], "verdict": "mismatch"}  # fmt: skip
+        data = {"name": "d", "sha256": "0", "dev_share": None, "dev_examples": None}
+        results = {"environment": {}, "seconds_per_run": {}, "data": data, "grid": grid, "counts": counts, "luck": [],
+                   "effects": [], "choice": [], "equivalence": questions, "missing": [], "verdict": "mismatch"}  # fmt: skip
         console = Console(width=80, record=True, file=io.StringIO())
         show(results, console)
         console.print(answer(results))

@@ -20,6 +20,7 @@ from matplotlib.collections import PathCollection
 import shared.commands.study.study as module
 from shared.commands.study import schedule
 from shared.commands.study.choose import interval
+from shared.commands.study.found import Found
 from shared.commands.study.grid import Grid
 from shared.commands.study.pictures import over_seeds
 from shared.commands.study.runs import work
@@ -139,7 +140,7 @@ def test_a_study_from_end_to_end_and_once_more(run_study, tmp_path):
     # Every run stands in the picture, however far it lies from the others.
     for entry, worst in zip(results["luck"], (0.95, 0.7), strict=True):
         entry["test_accuracy"] = entry["test_accuracy"] | {"values": [worst - 0.01 * i for i in range(12)]}
-    for ax in over_seeds(results).axes:
+    for ax in over_seeds(Found.from_json(results)).axes:
         low, high = ax.get_ylim()
         dots = np.concatenate(
             [np.asarray(dots.get_offsets())[:, 1] for dots in ax.collections if isinstance(dots, PathCollection)]
@@ -229,11 +230,11 @@ def test_a_study_that_is_killed_goes_on_where_it_was_and_a_worker_that_is_killed
 def test_processes_that_always_die_are_given_up_with_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.setattr(schedule, "work", die_on_seed_2)
     results, _ = module.study(replace(GRID, hiddens=[(20, 3), (5, 2)], init_seeds=[1], seeds=[1]), None, {}, tmp_path, 2)
-    assert results["counts"]["finished"] == 1
-    assert results["verdict"] == "incomplete"
-    [missing] = results["missing"]
-    assert "hidden 5,2" in missing["runs"]
-    assert missing["reason"] == "its process was killed, 3 times in a row"
+    assert results.counts.finished == 1
+    assert results.verdict == "incomplete"
+    [missing] = results.missing
+    assert "hidden 5,2" in missing.runs
+    assert missing.reason == "its process was killed, 3 times in a row"
 
 
 def die_on_seed_2(number, runs, source):

@@ -8,7 +8,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from importlib import import_module
 from typing import Any, ClassVar
@@ -110,7 +110,7 @@ def from_json(kind: Any, value: Any) -> Any:
         return _fields_from_json(kind, value)
     if origin in (types.UnionType, typing.Union):
         return _first_that_fits(arguments, kind, value)
-    if origin is list and isinstance(value, list):
+    if origin in (list, Sequence) and isinstance(value, list):
         return [from_json(arguments[0], item) for item in value]
     if origin is tuple and arguments[-1] is ... and isinstance(value, list):
         return tuple(from_json(arguments[0], item) for item in value)

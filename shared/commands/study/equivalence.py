@@ -6,6 +6,7 @@ there are not enough runs. All tests are SciPy's.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,26 @@ PILOT = 10
 """The fewest runs from whose spread it is estimated how many are needed; fewer decide nothing."""
 MOST = 100_000
 EQUIVALENT, DIFFERENT, NOT_ENOUGH = "equivalent", "different", "not enough runs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equivalence:
+    """The verdict on runs of equal seeds, and everything it rests on; what could not be computed is None.
+
+    mean, interval: of the differences. needed: runs for a power of POWER; power: that of these runs.
+    """
+
+    n: int
+    margin: float
+    mean: float | None = None
+    interval: list[float] | None = None
+    p_tost: float | None = None
+    p_difference: float | None = None
+    p_kolmogorov_smirnov: float | None = None
+    needed: int | None = None
+    power: float | None = None
+    diverged_alone: list[int]
+    verdict: str = NOT_ENOUGH
 
 
 def tost_power(n: int, spread: float, margin: float, alpha: float = ALPHA) -> float:
@@ -66,8 +87,8 @@ def equivalence(
     alpha: float = ALPHA,
     tests: int = 1,
     diverged_alone: tuple[int, int] = (0, 0),
-) -> dict:
-    """The verdict on a[i] against b[i], runs of equal seeds, (n,) each, and everything it rests on.
+) -> Equivalence:
+    """The verdict on a[i] against b[i], runs of equal seeds, (n,) each.
 
     margin: the largest mean difference that is called equivalent. tests: how many such questions are asked, so that alpha is
     the probability that any of them calls equal ones different (Bonferroni).
@@ -76,15 +97,11 @@ def equivalence(
     """
     difference = a - b
     n = len(difference)
-    result: dict[str, Any] = {
-        "n": n, "margin": margin, "mean": None, "interval": None, "p_tost": None, "p_difference": None,
-        "p_kolmogorov_smirnov": None, "needed": None, "power": None, "diverged_alone": list(diverged_alone),
-        "verdict": NOT_ENOUGH,
-    }  # fmt: skip
+    result: dict[str, Any] = {"n": n, "margin": margin, "diverged_alone": list(diverged_alone)}
     if any(diverged_alone) and stats.binomtest(diverged_alone[0], sum(diverged_alone)).pvalue < alpha / tests:
         result |= {"verdict": DIFFERENT}
     if n < 2:
-        return result
+        return Equivalence(**result)
     mean = float(np.mean(difference))
     result |= {"mean": mean, "p_kolmogorov_smirnov": float(stats.ks_2samp(a, b).pvalue)}
     if np.std(difference) <= 1e-9 * margin:  # the same up to rounding: nothing is left to test
@@ -98,11 +115,11 @@ def equivalence(
         result |= {"interval": [float(interval.low), float(interval.high)], "p_tost": float(max(above, below))}
         result |= {"p_difference": float(stats.ttest_1samp(difference, 0).pvalue)}
     if n < PILOT:
-        return result
+        return Equivalence(**result)
     result |= {"needed": runs_needed(difference, margin, alpha)}
     result |= {"power": tost_power(n, spread_bound(difference), margin, alpha)}
     if result["p_tost"] < alpha and not any(diverged_alone):
         result |= {"verdict": EQUIVALENT}
     elif result["p_difference"] < alpha / tests:
         result |= {"verdict": DIFFERENT}
-    return result
+    return Equivalence(**result)

@@ -3,13 +3,13 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from shared.commands.study.choose import interval, one_standard_error
-from shared.commands.study.equivalence import equivalence
+from shared.commands.study.equivalence import Equivalence, equivalence
 from shared.commands.study.grid import Run, Seeds, Setting
 from shared.config import VARIANTS
 
@@ -19,9 +19,95 @@ AGAINST = {"l2": "none", "dropout": "none", "l2-dropout": "none", "frozen-dropou
 Table = dict[Run, dict]
 """Run -> the row that it left in the store."""
 Unit = Callable[[Seeds], Any]
+Interval = list[float | None]
+"""The ends of a 95 % interval; None where there are too few values."""
 
 
-def luck(table: Table, unit: Unit) -> list[dict]:
+@dataclass(frozen=True)
+class Mean:
+    """A mean over independent repetitions, and its interval."""
+
+    mean: float | None
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Measure(Mean):
+    """A measure over the runs of a setting that did not diverge."""
+
+    mean: float
+    spread: float | None
+    lowest: float
+    highest: float
+    values: list[float]
+
+
+@dataclass(frozen=True)
+class OfSetting(Setting):
+    """Something that was found of a setting."""
+
+    @property
+    def setting(self) -> Setting:
+        return Setting(*(getattr(self, field.name) for field in fields(Setting)))
+
+
+@dataclass(frozen=True)
+class Luck(OfSetting):
+    """What the seeds make of a setting: the measures of METRICS, as far as there are any; how many runs are in them."""
+
+    implementation: str
+    runs: int
+    diverged: int
+    training_cost: Measure | None = None
+    train_cost: Measure | None = None
+    dev_cost: Measure | None = None
+    test_cost: Measure | None = None
+    train_accuracy: Measure | None = None
+    dev_accuracy: Measure | None = None
+    test_accuracy: Measure | None = None
+
+    def measure(self, metric: str) -> Measure | None:
+        """The measure of that name; None where the runs have none."""
+        return getattr(self, metric)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a variant changes in the test accuracy, against another one, over n pairs of runs."""
+
+    variant: str
+    against: str
+    implementation: str
+    n: int
+    mean: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The setting that was chosen on the dev part, and the best one; limit: the largest mean dev cost near enough."""
+
+    variant: str
+    implementation: str
+    chosen: Setting
+    best: Setting
+    limit: float | None
+    runs: int
+    dev_cost: Mean
+    dev_accuracy: Mean
+    test_accuracy: Mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question(OfSetting, Equivalence):
+    """Whether two implementations are equivalent in a measure."""
+
+    one: str
+    other: str
+    metric: str
+
+
+def luck(table: Table, unit: Unit) -> list[Luck]:
     """Over the seeds, for each setting and implementation: mean, 95 % interval, spread and range of every measure.
 
     A run that diverged is counted, and in no mean. unit: of the seeds, what tells independent repetitions apart.
@@ -31,22 +117,19 @@ def luck(table: Table, unit: Unit) -> list[dict]:
     settings = list(dict.fromkeys(setting for setting, _ in by))
     for (setting, implementation), own in sorted(by.items(), key=lambda item: settings.index(item[0][0])):
         good = {run: row for run, row in own.items() if row["status"] == "completed"}
-        entry = {**_named(setting), "implementation": implementation, "runs": len(good), "diverged": len(own) - len(good)}
+        measures: dict[str, Any] = {}
         for metric in METRICS:
             values = [row[metric] for row in good.values() if row[metric] is not None]
             if values:
                 means = list(_means(good, metric, unit).values())
-                low, high = interval(means)
                 spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-                entry[metric] = {
-                    "mean": float(np.mean(means)), "interval": [_or_none(low), _or_none(high)], "spread": spread,
-                    "lowest": min(values), "highest": max(values), "values": values,
-                }  # fmt: skip
-        found.append(entry)
+                measures[metric] = Measure(float(np.mean(means)), _interval(means), spread, min(values), max(values), values)
+        found.append(Luck(**asdict(setting), implementation=implementation, runs=len(good), diverged=len(own) - len(good),
+                          **measures))  # fmt: skip
     return found
 
 
-def effects(table: Table, unit: Unit) -> list[dict]:
+def effects(table: Table, unit: Unit) -> list[Effect]:
     """What each variant changes in the test accuracy, by implementation: mean and 95 % interval over runs of equal seeds.
 
     Only where each variant has one setting. Where one of the two draws no masks, runs are equal in all seeds but the masks'.
@@ -71,13 +154,12 @@ def effects(table: Table, unit: Unit) -> list[dict]:
         ]  # fmt: skip
         changes = [mean - means[1][luck] for luck, mean in means[0].items() if luck in means[1]]
         if changes:
-            low, high = interval(changes)
-            found.append({"variant": one, "against": other, "implementation": implementation, "n": len(changes),
-                          "mean": float(np.mean(changes)), "interval": [_or_none(low), _or_none(high)]})  # fmt: skip
+            mean = float(np.mean(changes))
+            found.append(Effect(one, other, implementation, len(changes), mean, _interval(changes)))
     return found
 
 
-def choice(table: Table, unit: Unit) -> list[dict]:
+def choice(table: Table, unit: Unit) -> list[Choice]:
     """For each variant and implementation: the setting chosen on the dev part, the best, and its test accuracy.
 
     A setting of which a run diverged is out; where that leaves none, nothing is chosen.
@@ -94,17 +176,20 @@ def choice(table: Table, unit: Unit) -> list[dict]:
         if len(by_setting) < 2 or not costs:
             continue
         chosen, best, limit = one_standard_error(costs)
-        entry = {"variant": variant, "implementation": implementation, "chosen": _named(chosen), "best": _named(best),
-                 "limit": _or_none(limit), "runs": len(by_setting[chosen])}  # fmt: skip
-        for metric in ("dev_cost", "dev_accuracy", "test_accuracy"):
-            values = list(_means(by_setting[chosen], metric, unit).values())
-            low, high = interval(values)
-            entry[metric] = {"mean": float(np.mean(values)), "interval": [_or_none(low), _or_none(high)]}
-        found.append(entry)
-    return sorted(found, key=lambda entry: list(VARIANTS).index(entry["variant"]))
+        means = {
+            metric: list(_means(by_setting[chosen], metric, unit).values())
+            for metric in ("dev_cost", "dev_accuracy", "test_accuracy")
+        }
+        found.append(
+            Choice(
+                variant, implementation, chosen, best, _or_none(limit), len(by_setting[chosen]),
+                **{metric: Mean(float(np.mean(values)), _interval(values)) for metric, values in means.items()},
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda entry: list(VARIANTS).index(entry.variant))
 
 
-def across(table: Table, margins: dict[str, float], unit: Unit) -> list[dict]:
+def across(table: Table, margins: dict[str, float], unit: Unit) -> list[Question]:
     """For each setting and pair of implementations: are runs of equal seeds equivalent in what has a margin?"""
     questions = []
     for setting in dict.fromkeys(run.setting for run in table):
@@ -124,8 +209,8 @@ def across(table: Table, margins: dict[str, float], unit: Unit) -> list[dict]:
                 )
                 questions.append((setting, one, other, metric, margin, a, b, alone))
     return [
-        {**_named(setting), "one": one, "other": other, "metric": metric,
-         **equivalence(a, b, margin, tests=len(questions), diverged_alone=alone)}
+        Question(**asdict(setting), one=one, other=other, metric=metric,
+                 **asdict(equivalence(a, b, margin, tests=len(questions), diverged_alone=alone)))
         for setting, one, other, metric, margin, a, b, alone in questions
     ]  # fmt: skip
 
@@ -145,8 +230,8 @@ def _by(table: dict[Run, dict], of: Callable[[Run], Any]) -> dict[Any, dict[Run,
     return found
 
 
-def _named(setting: Setting) -> dict:
-    return asdict(setting) | {"hidden": list(setting.hidden)}
+def _interval(values: Sequence[float]) -> Interval:
+    return [_or_none(end) for end in interval(values)]
 
 
 def _or_none(value: float) -> float | None:

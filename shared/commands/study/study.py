@@ -1,15 +1,14 @@
-"""A study: run what is not kept yet, then say what it shows. Returns the content of study.json."""
+"""A study: run what is not kept yet, then say what it shows."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from shared.commands.study.command import StudyOptions
-from shared.commands.study.equivalence import ALPHA, POWER
 from shared.commands.study.findings import Table, across, choice, effects, luck
+from shared.commands.study.found import Counts, Found, Missing, StudyData
 from shared.commands.study.grid import Grid, Run, groups
 from shared.commands.study.runs import Source, version_of
 from shared.commands.study.schedule import finished
@@ -18,7 +17,6 @@ from shared.data import Dataset
 from shared.errors import SamenetError, UsageError
 from shared.harness.command import Made
 from shared.harness.environment import describe
-from shared.harness.output import SCHEMA
 from shared.harness.progress import Progress
 
 BUILT_IN = "built-in"
@@ -56,8 +54,8 @@ class Answers:
 def work(options: StudyOptions, progress: Progress) -> Made:
     """Run what is not kept yet, and say what it shows."""
     problem = options.grid, options.dataset, options.margins
-    results, table = study(*problem, options.out, options.jobs, options.scheduler, progress)
-    return Made(results, {"study.csv": table})
+    found, table = study(*problem, options.out, options.jobs, options.scheduler, progress)
+    return Made(found.as_json(), {"study.csv": table})
 
 
 def study(
@@ -68,16 +66,15 @@ def study(
     jobs: int,
     scheduler: str | None = None,
     progress: Progress | None = None,
-) -> tuple[dict, bytes]:
-    """Run the grid; (content of study.json, of study.csv).
+) -> tuple[Found, bytes]:
+    """Run the grid; (what it shows, the content of study.csv).
 
     dataset: None for the built-in data. margins: of training_cost and test_accuracy, the largest mean difference that is
     called equivalent.
     """
     question = _question(grid, dataset)
     answers = _run(question, folder, jobs, scheduler, progress or Progress())
-    results = _results(question, answers, margins)
-    return results | {"verdict": _verdict(results)}, as_csv(answers.table.values())
+    return _found(question, answers, margins), as_csv(answers.table.values())
 
 
 def _question(grid: Grid, dataset: Dataset | None) -> Question:
@@ -137,48 +134,26 @@ def _unusable(run: Run, row: dict, question: Question, elsewhere: bool) -> str |
     )
 
 
-def _results(question: Question, answers: Answers, margins: dict[str, float]) -> dict[str, Any]:
+def _found(question: Question, answers: Answers, margins: dict[str, float]) -> Found:
     grid, table = question.grid, answers.table
     rows = list(table.values())
     parts = question.source.parts(question.runs[0])
-    return {
-        "schema": SCHEMA,
-        "environment": describe(1),
-        "data": {
-            "name": question.name,
-            "sha256": question.data,
-            "dev_share": grid.dev_share,
-            "dev_examples": parts["dev"][0].shape[1] if "dev" in parts else None,
-        },
-        "grid": asdict(grid),
-        "counts": {
-            "planned": len(question.runs),
-            "finished": len(rows),
-            "kept_before": answers.before,
-            "others_kept": answers.others,
-            "diverged": sum(row["status"] == "diverged" for row in rows),
-        },
-        "missing": [{"runs": who, "reason": reason} for who, reason in answers.missing.items()],
-        "seconds_per_run": {
+    dev_examples = parts["dev"][0].shape[1] if "dev" in parts else None
+    diverged = sum(row["status"] == "diverged" for row in rows)
+    return Found(
+        environment=describe(1),
+        data=StudyData(question.name, question.data, grid.dev_share, dev_examples),
+        grid=grid,
+        counts=Counts(len(question.runs), len(rows), answers.before, answers.others, diverged),
+        missing=[Missing(who, reason) for who, reason in answers.missing.items()],
+        seconds_per_run={
             name: _median([row["seconds"] for row in rows if row["implementation"] == name]) for name in grid.implementations
         },
-        "luck": luck(table, grid.unit),
-        "effects": effects(table, grid.unit),
-        "choice": choice(table, grid.unit) if grid.dev_share is not None else [],
-        "equivalence": across(table, margins, grid.unit),
-        "alpha": ALPHA,
-        "power_asked": POWER,
-    }
-
-
-def _verdict(results: dict) -> str:
-    """Mismatch where implementations differ, incomplete where runs are missing or too few to tell."""
-    verdicts = {entry["verdict"] for entry in results["equivalence"]}
-    if "different" in verdicts:
-        return "mismatch"
-    counts = results["counts"]
-    missing = counts["finished"] < counts["planned"] or counts["diverged"] == counts["planned"]
-    return "incomplete" if "not enough runs" in verdicts or missing else "match"
+        luck=luck(table, grid.unit),
+        effects=effects(table, grid.unit),
+        choice=choice(table, grid.unit) if grid.dev_share is not None else [],
+        equivalence=across(table, margins, grid.unit),
+    )
 
 
 def _median(values: Sequence[float]) -> float | None:
