@@ -19,6 +19,7 @@ MEANING = {
     "incomplete": "not everything planned could be compared",
 }
 COLUMNS = {
+    "us/iter": "microseconds per update; in a short run they hold the compiling",
     "in segments": "the largest difference of a cost from the reference's, where the reference (numpy) replays the run from "
     "the implementation's own parameters, in segments of up to 1,000 updates",
     "free run": "the same where both start together and are left alone, up to the horizon: from there on rounding alone "
