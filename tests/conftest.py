@@ -256,11 +256,11 @@ def brought(tmp_path, monkeypatch):
     """A function that checks the source of a port in this process (see tests/helpers/brought.py)."""
     from tests.helpers.brought import Brought
 
-    def check(source, name="brought.py", variants=()):
+    def check(source, name="brought.py", variants=(), dtype="float64"):
         monkeypatch.setattr(sys, "path", [*sys.path])  # a port's folder comes first on it
         for module in ("reg_utils", "testCases", "checked_port"):
             monkeypatch.delitem(sys.modules, module, raising=False)
         (tmp_path / name).write_bytes(source if isinstance(source, bytes) else source.encode())
-        return Brought(tmp_path / name, variants)
+        return Brought(tmp_path / name, variants, dtype)
 
     return check

@@ -27,7 +27,7 @@ WRONG = {
     "whole examples": ([(D1, "D1 = rng.random((1, m)) < keep_prob")], "whole examples are dropped: the units of D1"),
     "the same draws twice": ([(D2, "D2 = D1[: len(p['b2'])]")], "the second layer repeats the first's draws"),
     "off after the first update": (without("i < 1"), "dropout is off from update 2"),
-    "never on": (without("False"), "dropout is switched off"),
+    "never on": (without("False"), "dropout is off in every update"),
     "frozen": ([(ON, ON.replace("rng", "np.random.default_rng(1)"))], "masks"),
     "the share to drop": ([(D, D.replace("<", ">=")) for D in (D1, D2)], "keeps the share that should be dropped"),
 }  # fmt: skip

@@ -30,6 +30,9 @@ What they can find is a unit that crosses its kink an update earlier. It moves n
 The last and largest number of replicates is for segments that are not so far off, at whatever update.
 """
 
+DESPERATE = 1e9
+"""A difference of so many tolerances is no rounding, wherever it is: replicates never spread that far apart."""
+
 BATCH_BYTES = 2**19
 """Segments are replayed together, as many as keep one activation of all replicates within the processor's cache."""
 
@@ -162,6 +165,8 @@ def _used(record: Record, s: int, segment: ReplayedSegment) -> float:
 
 
 def _hopeless(record: Record, s: int, segment: ReplayedSegment) -> bool:
+    if _used(record, s, segment) > DESPERATE:
+        return True
     port = record.costs[record.starts[s] :][: min(EARLY, record.lengths[s])]
     reference, floors = segment.costs[: len(port)], segment.cost_floors[: len(port)]
     return bool((np.abs(port - reference) > HOPELESS * tolerance_of(reference, floors)).any())

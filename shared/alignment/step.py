@@ -50,26 +50,48 @@ class Step:
     batches: Callable = lambda m: [slice(None)]
     """The examples of each of the updates that are made where one is meant."""
     linear: Callable = lambda W, A, b: W @ A + b
+    activation: Callable = relu
+    gate: Callable = lambda A: A > 0
+    """The derivative of the activation, from its value."""
+    probability: Callable = sigmoid
+    dropped: tuple[int, ...] = (1, 2)
+    """The layers that have dropout."""
     drop: Callable = lambda A, D, keep_prob: A * D / keep_prob
     cross_entropy: Callable = cross_entropy
     """(Z3, Y) -> the mean cross-entropy."""
     penalty: Callable = _penalty
     """(parameters, lambd, m) -> the L2 penalty that is reported."""
     cost: Callable = lambda cross_entropy, penalty: cross_entropy + penalty
+    evaluated: bool = False
+    """Whether the cost is taken without dropout."""
+    reported: Callable | None = None
+    """(start, parameters after each update, problem) -> the parameters of which the cost is taken, without dropout."""
+    beside: bool = False
+    """Whether the cross-entropy of the step itself is seen beside the cost."""
     dZ3: Callable = lambda Z3, Y: sigmoid(Z3) - Y
     """m times the gradient of the cross-entropy by Z3."""
     dA: Callable = lambda W, dZ: W.mT @ dZ
     """m times the gradient of the cross-entropy by the layer's inputs A, before `undrop`."""
     dW: Callable = lambda dZ, A: dZ @ A.mT
     """m times the gradient of the cross-entropy by W."""
+    db: Callable = lambda dZ: np.sum(dZ, axis=-1, keepdims=True)
+    """m times the gradient of the cross-entropy by b."""
+    scales: Mapping[str, float] = field(default_factory=dict)
+    """Multiples of the gradients of the cross-entropy by these parameters."""
     undrop: Callable = lambda dA, D, keep_prob: dA * D / keep_prob
     strength: Callable = lambda lambd, m: lambd / m
     """What the gradient of a decayed parameter gains, as a multiple of it."""
     decayed: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(WEIGHTS, 1.0))
     """Which parameters decay, by which multiple of the strength."""
+    shrunk: Callable = lambda W: W
+    """What decay is a multiple of, of a parameter."""
     in_loss: bool = False
     in_optimizer: bool = True
     """Whether the loss's gradients hold the decay, and whether the optimizer adds it."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Multiples of the learning rate of these parameters."""
+    schedule: Callable = lambda update: 1.0
+    """The multiple of the learning rate at this update, counted from 1."""
     update: Callable = _gradient_descent
     """(parameters, gradients, decay, memory, learning_rate) -> parameters, memory."""
     snapshots: Callable = lambda after: after
@@ -85,7 +107,6 @@ class Step:
         dropout = problem.keep_prob < 1
         traced = self._masks(port, parameters, m, "D1", "D2") or _all_kept(parameters, m) if dropout else (None, None)
         tensors = self._pass(problem, start, X, Y, *traced)
-        cross_entropy, penalty = self.cross_entropy(tensors["Z3"], Y), self.penalty(start, problem.lambd, m)
         in_loss, decay = self._decay(start, problem)
         for name in PARAMETER_NAMES:
             tensors["decay_" + name] = decay.get(name, np.zeros_like(start[name]))
@@ -106,13 +127,17 @@ class Step:
                     tensors |= {f"d{name} of update 1": step["d" + name] for name in PARAMETER_NAMES}
                 of_loss, of_optimizer = self._decay(now, problem)
                 gradients = added({name: step["d" + name] for name in PARAMETER_NAMES}, of_loss)
-                now, memory = self.update(now, gradients, of_optimizer, memory, problem.learning_rate)
+                gradients, of_optimizer = (self._rated(each) for each in (gradients, of_optimizer))
+                rate = self.schedule(update) * problem.learning_rate
+                now, memory = self.update(now, gradients, of_optimizer, memory, rate)
             after.append(now)
         for update, snapshot in enumerate(self.snapshots(after), start=1):
             tensors |= {f"{name} after update {update}": value for name, value in snapshot.items()}
         tensors |= {f"d{name}": tensors[f"d{name}"] + value for name, value in in_loss.items()}
         tensors |= {"X": X, "Y": Y, **start}
-        tensors |= {"cross_entropy": cross_entropy, "l2_penalty": penalty, "cost": self.cost(cross_entropy, penalty)}
+        tensors |= self._costs(
+            tensors["Z3"], X, Y, self.reported(start, after, problem) if self.reported else start, problem
+        )
         return tensors | decay_estimates(tensors, problem.learning_rate, parameters, tensors)
 
     def predict(self, X: NDArray, parameters: Parameters, keep_prob: float, rng: np.random.Generator) -> NDArray:
@@ -126,33 +151,47 @@ class Step:
         found = usable_masks(port, parameters, m, *names)
         return tuple(self.masks(D) for D in found) if found else None
 
+    def _costs(self, Z3: NDArray, X, Y, parameters: Parameters, problem: Problem) -> dict[str, NDArray]:
+        """What is reported, of the step's own logits or of those of these parameters without dropout."""
+        own = Z3
+        if self.evaluated or self.reported:
+            Z3 = self._forward(X, parameters, None, None, 1.0)[-1]
+        reported, penalty = self.cross_entropy(Z3, Y), self.penalty(parameters, problem.lambd, X.shape[-1])
+        seen = self.cross_entropy(own, Y) if self.beside else reported
+        return {"cross_entropy": seen, "l2_penalty": penalty, "cost": self.cost(reported, penalty)}
+
+    def _rated(self, changes: Parameters) -> Parameters:
+        return {name: self.rates[name] * value if name in self.rates else value for name, value in changes.items()}
+
     def _decay(self, parameters: Parameters, problem: Problem) -> tuple[Parameters, Parameters]:
         strength = self.strength(problem.lambd, problem.X.shape[-1])
-        decay = {name: multiple * strength * parameters[name] for name, multiple in self.decayed.items()}
+        decay = {name: multiple * strength * self.shrunk(parameters[name]) for name, multiple in self.decayed.items()}
         return decay if self.in_loss else {}, decay if self.in_optimizer else {}
 
     def _forward(self, X, parameters: Parameters, D1, D2, keep_prob: float) -> tuple:
         W1, b1, W2, b2, W3, b3 = (parameters[name] for name in PARAMETER_NAMES)
         Z1 = self.linear(W1, X, b1)  # (20, m)
-        A1 = relu(Z1) if D1 is None else self.drop(relu(Z1), D1, keep_prob)  # (20, m)
+        A1 = self.activation(Z1) if D1 is None else self.drop(self.activation(Z1), D1, keep_prob)  # (20, m)
         Z2 = self.linear(W2, A1, b2)  # (3, m)
-        A2 = relu(Z2) if D2 is None else self.drop(relu(Z2), D2, keep_prob)  # (3, m)
+        A2 = self.activation(Z2) if D2 is None else self.drop(self.activation(Z2), D2, keep_prob)  # (3, m)
         return Z1, A1, Z2, A2, self.linear(W3, A2, b3)  # Z3 (1, m)
 
     def _pass(self, problem: Problem, parameters: Parameters, X, Y, D1, D2) -> dict[str, NDArray]:
         m, keep_prob = X.shape[-1], problem.keep_prob
+        D1, D2 = (D if layer in self.dropped else None for layer, D in ((1, D1), (2, D2)))
         Z1, A1, Z2, A2, Z3 = self._forward(X, parameters, D1, D2, keep_prob)
         W2, W3 = parameters["W2"], parameters["W3"]
 
         dZ3 = self.dZ3(Z3, Y)  # (1, m)
         dA2 = self.dA(W3, dZ3) if D2 is None else self.undrop(self.dA(W3, dZ3), D2, keep_prob)  # (3, m)
-        dZ2 = dA2 * (A2 > 0)  # (3, m)
+        dZ2 = dA2 * self.gate(A2)  # (3, m)
         dA1 = self.dA(W2, dZ2) if D1 is None else self.undrop(self.dA(W2, dZ2), D1, keep_prob)  # (20, m)
-        dZ1 = dA1 * (A1 > 0)  # (20, m)
-        tensors = {"Z1": Z1, "A1": A1, "Z2": Z2, "A2": A2, "Z3": Z3, "A3": sigmoid(Z3)}
+        dZ1 = dA1 * self.gate(A1)  # (20, m)
+        tensors = {"Z1": Z1, "A1": A1, "Z2": Z2, "A2": A2, "Z3": Z3, "A3": self.probability(Z3)}
         for layer, dZ, A in ((3, dZ3, A2), (2, dZ2, A1), (1, dZ1, X)):
             tensors[f"dW{layer}"] = self.dW(dZ, A) / m  # (n_out, n_in)
-            tensors[f"db{layer}"] = np.sum(dZ, axis=-1, keepdims=True) / m  # (n_out, 1)
+            tensors[f"db{layer}"] = self.db(dZ) / m  # (n_out, 1)
+        tensors |= {f"d{name}": scale * tensors[f"d{name}"] for name, scale in self.scales.items()}
         return tensors
 
 

@@ -180,16 +180,25 @@ def alike(port: object, reference: NDArray) -> bool:
     return isinstance(port, np.ndarray) and (port.shape, port.dtype) == (reference.shape, reference.dtype)
 
 
+def coarsest(port: Tensors, names: Iterable[tuple[str, str]]) -> float:
+    """The coarsest relative rounding of the port's tensors (stage, name): what is computed from one has it too."""
+    return max((np.finfo(v.dtype).eps for _, n in names if (v := np.asarray(port.get(n))).dtype.kind == "f"), default=0)
+
+
 def comes_near(
-    tensors: Tensors, port: Tensors, names: Iterable[tuple[str, str]], sizes: Mapping[str, float] | None = None
+    tensors: Tensors,
+    port: Tensors,
+    names: Iterable[tuple[str, str]],
+    sizes: Mapping[str, float] | None = None,
+    epsilon: float | None = None,
 ) -> bool:
     """Whether the port's tensors (stage, name) are worth the noise floor they would be judged with: nearly these.
 
-    sizes: how far apart the largest elements may be; without, a share of the largest element.
+    sizes: how far apart the largest elements may be; without, a share of the largest element. epsilon: see `coarsest`.
     """
     sizes = sizes or {}
     names = list(names)
-    epsilon = max((np.finfo(v.dtype).eps for _, n in names if (v := np.asarray(port.get(n))).dtype.kind == "f"), default=0)
+    epsilon = coarsest(port, names) if epsilon is None else epsilon
     for _, name in names:
         if name.startswith("D") or name in PROJECTIONS or name not in port:
             continue

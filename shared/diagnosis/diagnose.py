@@ -1,22 +1,23 @@
 """Name what explains a difference: the known mistakes that reproduce it, estimates, or that nothing fits."""
 
-from collections.abc import Iterator
-from itertools import permutations
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.alignment.masks import FALSE_ALARM, chance
-from shared.alignment.step import Effect, Step
+from shared.alignment.step import Step
 from shared.diagnosis.catalogue import CATALOGUE
-from shared.diagnosis.estimates import estimates
-from shared.diagnosis.hypothesis import Evidence, fit, resembles
+from shared.diagnosis.facts import facts
+from shared.diagnosis.hypothesis import Evidence, resembles
 from shared.diagnosis.mistake import Mistake
-from shared.harness.checks import MASKS, Cause, Check, RunId
+from shared.diagnosis.search import OTHER_SETTINGS, Explanation, Search
+from shared.harness.checks import MASKS, STAGES, Cause, Check, RunId
 from shared.harness.ledger import first_failed
 from shared.harness.results import Diagnosis
 
-OTHER_SETTINGS = "other settings"
-"""Reported as the mistake where other numbers than those that were given explain the difference."""
+WHATEVER = "other-weights"
+"""What is said of initial weights where nothing more is known of them."""
 
 SIMULATED = 400
 """Predictions with dropout left on that the port's are compared with."""
@@ -25,8 +26,10 @@ NAMED = 6
 """At most so many equally good explanations are named."""
 
 
-def diagnose(evidence: Evidence, checks: list[Check], run: RunId) -> list[Diagnosis]:
-    """What explains the failed checks of one run."""
+def diagnose(
+    evidence: Evidence, checks: list[Check], run: RunId, report: Callable[[], None] = lambda: None
+) -> list[Diagnosis]:
+    """What explains the failed checks of one run. report: called now and then while it is looked for."""
     first = next(iter(first_failed(checks)), None)
     if first is None:
         return []
@@ -35,15 +38,15 @@ def diagnose(evidence: Evidence, checks: list[Check], run: RunId) -> list[Diagno
     # Where neither is finite there is nothing to explain: any mistake that shows only there would reproduce it.
     told = [check for check in failed if check.cause is not Cause.BOTH_DIVERGE]
     if any(check.where in evidence.states and check.stage != "repeat" for check in told):
-        found = list(_of_step(evidence, run))
+        found = _of_step(evidence, run, report)
     if not any(diagnosis.mistake for diagnosis in found) and any(check.where == MASKS for check in failed):
-        found = _of_masks(evidence, run)
+        found = _of_masks(evidence, run) or found
     if first.stage == "predictions":
         found = list(_of_predictions(evidence, run))
-    return found or [Diagnosis(run.variant, run.implementation, None, _unexplained(first))]
+    return found or [Diagnosis(run.variant, run.implementation, None, _unexplained(first, evidence, checks))]
 
 
-def _unexplained(first: Check) -> str:
+def _unexplained(first: Check, evidence: Evidence, checks: list[Check]) -> str:
     """What is said of a failure that no mistake explains."""
     if first.cause is Cause.OWN_TRAINING:
         return "single updates are right, so the fault is in what `train` itself does"
@@ -51,44 +54,38 @@ def _unexplained(first: Check) -> str:
         return "two runs of the port with the same seed differ, so nothing can be told from one"
     if first.cause is Cause.BOTH_DIVERGE:
         return "training diverges, the reference's as well: nothing can be compared; take a smaller learning rate"
-    return "no known mistake, and no other setting, reproduces this"
+    return "; ".join(["no known mistake, and no other setting, reproduces this", *facts(evidence, checks)])
 
 
-def _of_step(evidence: Evidence, run: RunId) -> Iterator[Diagnosis]:
-    """One mistake; else other settings; else two mistakes; else what is recognized without being reproduced."""
+def _of_step(evidence: Evidence, run: RunId, report: Callable[[], None]) -> list[Diagnosis]:
+    """What reproduces the tensors; else what is recognized without being reproduced; else what explains some of them."""
     if not any(name in port for _, port in evidence.states.values() for _, name in evidence.names()):
-        return
-    exact = [(mistake, effect) for mistake in CATALOGUE for effect in mistake.effects]
-    found: dict[str, Diagnosis] = {}
-    for mistake, effect in exact:
-        used, best = fit(effect, evidence), found.get(mistake.name)
-        if used is not None and (best is None or best.fit is None or used < best.fit):
-            found[mistake.name] = _named((mistake,), used, run)
+        return []
+    search = Search(evidence, report)
+    found = search.one()
     if found:
-        yield from list(found.values())[:NAMED]
-        return
-    for (one, first), (two, second) in permutations(exact, 2):
-        if one is not two:
-            used = fit(_both(first, second), evidence, slack=100)
-            if used is not None:
-                found.setdefault(" + ".join(sorted((one.name, two.name))), _named((one, two), used, run))
-    for estimate in estimates(evidence):
-        used = fit(estimate.effect, evidence)
-        if used is not None:
-            found.setdefault(
-                estimate.words, Diagnosis(run.variant, run.implementation, OTHER_SETTINGS, estimate.words, used)
-            )
-            break
-    for mistake in CATALOGUE:
-        if any(resembles(effect, evidence) for effect in mistake.random_effects if mistake.stage != "predictions"):
-            found.setdefault(mistake.name, _named((mistake,), None, run))
-        if mistake.initial and _initial(mistake, evidence):
-            found.setdefault(mistake.name, _named((mistake,), None, run))
-    yield from list(found.values())[:NAMED]
+        return [_explained(each, run) for each in found][:NAMED]
+    recognized = [mistake for mistake in CATALOGUE if _is_recognized(mistake, evidence)]
+    known = [_named(mistake, run) for mistake in recognized if mistake.name != WHATEVER]
+    found = [] if known else search.several()
+    whole = [_explained(each, run) for each in found if each.stages == STAGES]
+    others = [_named(mistake, run) for mistake in recognized]
+    if known or whole or others:
+        return (known or whole or others)[:NAMED]
+    if not found:
+        return []
+    (part,) = found
+    rest = [stage for stage, _ in evidence.names() if stage not in part.stages]
+    said = f"what is left, no known mistake explains: {', '.join(dict.fromkeys(rest))}"
+    return [_explained(part, run), Diagnosis(run.variant, run.implementation, None, said)]
 
 
-def _both(first: Effect, second: Effect) -> Effect:
-    return lambda step: second(first(step))
+def _is_recognized(mistake: Mistake, evidence: Evidence) -> bool:
+    if mistake.traced and all(mistake.traced(start, port, evidence.problem) for start, port in evidence.states.values()):
+        return True
+    if mistake.stage != "predictions" and any(resembles(effect, evidence) for effect in mistake.random_effects):
+        return True
+    return bool(mistake.initial and _initial(mistake, evidence))
 
 
 def _initial(mistake: Mistake, evidence: Evidence) -> bool:
@@ -106,10 +103,14 @@ def _initial(mistake: Mistake, evidence: Evidence) -> bool:
 def _of_masks(evidence: Evidence, run: RunId) -> list[Diagnosis]:
     if evidence.masks is None:
         return []
-    D1, D2 = evidence.masks
+    return masks_named(*evidence.masks, evidence, run)
+
+
+def masks_named(D1: NDArray, D2: NDArray, evidence: Evidence, run: RunId) -> list[Diagnosis]:
+    """What is wrong with masks D1 (n, h1, m) and D2 (n, h2, m): a known mistake, or another share of kept units."""
     keep_prob = evidence.problem.keep_prob
     found = [
-        _named((mistake,), None, run)
+        _named(mistake, run)
         for mistake in CATALOGUE
         if mistake.masks and not (evidence.frozen and mistake.of_fresh) and mistake.masks(D1, D2, keep_prob)
     ]
@@ -132,7 +133,7 @@ def _of_predictions(evidence: Evidence, run: RunId) -> Iterator[Diagnosis]:
     for mistake in CATALOGUE:
         effects = (*mistake.effects, *mistake.random_effects)
         if mistake.stage == "predictions" and any(_predicts(effect(Step()), evidence) for effect in effects):
-            yield _named((mistake,), None, run)
+            yield _named(mistake, run)
 
 
 def _predicts(step: Step, evidence: Evidence) -> bool:
@@ -159,9 +160,20 @@ def _predicts(step: Step, evidence: Evidence) -> bool:
     return bool(evidence.predictions)
 
 
-def _named(mistakes: tuple[Mistake, ...], used: float | None, run: RunId) -> Diagnosis:
-    """The diagnosis of these mistakes together."""
-    names = " + ".join(mistake.name for mistake in mistakes)
-    titles = "; and ".join(mistake.title for mistake in mistakes)
-    remedy = "; ".join(mistake.remedy(run.implementation) for mistake in mistakes)
-    return Diagnosis(run.variant, run.implementation, names, titles, used, remedy)
+def _explained(explanation: Explanation, run: RunId) -> Diagnosis:
+    """The diagnosis of what reproduces tensors."""
+    parts = explanation.parts
+    remedies = [remedy for part in parts if (remedy := part.mistake.remedy(run.implementation))]
+    return Diagnosis(
+        run.variant,
+        run.implementation,
+        " + ".join(part.mistake.name for part in parts),
+        "; and ".join(part.words for part in parts),
+        explanation.fit,
+        "; ".join(dict.fromkeys(remedies)) or None,
+    )
+
+
+def _named(mistake: Mistake, run: RunId) -> Diagnosis:
+    """The diagnosis of a mistake that is recognized."""
+    return Diagnosis(run.variant, run.implementation, mistake.name, mistake.title, None, mistake.remedy(run.implementation))

@@ -1,155 +1,121 @@
-"""What a port's update shows of its settings: decay coefficients, learning rate, scale of the gradients and of dropout."""
+"""Constants that a port's tensors show: each is measured, with its error; whether it is right, `fit` says."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shared.alignment.step import WEIGHTS, Effect, Step, penalty_in_loss
-from shared.alignment.tensors import after, alike, one_step
+from shared.alignment.step import Effect, Step
+from shared.alignment.tensors import comes_near
 from shared.diagnosis.hypothesis import Evidence
-from shared.harness.checks import Where
+from shared.diagnosis.mistake import Fitted
 from shared.parameters import PARAMETER_NAMES
 
-EXACT = 1e-6
-"""An estimate this close to a number of four digits is meant to be it; whether it is shows in the tensors it gives."""
+TRIES = 12
+"""Steps of the secant method for one constant."""
+
+Words = Callable[[float, str, Evidence], str]
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """An explanation with measured numbers in it: its words, and what it makes of the reference's step."""
+def constant(words: Words, effect: Callable[[float], Effect], near: tuple[float, float]) -> Fitted:
+    """Explanations with one constant: solved for with the secant method, from two values that it may have.
 
-    words: str
-    effect: Effect
-
-
-def estimates(evidence: Evidence) -> Iterator[Estimate]:
-    """Explanations by other settings, the simplest first; whether one is right is for `fit` to say."""
-    for estimate in _estimates(evidence):
-        yield estimate
-        yield Estimate(estimate.words, _in_loss(estimate.effect))
-
-
-def _in_loss(effect: Effect) -> Effect:
-    return lambda step: penalty_in_loss(effect(step))
-
-
-def _estimates(evidence: Evidence) -> Iterator[Estimate]:
-    fitted = _fitted(evidence)
-    if fitted:
-        rate, decay = fitted
-        expected = {name: float(name in WEIGHTS) for name in PARAMETER_NAMES}
-        rounded = {name: _meant(k) for name, k in decay.items()}
-        factor = _meant(float(np.mean(list(rate.values()))))
-        same_rate = max(abs(r - factor) for r in rate.values()) < EXACT
-        given = evidence.problem.learning_rate
-        if same_rate and abs(factor - 1) > 1e-12:
-            words = (
-                f"each update goes {factor:.6g} times as far as it should (learning rate {given * factor:.6g} for {given:g})"
-            )
-            yield Estimate(words, _settings(factor, expected))
-        if evidence.problem.lambd and rounded != expected:
-            yield Estimate(_decay_words(rounded, expected), _settings(1.0, rounded))
-            common = _meant(float(np.mean([decay[name] for name in WEIGHTS])))
-            if all(abs(decay[name] - common) < 1e-3 * abs(common) for name in WEIGHTS):
-                alike = {name: common if name in WEIGHTS else 0.0 for name in PARAMETER_NAMES}
-                yield Estimate(_decay_words(alike, expected), _settings(1.0, alike))
-            if same_rate and abs(factor - 1) > 1e-12:
-                words = f"each update goes {factor:.6g} times as far as it should, and {_decay_words(rounded, expected)}"
-                yield Estimate(words, _settings(factor, rounded))
-    gradient = _ratio(evidence, "dW3")
-    gradient = gradient and _meant(gradient)
-    if gradient is not None and abs(gradient - 1) > 1e-12:
-        yield Estimate(
-            f"the gradients are {gradient:.6g} times what they should be",
-            lambda step: replace(step, dZ3=lambda Z3, Y: gradient * step.dZ3(Z3, Y)),
-        )
-    scale = _ratio(evidence, "A1") if evidence.problem.keep_prob < 1 else None
-    if scale is not None and abs(scale - 1) > 1e-12:
-        keep_prob = evidence.problem.keep_prob
-        yield Estimate(
-            f"what dropout keeps is multiplied by {scale / keep_prob:.6g}, not by 1 / keep_prob = {1 / keep_prob:.6g}",
-            lambda step: replace(
-                step,
-                drop=lambda A, D, keep_prob: scale * step.drop(A, D, keep_prob),
-                undrop=lambda dA, D, keep_prob: scale * step.undrop(dA, D, keep_prob),
-            ),
-        )
-
-
-def _meant(value: float) -> float:
-    near = float(f"{value:.4g}") if abs(value) > EXACT else 0.0
-    return near if abs(value - near) < EXACT * max(1, abs(near)) else value
-
-
-def _fitted(evidence: Evidence) -> tuple[dict[str, float], dict[str, float]] | None:
-    """For each parameter, factors (r, k) of the first update W - r * rate * (dW + k * lambd/m * W), by least squares.
-
-    The smallest disagreement of all states that have biases is taken, so that biases can be told as well.
+    words(value, as it is written, evidence). The tensor that is solved is the first that is off and that the constant moves.
     """
-    problem = evidence.problem
-    start, port = evidence.states.get(Where("biases")) or next(iter(evidence.states.values()), ({}, {}))
-    if not start or not all(alike(port.get(after(name, 1)), value) for name, value in start.items()):
+
+    def make(evidence: Evidence, step: Step) -> Iterator[tuple[str, Effect]]:
+        with np.errstate(all="ignore"):
+            found = _solved(evidence, step, effect, near)
+        if found is not None and abs(found[0]) > 8 * found[1]:  # what is 0 is left out, which is another mistake
+            for value, said in meant(*found):
+                yield words(value, said, evidence), effect(value)
+
+    return make
+
+
+def meant(value: float, error: float) -> Iterator[tuple[float, str]]:
+    """A value, and before it the roundest number that it may be, each as it is written: with as many digits as it has."""
+    error = max(error, 1e-15 * abs(value))
+    for digits in range(1, 9):
+        near = float(f"{value:.{digits}g}")
+        if abs(near - value) <= 8 * error:
+            yield near, f"{near:g}"
+            break
+    if value:
+        digits = int(np.clip(np.ceil(-np.log10(error / abs(value))), 2, 12))
+        yield value, f"{value:.{digits}g} (± {error:.1g})"
+
+
+def _solved(
+    evidence: Evidence, step: Step, effect: Callable[[float], Effect], near: tuple[float, float]
+) -> tuple[float, float] | None:
+    """The constant and its error."""
+    for state, (start, port) in evidence.states.items():
+        now, moved = (each.tensors(evidence.problem, start, port) for each in (step, effect(near[0])(step)))
+        for stage, name in evidence.compared_in(state):
+            tolerance = evidence.tolerance[state].get(name)
+            if tolerance is None or comes_near(now, port, [(stage, name)], {name: 100 * tolerance}):
+                continue
+            its, mine = port[name].astype(float), np.asarray(now[name], float)
+            if not (np.isfinite(its).all() and np.isfinite(mine).all()) or np.array_equal(mine, moved[name]):
+                continue
+            along = (its - mine) / np.abs(its - mine).max()
+
+            def apart(value: float, name=name, its=its, along=along, start=start, port=port) -> float:
+                tensors = effect(value)(step).tensors(evidence.problem, start, port)
+                return float(np.sum((np.asarray(tensors[name], float) - its) * along))
+
+            return _secant(apart, near, tolerance * float(np.abs(along).sum()))
+    return None
+
+
+def _secant(apart: Callable[[float], float], near: tuple[float, float], tolerance: float) -> tuple[float, float] | None:
+    (one, two), (of_one, of_two) = near, (apart(near[0]), apart(near[1]))
+    slope = 0.0
+    for _ in range(TRIES):
+        if not np.isfinite([of_one, of_two]).all() or of_one == of_two or one == two:
+            break
+        slope = (of_two - of_one) / (two - one)
+        one, of_one, two = two, of_two, two - of_two / slope
+        of_two = apart(two)
+        if abs(of_two) <= tolerance / 64:
+            break
+    if not slope or not np.isfinite(of_two) or abs(of_two) > 100 * tolerance:
         return None
-    strength = problem.lambd / problem.X.shape[-1]
-    reference = one_step(problem, start, port)
-    rate, decay = {}, {}
-    for name, before in start.items():
-        moved = (before - port[after(name, 1)]).astype(float).ravel() / problem.learning_rate
-        columns = [np.ravel(reference[f"d{name} of update 1"]).astype(float)]
-        if strength and before.any() and before.size > 1:
-            columns.append(strength * before.astype(float).ravel())
-        if not (np.isfinite(moved).all() and np.abs(columns[0]).max() > 0):
-            return None
-        found = np.linalg.lstsq(np.stack(columns, axis=1), moved, rcond=None)[0]
-        rate[name] = float(found[0])
-        decay[name] = (
-            float(found[1] / found[0]) if len(found) > 1 and found[0] else float(name in WEIGHTS and bool(strength))
-        )
-    if "b3" in decay:  # one number, which says nothing of two
-        gradient, b3 = np.ravel(reference["db3 of update 1"])[0], float(start["b3"].ravel()[0])
-        moved = float((start["b3"] - port["b3 after update 1"]).ravel()[0]) / problem.learning_rate
-        typical = float(np.median([rate[name] for name in rate if name != "b3"]))
-        rate["b3"] = typical
-        decay["b3"] = (moved / typical - float(gradient)) / (strength * b3) if strength and b3 and typical else 0.0
-    return rate, decay
+    return two, abs(tolerance / slope)
 
 
-def _settings(rate: float, decay: Mapping[str, float]) -> Effect:
-    """Another learning rate (as a factor), and other decay coefficients (as multiples of lambd / m)."""
-    decayed = {name: multiple for name, multiple in decay.items() if multiple}
-
-    def effect(step: Step) -> Step:
-        return replace(step, decayed=decayed, update=lambda p, g, d, memory, lr: step.update(p, g, d, memory, rate * lr))
-
-    return effect
-
-
-def _decay_words(found: Mapping[str, float], expected: Mapping[str, float]) -> str:
-    """In the course's words: which dW lacks its term, and which has another multiple of it."""
-    parts = []
-    for name, k in found.items():
-        if abs(k - expected[name]) < 1e-12:
+def gradient_scales(evidence: Evidence, step: Step) -> Iterator[tuple[str, Effect]]:
+    """Gradients of a trace that are multiples of what they should be."""
+    found: dict[str, float] = {}
+    for name in PARAMETER_NAMES:
+        pairs = []
+        for state, (start, port) in evidence.states.items():
+            mine, its = step.tensors(evidence.problem, start, port)[f"d{name}"], port.get(f"d{name}")
+            tolerance = evidence.tolerance[state].get(f"d{name}")
+            if tolerance is None or its is None or not np.isfinite(its).all():
+                return
+            pairs.append((np.ravel(mine).astype(float) / tolerance, np.ravel(its).astype(float) / tolerance))
+        a, b = (np.concatenate(each) for each in zip(*pairs, strict=True))
+        square = float(a @ a)
+        if not square:
             continue
-        term = f"lambd/m * {name}"
-        if not expected[name]:
-            parts.append(f"d{name} has {k:.9g} times the term {term}, which does not belong there")
-        elif k == 0:
-            parts.append(f"d{name} lacks the term {term}")
-        else:
-            parts.append(f"d{name} has {k:.9g} times the term {term}")
-    return "; ".join(parts)
+        ratio, error = float(a @ b) / square, square**-0.5
+        if abs(ratio - 1) > 8 * error:
+            found[name] = next(meant(ratio, error))[0]
+    if found:
+        parts = []
+        for scale in dict.fromkeys(found.values()):
+            names = [f"d{name}" for name in found if found[name] == scale]
+            parts.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {scale:.9g} times what "
+                         f"{'it' if len(names) == 1 else 'they'} should be")  # fmt: skip
+        yield "; ".join(parts), lambda step: replace(step, scales=dict(step.scales) | found)
 
 
-def _ratio(evidence: Evidence, name: str) -> float | None:
-    """The multiple of the reference's tensor that comes nearest to the port's."""
-    start, port = next(iter(evidence.states.values()), ({}, {}))
-    if name not in port:
-        return None
-    mine: NDArray = np.asarray(one_step(evidence.problem, start, port)[name], float)
-    its = np.asarray(port[name])
-    if its.shape != mine.shape or its.dtype.kind != "f" or not np.sum(mine * mine):
-        return None
-    ratio = float(np.sum(mine * its) / np.sum(mine * mine))
-    return ratio if np.isfinite(ratio) and ratio else None
+def _gradient_times(factor: float) -> Effect:
+    return lambda step: replace(step, dZ3=lambda Z3, Y: factor * step.dZ3(Z3, Y))
+
+
+GRADIENT_SCALE = constant(
+    lambda value, said, evidence: f"the gradients are {said} times what they should be", _gradient_times, (2, 0.5)
+)

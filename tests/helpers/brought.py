@@ -15,13 +15,14 @@ from shared.synthetic import make_dataset
 class Brought:
     """What was said of a port: its comparisons by what became of them, the remarks as one text, what explains failures."""
 
-    def __init__(self, path: Path, variants: Sequence[str]):
+    def __init__(self, path: Path, variants: Sequence[str], dtype: str = "float64"):
         data, folder = make_dataset(), path.parent / "data"
         folder.mkdir(exist_ok=True)
-        write_arrays(folder, data, "float64")
+        write_arrays(folder, data, dtype)
         np.save(folder / "Y_test.npy", data.Y_test)
         heard: list[Any] = []
-        CheckPort(str(folder), Hyperparameters(num_iterations=20), str(path), [*variants], [], []).run(heard.append)
+        hyper = Hyperparameters(num_iterations=20, dtype=dtype)
+        CheckPort(str(folder), hyper, str(path), [*variants], [], []).run(heard.append)
         said: list[dict] = [message.as_json() for message in heard if isinstance(message, Checked)]
         said += [{"remarks": message.remarks} for message in heard if hasattr(message, "functions")]
         self.checks = [check for message in said for check in message.get("checks", [])]
@@ -30,4 +31,5 @@ class Brought:
         self.failed_tensors = {check["tensor"] for check in self.checks if check["status"] == "failed"}
         self.skipped = {check["tensor"]: check["reason"] for check in self.checks if check["status"] == "skipped"}
         self.passed = {check.get("function") for check in self.checks if check["status"] == "passed"}
+        self.mistakes = {one["mistake"] for message in said for one in message.get("diagnoses", [])}
         self.names = [one["explanation"] for message in said for one in message.get("diagnoses", [])]

@@ -14,9 +14,9 @@ from shared.commands.check.loading import CONTRACT, COURSE
 from shared.commands.check.source import modules_of
 from shared.commands.check.table import failure_text
 from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
+from shared.commands.check.told import told
 from shared.config import VARIANTS, Hyperparameters
 from shared.data import Dataset
-from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.failure import first_failures
 from shared.errors import UsageError
 from shared.harness.checks import Call, Cause, Check, RunId, Where, because
@@ -73,7 +73,7 @@ class Seen:
 def work(options: CheckOptions, progress: Progress) -> Made:
     """Check the port that the options name."""
     wanted = options.hyperparameters, options.variants, options.time_limit
-    results = plain(check(options.file, options.data.dataset, *wanted, progress))
+    results = plain(check(options.file, options.data.dataset, *wanted, progress, fail_fast=options.fail_fast))
     return Made(results | {"message": failure_text(results)})
 
 
@@ -84,6 +84,7 @@ def check(
     variants: list[str],
     time_limit: float,
     progress: Progress | None = None,
+    fail_fast: bool = False,
 ) -> dict:
     """Check the port in a process of its own. If a function hangs or ends the process, another process checks the rest.
 
@@ -97,7 +98,9 @@ def check(
         write_arrays(folder, dataset, hyper.dtype)
         np.save(folder / "Y_test.npy", dataset.Y_test)
         with Processes(1, THREADS, folder, time_limit) as processes:
-            processes.submit(CheckPort(name, hyper, str(path.absolute()), variants, done=[], given_up=[]))
+            processes.submit(
+                CheckPort(name, hyper, str(path.absolute()), variants, done=[], given_up=[], fail_fast=fail_fast)
+            )
             for task, message in processes.events():
                 assert isinstance(task, CheckPort)
                 match message:
@@ -124,7 +127,7 @@ def check(
         runs=seen.runs,
         checks=seen.checks,
         failures=[replace(each, locations=_locations(each.check, seen)) for each in failures],
-        diagnoses=_told(seen),
+        diagnoses=told(seen.diagnoses, seen.checks, modules_of(seen.path)),
         seconds={"all": time.monotonic() - started},
         port=PortFile(str(path), path.stem, seen.functions, seen.lines, _not_defined(seen.functions)),
         remarks=seen.remarks,
@@ -145,23 +148,6 @@ def _not_defined(functions: list[str]) -> list[str]:
     if set(functions) - set(CONTRACT):
         kinds.append(COURSE)
     return [name for kind in kinds or [CONTRACT] for name in kind if name not in functions]
-
-
-def _told(seen: Seen) -> list[Diagnosis]:
-    """The diagnoses that name something, remedies for what the port imports; first, where it computes in float32, that."""
-    known = [diagnosis for diagnosis in seen.diagnoses if diagnosis.mistake] or seen.diagnoses
-    single = next((check for check in seen.checks if check.cause is Cause.FLOAT32), None)
-    mistakes = {mistake.name: mistake for mistake in CATALOGUE}
-    if single is not None:
-        title = mistakes["float32"].title
-        found = [diagnosis for diagnosis in known if diagnosis.mistake]
-        known = [Diagnosis(single.variant, single.implementation, "float32", title), *found]
-    modules = modules_of(seen.path)
-    told = []
-    for each in known:
-        remedies = [mistakes[name].remedy(*modules) for name in each.mistakes if name in mistakes]
-        told.append(replace(each, remedy="; ".join(remedies)) if remedies else each)
-    return told
 
 
 def _in_order(failure: Failure) -> tuple[int, int, int]:

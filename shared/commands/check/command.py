@@ -39,6 +39,7 @@ class CheckOptions(Options):
     time_limit: float = flags.flag(
         600.0, "that one call of the port may take", then=_seconds, under=flags.OUTPUT, metavar="SECONDS"
     )
+    fail_fast: bool = flags.flag(False, "stop at the first stage that differs", under=flags.OUTPUT)
     out: Path = flags.out("results.json")
 
     def load(self) -> None:

@@ -50,10 +50,22 @@ def _numbers(costs: Any, dtype: np.dtype) -> Any:
         return costs
     if costs and all(isinstance(cost, np.ndarray) and cost.size == 1 for cost in costs):
         return np.array([cost.reshape(()) for cost in costs])
+    if costs and all(_is_tensor(cost) for cost in costs):
+        return np.array([np.asarray(cost).reshape(()) for cost in costs])
     if all(isinstance(cost, int | float | np.floating) and not isinstance(cost, bool) for cost in costs):
         python = all(isinstance(cost, int | float) for cost in costs)
         return np.array(costs, dtype if python else None)
     return costs
+
+
+def _is_tensor(cost: Any) -> bool:
+    """A framework's tensor of one number."""
+    if isinstance(cost, int | float | np.generic | str) or not hasattr(cost, "__array__"):
+        return False
+    try:
+        return np.asarray(cost).size == 1 and np.asarray(cost).dtype.kind == "f"
+    except Exception:  # such as a tensor that requires a gradient
+        return False
 
 
 def _in_dtype(value: Any, dtype: np.dtype, remarks: list[str]) -> Any:

@@ -22,10 +22,27 @@ def places_of(trees: dict[str, tuple[str, ast.FunctionDef]], path: Path) -> dict
         places[name] = place_of(file, tree.lineno, path)
         ends = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Return)]
         places |= {f"{name}.{value}": place_of(file, max(ends), path) for value in ("cost", "classes") if ends}
+        places |= {f"{name}.cost": place_of(file, line, path) for line in _costs_kept(tree)} if name == "train" else {}
         for node in (node for node in ast.walk(tree) if isinstance(node, ast.Assign)):
             for child in (child for target in node.targets for child in ast.walk(target) if isinstance(child, ast.Name)):
                 places[f"{name}.{child.id}"] = place_of(file, node.lineno, path)
     return places
+
+
+def _costs_kept(tree: ast.FunctionDef) -> list[int]:
+    """The lines of `train` that keep a cost: costs.append(...), costs[i] = ..., costs += [...]."""
+    lines = []
+    for node in ast.walk(tree):
+        target: ast.AST | None = None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append":
+            target = node.func.value
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            target = node.targets[0].value
+        elif isinstance(node, ast.AugAssign):
+            target = node.target
+        if isinstance(target, ast.Name) and any(word in target.id.lower() for word in ("cost", "loss", "history")):
+            lines.append(node.lineno)  # type: ignore[attr-defined]
+    return lines
 
 
 def describe(error: BaseException, path: Path) -> str:

@@ -9,13 +9,14 @@ from scipy import special
 from shared.alignment.masks import FALSE_ALARM, LIMIT, chance, layer_chances, outcomes_of
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
-from shared.commands.check.port import Session
+from shared.commands.check.session import Session
 from shared.commands.check.unseen_masks import FACTORS, ITERATIONS, Design, Read, designs, read, updates_off
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.harness.checks import Call, Cause, because
 from shared.harness.results import Diagnosis
 
 TRAIN_MASKS = Call("masks", "train")
+NOT_SET = "training mode is not set back, or never set"
 STILL = 1e-30
 """A learning rate that moves nothing."""
 
@@ -75,7 +76,8 @@ def _check_costs(session: Session, found: Found, seen: Seen, of: int, first: boo
         words = FACTORS.get(read.factor, f"the reported cost is {read.factor:g} times what it should be: a sum, not a mean")
         costs = because(Cause.OTHER_COST, words)
         if first:
-            found.diagnoses.append(Diagnosis(*_of(session), "other-cost", words))
+            base = read.factor in (1 / np.log(2), 1 / np.log(10))
+            found.diagnoses.append(_diagnosis(session, "logarithm-base" if base else "cost-scaled", words))
     elif read.inexact:
         found.remarks.append("with dropout, the reported costs are near those of the masks, but not to rounding")
     if first or off.failed or costs.failed:
@@ -84,9 +86,21 @@ def _check_costs(session: Session, found: Found, seen: Seen, of: int, first: boo
             costs.of(run.at("cost", TRAIN_MASKS, "costs")),
         ]
     if off.failed and not read.unread:
-        words = f"dropout is off {updates_off(read.off)}: training mode is not set back, or never set"
-        mistake = next(mistake for mistake in CATALOGUE if mistake.name == "dropout-off")
-        found.diagnoses.append(Diagnosis(*_of(session), mistake.name, words, remedy=mistake.remedy(session.implementation)))
+        found.diagnoses.append(_diagnosis(session, "dropout-off", f"dropout is off {updates_off(read.off)}: {NOT_SET}"))
+
+
+def never_on(session: Session, found: Found) -> None:
+    """Dropout is off in every update: with and without it, `train` does the same."""
+    off = because(Cause.DROPOUT_OFF, "in every update")
+    found.checks.append(off.of(session.run.at("forward", TRAIN_MASKS, "dropout on")))
+    said = "dropout is off in every update: `train` does the same with keep_prob = 1"
+    found.diagnoses.append(_diagnosis(session, "dropout-off", said))
+
+
+def _diagnosis(session: Session, name: str, words: str = "") -> Diagnosis:
+    """A mistake of the catalogue, in these words or its own, with its remedy."""
+    mistake = next(mistake for mistake in CATALOGUE if mistake.name == name)
+    return Diagnosis(*_of(session), name, words or mistake.title)
 
 
 def _independence(seen: Seen, keep_prob: float) -> float:
@@ -107,8 +121,7 @@ def _explain(session: Session, seen: Seen) -> list[Diagnosis]:
     keep_prob = session.problem.keep_prob
     layers = {"D1": seen.D1, "D2": seen.D2}
     if not session.variant.frozen and all((D[:1] == D).all() for D in layers.values()):
-        frozen = next(mistake for mistake in CATALOGUE if mistake.name == "masks-frozen")
-        return [Diagnosis(*_of(session), frozen.name, frozen.title, remedy=frozen.remedy(session.implementation))]
+        return [_diagnosis(session, "masks-frozen")]
     told = []
     for name, D in layers.items():
         kept, of = int(D.sum()), D.size
@@ -122,11 +135,15 @@ def _explain(session: Session, seen: Seen) -> list[Diagnosis]:
             told.append(_share(name, kept, of, keep_prob))
     shared = min(seen.D1.shape[1], seen.shown.shape[1])
     if (seen.D1[:, :shared, 0] == seen.shown[:, :shared, 0]).all():
-        told.append(("the second layer repeats the first's draws: both start from the same seed", "masks-shared"))
+        told.append(("the second layer repeats the first's draws: both start from the same seed", "same-masks"))
     said: dict[str, str] = {}
     for words, mistake in told:
         said[mistake] = f"{said[mistake]}; {words}" if mistake in said else words
-    return [Diagnosis(*_of(session), mistake, words) for mistake, words in said.items()]
+    known = {mistake.name for mistake in CATALOGUE}
+    return [
+        _diagnosis(session, mistake, words) if mistake in known else Diagnosis(*_of(session), mistake, words)
+        for mistake, words in said.items()
+    ]
 
 
 def _share(name: str, kept: int, of: int, keep_prob: float) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from shared.alignment.replay import Replicates, replay_with_replicates
 from shared.alignment.trajectory import horizon
 from shared.case import Problem
 from shared.commands.check.course import Found
-from shared.commands.check.port import Session
+from shared.commands.check.session import Session
 from shared.config import VARIANTS, Hyperparameters
 from shared.harness.checks import Call, Cause, because
 from shared.parameters import PARAMETER_NAMES, initialize_parameters

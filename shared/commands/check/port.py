@@ -1,8 +1,7 @@
 """Compare `trace`, `train` and `predict` of someone's port with the reference."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,15 @@ from shared.alignment.masks import all_on, mask_checks
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.tensors import PROJECTIONS, UPDATED, after, one_step
-from shared.case import Problem
-from shared.commands.check.calling import Called, NoAnswer, call
+from shared.commands.check.calling import NoAnswer
 from shared.commands.check.contract import Float32Answer, unpack_predict, unpack_trace, unpack_train
 from shared.commands.check.course import Found
-from shared.commands.check.loading import Port
+from shared.commands.check.explaining import explain, own_weights
 from shared.commands.check.saturation import excuse_steps
-from shared.config import Hyperparameters, Variant
+from shared.commands.check.session import Session
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
-from shared.harness.checks import Call, Cause, RunId, Where, because
+from shared.harness.checks import Call, Cause, Where, because
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 WARM_UP = 500
@@ -33,55 +31,6 @@ WHOLE = ("whole run", "segments")
 
 MASK_BITS = 200_000
 """Mask bits drawn through `trace`, about, with one call per seed."""
-
-
-@dataclass
-class Session:
-    """What is checked: the port's functions, the problem of one variant, and what the child says while it works."""
-
-    functions: dict[str, Callable]
-    path: Path
-    port: Port
-    variant: Variant
-    hyper: Hyperparameters
-    problem: Problem
-    parameters: Parameters
-    begin: Callable[[str, str], None]
-    """begin(function, what): before each call, so that one that hangs is known."""
-    given: str = ""
-    """The dtype in which the port is given its arguments; "": that of the problem."""
-
-    @property
-    def implementation(self) -> str:
-        return self.port.name
-
-    @property
-    def run(self) -> RunId:
-        return RunId(self.variant.name, self.implementation)
-
-    def in_float32(self) -> "Session":
-        """The same, compared in float32, while the port is still given float64."""
-        data = {name: getattr(self.problem, name).astype(np.float32) for name in ("X", "Y")}
-        start = {name: value.astype(np.float32) for name, value in self.parameters.items()}
-        return replace(self, problem=replace(self.problem, **data), parameters=start, given="float64")
-
-    def call(self, name: str, found: Found, what: str, *arguments: Any, **keywords: Any) -> Called:
-        """Call one of the port's functions; changed arguments are a failed check."""
-        self.begin(name, f"{name}, {self.variant.name}, {what}")
-        if self.given:
-            arguments = tuple(_in(value, self.given) for value in arguments)
-        called = call(self.functions[name], self.path, *arguments, **keywords)
-        found.remarks += [remark for remark in called.remarks if remark not in found.remarks]
-        if called.changed and not any(c.tensor == f"arguments of {name}" for c in found.checks):
-            outcome = because(Cause.ARGUMENTS, name, ", ".join(called.changed))
-            found.checks.append(outcome.of(self.run.at("data", Call(what, name), f"arguments of {name}")))
-        return called
-
-
-def _in(value: Any, dtype: str) -> Any:
-    if isinstance(value, dict):
-        return {name: _in(each, dtype) for name, each in value.items()}
-    return value.astype(dtype)
 
 
 def compared(session: Session, check: Callable[[Session], tuple[Found, Any]]) -> tuple[Found, Any]:
@@ -115,22 +64,20 @@ def check_step(session: Session) -> Found:
         )
         evidence[Where(state)] = start, port
     masks = _masks(session, found) if problem.keep_prob < 1 and {"D1", "D2"} <= wanted else None
-    compared = frozenset(wanted | _projections(wanted))
     excuse_steps(problem, evidence, found)
+    compared = wanted | _projections(wanted)
     failed = {check.tensor for check in found.checks if check.failed}
     if "db3" in wanted and problem.keep_prob == 1 and not failed:
         _look_at_one_example(session, found)
     if failed and evidence:
         of_train = compared & {*UPDATED, *PROJECTIONS}
-        if failed <= of_train:  # `trace` passed: its tensors cannot explain an error of `train`
+        if (
+            failed <= of_train and "trace" in session.functions
+        ):  # which passed: its tensors cannot explain an error of `train`
             compared = of_train
-        seen = Evidence(problem, evidence, masks, None, compared, session.variant.frozen)
-        found.diagnoses = diagnose(seen, found.checks, session.run)
-        infinite = {where for where, (_, port) in evidence.items() if not np.all(np.isfinite(port.get("cost", 0.0)))}
-        if infinite and not any(diagnosis.mistake for diagnosis in found.diagnoses):  # the cost there hides the mistake
-            told = {where: each for where, each in evidence.items() if where not in infinite}
-            checks = [check for check in found.checks if check.where not in infinite]
-            found.diagnoses = diagnose(replace(seen, states=told), checks, session.run)
+        if "train" in session.functions and problem.keep_prob == 1:
+            compared |= own_weights(session, found, evidence)
+        explain(session, found, evidence, frozenset(compared), masks)
     return found
 
 
@@ -227,7 +174,8 @@ def check_predictions(session: Session, inputs: dict) -> Found:
         seen[part] = X, parameters, classes
         found.checks.append(prediction_check(X, parameters, classes, part.removeprefix("X_"), WARM_UP, session.run))
     if seen and any(check.failed for check in found.checks):
-        found.diagnoses = diagnose(Evidence(problem, {}, None, seen), found.checks, session.run)
+        evidence = Evidence(problem, {}, None, seen)
+        found.diagnoses = diagnose(evidence, found.checks, session.run)
     return found
 
 

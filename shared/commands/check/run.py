@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpy_impl.network import predict
+from shared.alignment.segments import DOUBT_REPLICATES
 from shared.alignment.trajectory import compare_free_run, free_run, free_run_difference, horizon, replay_in_segments
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
-from shared.commands.check.port import Session, fail
+from shared.commands.check.during import explain_run
+from shared.commands.check.port import fail
 from shared.commands.check.saturation import excuse_run
+from shared.commands.check.session import Session
 from shared.contract import Segment, recorded_iterations, segment_lengths
 from shared.harness.checks import Check
 from shared.harness.records import Record
@@ -22,8 +25,13 @@ from shared.metrics import accuracy
 from shared.parameters import Parameters
 
 
-def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[int], None]) -> tuple[Found, Run]:
-    """A whole run: its costs and parameters against the reference's, left alone and in segments; what results.json shows."""
+def check_run(
+    session: Session, inputs: dict, labels: dict, report: Callable[[int], None], wrong: bool = False
+) -> tuple[Found, Run]:
+    """A whole run: its costs and parameters against the reference's, left alone and in segments; what results.json shows.
+
+    wrong: single updates are known to differ. Then further replicates would clear nothing, and explain nothing more.
+    """
     found = Found()
     problem, N = session.problem, session.hyper.num_iterations
     run = Run(session.implementation, session.variant.name, "crashed")
@@ -60,13 +68,19 @@ def check_run(session: Session, inputs: dict, labels: dict, report: Callable[[in
         except ValueError as error:
             fail(session, found, "train", "segments", error)
         else:
-            segments = replay_in_segments(problem, record, session.run, report)
+            segments = replay_in_segments(problem, record, session.run, report, () if wrong else DOUBT_REPLICATES)
             checks = segments.checks
             run = replace(run, segment_difference=float(segments.differences.max()))
         reference, alone = compare_free_run(problem, session.parameters, free, whole, checks, session.run)
         found.checks += alone + checks
         if segments:
             excuse_run(problem, record, segments.floors, found)
+        if not wrong and any(check.failed for check in found.checks):
+            try:
+                said = explain_run(session, found.checks, costs, reference[: horizon(reference), 0], train)
+                found.diagnoses.append(said)
+            except ValueError as error:
+                fail(session, found, "train", "whole run", error)
         apart = float(free_run_difference(reference, costs).max())
         run = replace(run, free_run_difference=apart, horizon=horizon(reference))
     return found, run

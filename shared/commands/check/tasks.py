@@ -80,13 +80,17 @@ class Checked:
 
 @dataclass(frozen=True)
 class CheckPort(OnData):
-    """Check someone's port: everything that is neither done (kind, variant) nor given up (functions)."""
+    """Check someone's port: everything that is neither done (kind, variant) nor given up (functions).
+
+    fail_fast: nothing is compared after the first stage that fails.
+    """
 
     answers = (Refused, Loaded, Calling, Checked)
     path: str
     variants: list[str]
     done: list[list[str]]
     given_up: list[str]
+    fail_fast: bool = False
 
     @property
     def home(self) -> str:

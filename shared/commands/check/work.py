@@ -11,12 +11,13 @@ from shared.commands.check.functions import FUNCTIONS, make_cases
 from shared.commands.check.lines import places_of
 from shared.commands.check.loading import Port, load_port
 from shared.commands.check.model import check_model, has_the_courses_sizes
-from shared.commands.check.port import Session, check_predictions, check_step, compared
+from shared.commands.check.port import check_predictions, check_step, compared
 from shared.commands.check.run import check_run
+from shared.commands.check.session import Session
 from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
 from shared.config import VARIANTS, Variant
 from shared.errors import UsageError
-from shared.harness.checks import Call, Cause, RunId, because
+from shared.harness.checks import STAGES, Call, Cause, Check, RunId, because
 from shared.harness.messages import Progressed, Send
 from shared.harness.results import Run
 
@@ -68,7 +69,22 @@ def check_port(task: CheckPort, send: Send) -> None:
         if [kind, variant] not in task.done:
             send(Calling(kind if kind in FUNCTIONS else None, kind))
             found, run = work.check(kind, variant)
-            send(Checked([kind, variant], found.checks, found.diagnoses, run, found.remarks))
+            first = min((STAGES.index(check.stage) for check in found.checks if check.failed), default=None)
+            stop = task.fail_fast and first is not None
+            checks = up_to(found.checks, first) if stop and first is not None else found.checks
+            send(Checked([kind, variant], checks, found.diagnoses, run, found.remarks))
+            if stop:
+                break
+
+
+def up_to(checks: list[Check], stage: int) -> list[Check]:
+    """The comparisons, those of later stages skipped; and one that says so of all that is not even begun."""
+    said = f"not compared: --fail-fast, and the stage {STAGES[stage]} differs"
+    later = because(Cause.NOT_RUN, said)
+    rest = later.of(
+        RunId(checks[0].variant, checks[0].implementation).at("predictions", Call("everything else", ""), "rest")
+    )
+    return [later.of(each.key) if STAGES.index(each.stage) > stage else each for each in checks] + [rest]
 
 
 class Work:
@@ -78,6 +94,8 @@ class Work:
         self.task, self.port, self.send, self.hyper = task, port, send, task.hyper
         self.usable = {name: function for name, function in port.functions.items() if name not in task.given_up}
         self.X, self.Y, self.parameters = task.problem()
+        self.wrong: set[str] = set()
+        """Variants of which single updates differ."""
 
     def check(self, kind: str, variant: str) -> tuple[Found, Run | None]:
         """Check one item."""
@@ -88,13 +106,15 @@ class Work:
         session = self._session(VARIANTS["none" if variant == EVERYTHING else variant])
         match kind:
             case "step":
-                return compared(session, lambda each: (check_step(each), None))
+                found, run = compared(session, lambda each: (check_step(each), None))
+                self.wrong |= {variant} if any(check.failed for check in found.checks) else set()
+                return found, run
             case "dropout":
                 return compared(session, lambda each: (check_dropout(each), None))
             case "run":
                 labels = {"train": self.Y, "test": self.task.array("Y_test")}
                 inputs = self.task.inputs()
-                return compared(session, lambda each: check_run(each, inputs, labels, self._report))
+                return compared(session, lambda each: check_run(each, inputs, labels, self._report, variant in self.wrong))
             case "predictions":
                 return check_predictions(session, self.task.inputs()), None
             case _:
@@ -103,13 +123,14 @@ class Work:
     def _session(self, variant: Variant) -> Session:
         problem = Problem(self.X, self.Y, **self.hyper.of(variant))
         path = Path(self.task.path)
-        return Session(self.usable, path, self.port, variant, self.hyper, problem, self.parameters, self._begin)
+        given = self.usable, path, self.port, variant, self.hyper, problem, self.parameters
+        return Session(*given, self._begin, lambda: self._report(0))
 
     def _report(self, updates: int) -> None:
         self.send(Progressed(updates))
 
     def _begin(self, function: str, what: str) -> None:
-        self.send(Calling(function, what))
+        self.send(Calling(function or None, what))
 
     def _function(self, name: str) -> Found:
         self._begin(name, name)

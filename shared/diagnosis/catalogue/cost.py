@@ -91,6 +91,7 @@ MISTAKES = (
         stage="cost",
         torch="F.binary_cross_entropy_with_logits(Z3, Y), without a sigmoid before it",
         keras="BinaryCrossentropy(from_logits=True) on Z3; from_logits=False after a sigmoid",
+        numpy="A3 = sigmoid(Z3) once; the cost takes A3, or the logits Z3 with the formula for logits",
         source="tensorflow/tensorflow#118313, PyTorch documentation of BCEWithLogitsLoss",
         plants=(
             Plant("torch", "none", (("cost.py", "with_logits(Z3, Y)", "with_logits(torch.sigmoid(Z3), Y)"),)),
@@ -105,6 +106,7 @@ MISTAKES = (
         stage="cost",
         torch="F.binary_cross_entropy_with_logits(Z3, Y)",
         keras="BinaryCrossentropy(from_logits=True) on Z3",
+        numpy="np.maximum(Z3, 0) - Z3 * Y + np.log1p(np.exp(-np.abs(Z3))), of the logits",
         source="keras/src/backend/tensorflow/nn.py, binary_crossentropy",
         plants=(
             Plant("tensorflow", "none", (
@@ -121,6 +123,7 @@ MISTAKES = (
         stage="cost",
         torch="F.binary_cross_entropy_with_logits(Z3, Y)",
         keras="BinaryCrossentropy(from_logits=True) on Z3",
+        numpy="np.maximum(Z3, 0) - Z3 * Y + np.log1p(np.exp(-np.abs(Z3))), of the logits",
         source="PyTorch documentation of BCELoss; aten/src/ATen/native/Loss.cpp, EPSILON",
         plants=(Plant("torch", "none", (("cost.py", TORCH_COST, "return F.binary_cross_entropy(torch.sigmoid(Z3), Y)"),)),),
     ),
@@ -153,6 +156,7 @@ MISTAKES = (
         stage="cost",
         torch="labels of the logits' shape: Y.reshape(-1, 1)",
         keras="labels of the logits' shape: Y.reshape(-1, 1)",
+        numpy="labels of the shape of A3: Y.reshape(1, -1)",
         source="pytorch/pytorch#1939",
         plants=(
             Plant("torch", "none", (
@@ -173,6 +177,7 @@ MISTAKES = (
         stage="cost",
         torch="reduction='mean', the default",
         keras="tf.reduce_mean",
+        numpy="np.mean(losses), or np.sum(losses) / m",
         source="PyTorch documentation of BCEWithLogitsLoss",
         plants=(
             Plant("torch", "none", (("cost.py", "with_logits(Z3, Y)", 'with_logits(Z3, Y, reduction="sum")'),)),

@@ -82,6 +82,7 @@ MISTAKES = (
         stage="parameters",
         torch="linear.weight.copy_(torch.from_numpy(W)): nn.Linear has the course's layout",
         keras="dense.kernel.assign(W.T)",
+        numpy="W.T where the transpose is meant, never W.reshape(...)",
         source="Keras documentation of Dense, PyTorch documentation of nn.Linear",
         plants=(
             Plant("tensorflow", "none", (
@@ -98,6 +99,7 @@ MISTAKES = (
         stage="data",
         torch="torch.tensor(X.T)",
         keras="tf.constant(X.T)",
+        numpy="X.T where the transpose is meant, never X.reshape(...)",
         source="NumPy documentation of reshape",
         plants=(
             Plant("torch", "none", (
@@ -116,6 +118,7 @@ MISTAKES = (
         stage="data",
         torch="torch.tensor(X) keeps the dtype; nn.Linear(..., dtype=torch.float64)",
         keras="layers with dtype='float64', or keras.config.set_floatx('float64') before any layer is made",
+        numpy="no astype(np.float32); np.zeros and np.empty with dtype=X.dtype",
         source="PyTorch documentation of torch.get_default_dtype, Keras documentation of floatx",
         plants=(
             Plant("torch", "none", (
@@ -135,6 +138,7 @@ MISTAKES = (
         stage="parameters",
         torch="linear.weight.copy_(torch.from_numpy(W)) with W in float64",
         keras="dense.kernel.assign(W.T) with W in float64",
+        numpy="copies of the given weights in their own dtype: W.copy()",
         source="PyTorch documentation of torch.Tensor.copy_",
         plants=(
             Plant("torch", "none", (
@@ -150,6 +154,7 @@ MISTAKES = (
         stage="data",
         torch="labels in the dtype of the logits: torch.tensor(Y.T)",
         keras="labels in the dtype of the logits: tf.constant(Y.T)",
+        numpy="Y.astype(X.dtype)",
         source="PyTorch documentation of F.binary_cross_entropy_with_logits",
         plants=(
             Plant("torch", "none", (
@@ -165,6 +170,7 @@ MISTAKES = (
         stage="cost",
         torch="Y.astype(np.float64) before anything is computed",
         keras="Y.astype(np.float64) before anything is computed",
+        numpy="Y.astype(np.float64) before anything is computed",
         source="numpy/numpy#20545",
         plants=(
             Plant("numpy", "none", (

@@ -15,6 +15,8 @@ KERAS_DECAY = (
     "optimizer.exclude_from_weight_decay(var_list=[the biases])"
 )
 
+NUMPY_DECAY = "dW = dZ @ A.T / m + lambd / m * W"
+
 TORCH_WEIGHTS = '{"params": weights, "weight_decay": lambd / m}'
 KERAS_WEIGHTS = "weight_decay=np.float64(lambd / m)"
 KERAS_EXCLUSION = "optimizer.exclude_from_weight_decay(var_list=[dense.bias for dense in linears(network)])"
@@ -63,10 +65,6 @@ def python_float(step: Step) -> Step:
     return replace(step, strength=lambda lambd, m: float(np.float32(step.strength(lambd, m))))
 
 
-def not_reported(step: Step) -> Step:
-    return replace(step, cost=lambda cross_entropy, penalty: cross_entropy)
-
-
 def lost(step: Step) -> Step:
     return replace(step, in_loss=False, in_optimizer=False)
 
@@ -91,6 +89,7 @@ MISTAKES = (
         stage="gradients",
         torch=TORCH_GROUPS,
         keras=KERAS_DECAY,
+        numpy="dW = ... + lambd / m * W for W1, W2 and W3; no such term in db",
         source="pytorch/pytorch#2639, d2l-ai/d2l-en#2284",
         plants=(
             Plant("torch", "l2", (
@@ -112,6 +111,7 @@ MISTAKES = (
         stage="gradients",
         torch=TORCH_GROUPS,
         keras=KERAS_DECAY,
+        numpy="dW = ... + lambd / m * W for W1, W2 and W3; no such term in db",
         source="keras/src/optimizers/base_optimizer.py, exclude_from_weight_decay",
         plants=(
             Plant("tensorflow", "l2", (
@@ -128,6 +128,7 @@ MISTAKES = (
         stage="gradients",
         torch=TORCH_GROUPS,
         keras=f"{KERAS_DECAY}; or add sum(model.losses) to the loss inside the tape",
+        numpy=NUMPY_DECAY,
         source="tensorflow/tensorflow#21237",
         plants=(
             Plant("tensorflow", "l2", (
@@ -148,6 +149,7 @@ MISTAKES = (
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m), or in the loss lambd / (2 * m) * sum of squares",
+        numpy=NUMPY_DECAY,
         source="tensorpack/tensorpack#1381",
         plants=(
             Plant("tensorflow", "l2", (
@@ -170,6 +172,7 @@ MISTAKES = (
         stage="gradients",
         torch="weight_decay=lambd / m in the optimizer, and no penalty in the loss",
         keras="weight_decay=np.float64(lambd / m) in the optimizer, and no kernel_regularizer",
+        numpy="dW = dZ @ A.T / m + lambd / m * W, and no decay in the update",
         source="PyTorch documentation of torch.optim.SGD, Keras documentation of layer weight regularizers",
         plants=(
             Plant("tensorflow", "l2", (
@@ -185,7 +188,8 @@ MISTAKES = (
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m)",
-        source="PyTorch documentation of torch.optim.SGD",
+        numpy=NUMPY_DECAY,
+        source="mlcommons/hpc#22",
         plants=(
             Plant("torch", "l2", (("training.py", TORCH_WEIGHTS, TORCH_WEIGHTS.replace("/ m", "/ (2 * m)")),)),
             Plant("tensorflow", "l2", (("training.py", KERAS_WEIGHTS, KERAS_WEIGHTS.replace("/ m", "/ (2 * m)")),)),
@@ -202,6 +206,7 @@ MISTAKES = (
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m)",
+        numpy=NUMPY_DECAY,
         source="PyTorch documentation of torch.optim.SGD",
         plants=(
             Plant("torch", "l2", (("training.py", TORCH_WEIGHTS, TORCH_WEIGHTS.replace(" / m", "")),)),
@@ -216,6 +221,7 @@ MISTAKES = (
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m)",
+        numpy="dW = dZ @ A.T / m + lambd / m * W, with m the number of examples",
         source="tensorpack/tensorpack#1381",
         plants=(Plant("torch", "l2", (("training.py", TORCH_WEIGHTS, TORCH_WEIGHTS.replace("/ m", "/ 32")),)),),
     ),
@@ -227,20 +233,8 @@ MISTAKES = (
         stage="gradients",
         torch="weight_decay=lambd / m",
         keras="weight_decay=np.float64(lambd / m); a regularizer as lambda W: np.float64(lambd / (2 * m)) * sum of squares",
+        numpy="lambd / m in float64",
         source="tensorflow/tensorflow#35938, #57779",
         plants=(Plant("tensorflow", "l2", (("training.py", KERAS_WEIGHTS, "weight_decay=lambd / m"),)),),
-    ),
-    Mistake(
-        name="penalty-not-reported",
-        title="the reported cost lacks the penalty lambd/(2m) * sum(W^2); the training has it",
-        written="the loss that PyTorch reports never holds what weight_decay does",
-        effects=anywhere(not_reported),
-        stage="cost",
-        torch="report cost + lambd / (2 * m) * sum of W.square().sum()",
-        keras="report cost + lambd / (2 * m) * sum of tf.reduce_sum(tf.square(W))",
-        source="PyTorch documentation of torch.optim.SGD",
-        plants=(
-            Plant("torch", "l2", (("training.py", " + l2_penalty(network, lambd, m=X.shape[0])", ""),)),
-        ),
     ),
 )  # fmt: skip

@@ -1,20 +1,19 @@
 """Mistakes in dropout: shares, scales, masks that never change, and where it is switched on."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shared.alignment.step import Step
+from shared.alignment.step import Effect, Step
+from shared.diagnosis.estimates import constant
+from shared.diagnosis.hypothesis import Evidence
 from shared.diagnosis.mistake import Mistake, Plant
 
 TORCH_DROPOUT = "nn.Dropout(p=1 - keep_prob)"
 KERAS_DROPOUT = (
     'dropout(seed=2 * seed, name="A1")(keras.ops.relu(Z1))',
     'dropout(seed=2 * seed + 1, name="A2")(keras.ops.relu(Z2))',
-)
-KERAS_FROZEN = (
-    "keras.layers.Lambda(lambda A: keras.random.dropout(A, 1 - keep_prob, seed={i}), dtype=dtype)(keras.ops.relu(Z{i}))"
 )
 
 
@@ -46,24 +45,34 @@ def switched_off(step: Step) -> Step:
                    drop=lambda A, D, keep_prob: A, undrop=lambda dA, D, keep_prob: dA)  # fmt: skip
 
 
-def never_change(D1: NDArray, D2: NDArray, keep_prob: float) -> bool:
-    """The masks of all iterations are those of the first, and are masks."""
-    return all(bool((D[:1] == D).all()) and 0 < D[0].mean() < 1 for D in (D1, D2))
+def one_layer(layer: int) -> Effect:
+    """Dropout in that layer alone."""
+    return lambda step: replace(step, dropped=(layer,))
 
 
-def same_bits(D1: NDArray, D2: NDArray, keep_prob: float) -> bool:
-    """The second layer's masks are the beginning of the first one's, unit by unit or in the order of the layout."""
-    if D1.mean() in (0, 1):
-        return False
-    units = min(D1.shape[1], D2.shape[1])
-    if np.array_equal(D1[:, :units], D2[:, :units]):
-        return True
-    for order in ((0, 1, 2), (0, 2, 1)):
-        flat = [D.transpose(order).reshape(len(D), -1) for D in (D1, D2)]
-        bits = min(part.shape[1] for part in flat)
-        if np.array_equal(flat[0][:, :bits], flat[1][:, :bits]):
-            return True
-    return False
+def kept_times(factor: float) -> Effect:
+    return lambda step: replace(
+        step,
+        drop=lambda A, D, keep_prob: factor * step.drop(A, D, keep_prob),
+        undrop=lambda dA, D, keep_prob: factor * step.undrop(dA, D, keep_prob),
+    )
+
+
+def divided_by_dropped(evidence: Evidence, step: Step) -> Iterator[tuple[str, Effect]]:
+    """Divided by the share that is dropped."""
+    keep_prob = evidence.problem.keep_prob
+    if keep_prob < 1:
+        said = "what is kept is divided by 1 - keep_prob, the share that is dropped; it should be divided by keep_prob"
+        yield said, kept_times(keep_prob / (1 - keep_prob))
+
+
+def _kept_words(value: float, said: str, evidence: Evidence) -> str:
+    right = 1 / evidence.problem.keep_prob
+    return f"what dropout keeps is multiplied by {value * right:.12g}, not by 1 / keep_prob = {right:.12g}"
+
+
+def evaluated(step: Step) -> Step:
+    return replace(step, evaluated=True)
 
 
 def torch_forward(first: str, second: str) -> tuple[tuple[str, str, str], ...]:
@@ -85,6 +94,7 @@ MISTAKES = (
         stage="forward",
         torch="nn.Dropout(p=1 - keep_prob)",
         keras="keras.layers.Dropout(rate=1 - keep_prob)",
+        numpy="np.random.rand(...) < keep_prob",
         source="aymericdamien/TensorFlow-Examples#205",
         plants=(
             Plant("torch", "dropout", (("network.py", TORCH_DROPOUT, "nn.Dropout(p=keep_prob)"),)),
@@ -99,6 +109,7 @@ MISTAKES = (
         stage="forward",
         torch="nn.Dropout(p=1 - keep_prob), which divides",
         keras="keras.layers.Dropout(rate=1 - keep_prob), which divides",
+        numpy="A1 = A1 * D1 / keep_prob",
         source="PyTorch documentation of nn.Dropout",
         plants=(Plant("torch", "dropout", torch_forward(BY_HAND.format(i=1), BY_HAND.format(i=2))),),
     ),
@@ -110,6 +121,7 @@ MISTAKES = (
         stage="forward",
         torch="nn.Dropout(p=1 - keep_prob) alone",
         keras="keras.layers.Dropout(rate=1 - keep_prob) alone",
+        numpy="A1 = A1 * D1 / keep_prob, once",
         source="PyTorch documentation of nn.Dropout",
         plants=(
             Plant("torch", "dropout", torch_forward("self.dropout1(torch.relu(Z1)) / (1 - self.dropout1.p)",
@@ -127,6 +139,7 @@ MISTAKES = (
         stage="gradients",
         torch="nn.Dropout, and autograd",
         keras="keras.layers.Dropout, and GradientTape",
+        numpy="dA1 = dA1 * D1 / keep_prob, as in the forward pass",
         source='course, "Regularization", section 3.2',
         plants=(
             Plant("torch", "dropout", (
@@ -149,6 +162,7 @@ MISTAKES = (
         stage="forward",
         torch="network.train() before every training step",
         keras="network(X, training=True) in the tape",
+        numpy="A1 = A1 * D1 / keep_prob and A2 = A2 * D2 / keep_prob in every training step",
         source="tensorflow/tensorflow#36936",
         plants=(
             Plant("tensorflow", "dropout", (("training.py", "network(X, training=True)", "network(X, training=False)"),)),
@@ -158,33 +172,46 @@ MISTAKES = (
         ),
     ),
     Mistake(
-        name="masks-frozen",
-        title="the masks are the same at every iteration",
-        written="a seed set inside the forward pass, or NumPy's randomness inside a traced function",
+        name="dropout-in-one-layer",
+        title="only one of the two hidden layers has dropout",
+        written="one Dropout layer left out",
+        fitted=(lambda evidence, step: (
+            (f"only A{layer} has dropout; A1 and A2 should have it", one_layer(layer)) for layer in (1, 2)
+        ),),
         stage="forward",
-        torch="set the seed once, before training",
-        keras="keras.layers.Dropout(..., seed=...), and no seed in the loop",
-        source='course, "Regularization", section 3: np.random.seed(1) in forward_propagation_with_dropout',
-        masks=never_change,
-        of_fresh=True,
-        plants=(
-            Plant("torch", "dropout", (
-                ("network.py", "Z1 = self.linear1(X)", "torch.manual_seed(1)\n        Z1 = self.linear1(X)"),
-            )),
-            Plant("tensorflow", "dropout", tuple(
-                ("network.py", layer, KERAS_FROZEN.format(i=i)) for i, layer in enumerate(KERAS_DROPOUT, start=1)
-            )),
-        ),
+        torch="nn.Dropout after either relu", keras="Dropout after either hidden layer",
+        numpy="A1 * D1 / keep_prob and A2 * D2 / keep_prob",
+        source='course, "Regularization", section 3.1',
+        plants=(Plant("torch", "dropout", (("network.py", "self.dropout2(torch.relu(Z2))", "torch.relu(Z2)"),),
+                      iterations=1000),),
     ),
     Mistake(
-        name="same-masks",
-        title="both dropout layers draw the same bits",
-        written="the same seed given to two Keras layers",
+        name="dropout-scaled",
+        title="what dropout keeps is multiplied by another number than 1 / keep_prob",
+        written="a fixed 2 for the division by keep_prob; another keep_prob in the division than in the mask",
+        fitted=(divided_by_dropped, constant(_kept_words, kept_times, (1.1, 0.9))),
         stage="forward",
-        torch="one generator for all layers, seeded once",
-        keras="another seed for every Dropout layer",
-        source="Keras documentation of Dropout",
-        masks=same_bits,
-        plants=(Plant("tensorflow", "dropout", (("network.py", "seed=2 * seed + 1", "seed=2 * seed"),)),),
+        torch="nn.Dropout(p=1 - keep_prob), which divides", keras="Dropout(rate=1 - keep_prob), which divides",
+        numpy="A1 = A1 * D1 / keep_prob",
+        source='course, "Regularization", section 3.1',
+        plants=(Plant("numpy", "dropout", (
+            ("network.py", "* D1 / keep_prob", "* D1 / 0.8"), ("network.py", "* D2 / keep_prob", "* D2 / 0.8"),
+            ("gradients.py", "dA1 * D1 / keep_prob", "dA1 * D1 / 0.8"),
+            ("gradients.py", "dA2 * D2 / keep_prob", "dA2 * D2 / 0.8"),
+        ), iterations=1000),),
+    ),
+    Mistake(
+        name="cost-without-dropout",
+        title="the reported cost is taken in evaluation mode, without dropout; the updates have it",
+        written="a second forward pass for the cost, after eval()",
+        effects=(evaluated, lambda step: replace(evaluated(step), beside=True)),
+        stage="cost",
+        torch="the loss that backward() was called on", keras="the loss inside the tape",
+        numpy="the cost of the A3 that was dropped",
+        source="pytorch/tutorials#1624",
+        plants=(Plant("torch", "dropout", (
+            ("training.py", "reported = cost.detach()", "reported = cross_entropy(network.eval()(X), Y).detach()"),
+            ("training.py", "optimizer.zero_grad()", "network.train()\n    optimizer.zero_grad()"),
+        ), iterations=1000),),
     ),
 )  # fmt: skip

@@ -23,6 +23,7 @@ MISTAKES = (
         stage="predictions",
         torch="torch.sigmoid(Z3) > 0.5",
         keras="tf.sigmoid(Z3) > 0.5; BinaryAccuracy(threshold=0) on logits",
+        numpy="(A3 > 0.5), or (Z3 > 0)",
         source="tensorflow/tensorflow#41413",
         plants=(
             Plant("torch", "none", (("network.py", "(torch.sigmoid(Z3) > 0.5)", "(Z3 > 0.5)"),)),
@@ -36,6 +37,7 @@ MISTAKES = (
         stage="predictions",
         torch="network.eval() before predicting",
         keras="network(X, training=False)",
+        numpy="a forward pass without masks for predictions",
         source="pytorch/pytorch#26338",
         random_effects=(left_on,),
         plants=(

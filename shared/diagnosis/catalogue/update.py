@@ -108,6 +108,7 @@ MISTAKES = (
         stage="update",
         torch="torch.optim.SGD(..., momentum=0), the default",
         keras="keras.optimizers.SGD(..., momentum=0.0), the default",
+        numpy="W = W - learning_rate * dW",
         source="PyTorch documentation of torch.optim.SGD",
         plants=(Plant("torch", "l2", (("training.py", TORCH_SGD, TORCH_SGD[:-1] + ", momentum=0.9)"),)),),
     ),
@@ -119,6 +120,7 @@ MISTAKES = (
         stage="update",
         torch="torch.optim.SGD(..., momentum=0), the default",
         keras="keras.optimizers.SGD(..., momentum=0.0); with momentum, put the penalty into the loss instead",
+        numpy="W = W - learning_rate * dW",
         source="keras-team/keras#19051",
         plants=(Plant("tensorflow", "l2", (("training.py", KERAS_SGD, KERAS_SGD + "momentum=np.float64(0.9), "),)),),
     ),
@@ -130,6 +132,7 @@ MISTAKES = (
         stage="update",
         torch="torch.optim.SGD(groups, lr=learning_rate)",
         keras="keras.optimizers.SGD(learning_rate, weight_decay=...)",
+        numpy="W = W - learning_rate * dW",
         source="PyTorch documentation of torch.optim.Adam",
         plants=(Plant("torch", "none", (("training.py", TORCH_SGD, TORCH_SGD.replace("SGD", "Adam")),)),),
     ),
@@ -141,6 +144,7 @@ MISTAKES = (
         stage="update",
         torch="torch.optim.SGD(groups, lr=learning_rate)",
         keras="keras.optimizers.SGD(learning_rate, weight_decay=...)",
+        numpy="W = W - learning_rate * dW",
         source="Keras documentation of Adam; keras-team/keras#17391",
         plants=(
             Plant("tensorflow", "none", (
@@ -188,6 +192,7 @@ MISTAKES = (
         stage="update",
         torch="network.zero_grad() before backward()",
         keras="a new GradientTape for each update",
+        numpy="dW = ..., computed anew for each update, never dW += ...",
         source="PyTorch documentation of Optimizer.zero_grad",
         plants=(Plant("torch", "none", (
             ("training.py", "optimizer.zero_grad()", "pass"),
@@ -202,6 +207,7 @@ MISTAKES = (
         stage="update",
         torch="one batch: DataLoader(..., batch_size=m), or no DataLoader",
         keras="fit(..., batch_size=m), or a GradientTape over all examples",
+        numpy="one update of all m examples per iteration",
         source="Keras documentation of Model.fit",
         plants=(
             Plant("torch", "none", (
