@@ -6,6 +6,10 @@ from rich.text import Text
 
 from shared.harness.tables import answer_of, make_table
 
+COLUMNS = (
+    "of the plain loop: divided by the time of the course's own NumPy loop in the same round; first block: the first "
+    "updates, with what is compiled for them"
+)
 MEANING = {"match": "everything was measured", "incomplete": "not everything could be measured"}
 
 
@@ -20,6 +24,7 @@ def show(results: dict, console: Console) -> None:
     )
     if results["speed"]:
         console.print(_speed(results["speed"]))
+        console.print(COLUMNS, style="dim", highlight=False)
     if results["growth"]:
         console.print(_growth(results["growth"]))
         console.print(

@@ -16,6 +16,11 @@ MEANING = {
     "mismatch": "a correct implementation raised an alarm",
     "incomplete": "not everything could be measured",
 }
+ELEMENTS = (
+    "the smallest relative fault of one element of one tensor that is seen: median, nine in ten and largest over the "
+    "elements tried"
+)
+FACTORS = "the smallest e by which a hyperparameter must be off to be seen at a stage"
 COLUMNS: dict[str, Callable[[Alarms], str]] = {
     "dtype": lambda alarms: alarms.dtype,
     "problems": lambda alarms: str(alarms.problems),
@@ -46,6 +51,7 @@ def show(content: dict[str, Any], console: Console) -> None:
             sizes = map(_size, (smallest.median, smallest.nine_in_ten, smallest.largest))
             table.add_row(stage, found.dtype, str(smallest.tried), *sizes)
     console.print(table)
+    console.print(ELEMENTS, style="dim", highlight=False)
 
     table = _figures("times 1 + e", *(found.dtype for found in limits.detection))
     for name in dict.fromkeys(name for found in limits.detection for name in found.hyperparameters):
@@ -53,6 +59,7 @@ def show(content: dict[str, Any], console: Console) -> None:
     rewrites = (f"{found.neighbours_budget_used:.2f}" for found in limits.detection)
     table.add_row("correct rewrites use, of the tolerance", *rewrites)
     console.print(table)
+    console.print(FACTORS, style="dim", highlight=False)
     for entry in limits.incomplete:
         of = (entry.implementation, entry.dtype, f"{entry.problems} problems" if entry.problems else None)
         console.print(Text(f"not measured: {', '.join(filter(None, of))}: {entry.reason}", "yellow"))

@@ -8,10 +8,7 @@ from shared.harness import flags
 from shared.harness.command import Command, Options, later
 
 ABOUT = """Plant every known mistake in one of the implementations, written as people write it, and see whether
-the comparison finds and names it; and that other correct ways to write the network are not flagged.
-
-d1, d10, d1000, end: the largest difference of any parameter from the correct run after so many updates.
-test: what it does to the accuracy on the test set, in points."""
+the comparison finds and names it; and that other correct ways to write the network are not flagged."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,10 @@ from rich.text import Text
 
 from shared.harness.tables import STYLES, make_table
 
+COLUMNS = (
+    "found at: the first stage that differs; d1, d10, d1000, end: the largest difference of any parameter from the correct "
+    "run after so many updates; test: what it does to the accuracy on the test set, in points"
+)
 WIDE = 100
 """Columns of a terminal from which on the tensor is shown beside the stage."""
 
@@ -16,6 +20,7 @@ def show(results: dict, console: Console) -> None:
     """Every mistake: where it was found, how it was named, how large it grew; and what is none."""
     tried = [entry for entry in results["mistakes"] if "reason" not in entry]
     console.print(_table([entry for entry in tried if not entry["legal"]], wide=console.width >= WIDE))
+    console.print(COLUMNS, style="dim", highlight=False)
     legal = [entry for entry in tried if entry["legal"]]
     if legal:
         table = make_table("not a mistake", "in", "", wrap=True)
