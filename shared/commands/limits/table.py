@@ -9,13 +9,17 @@ from rich.text import Text
 
 from shared.commands.limits.measure import Found
 from shared.commands.limits.tasks import Alarms
-from shared.harness.tables import answer_of, make_table
+from shared.harness.tables import TOLERANCE, answer_of, make_table
 
 MEANING = {
     "match": "no correct implementation raised an alarm",
     "mismatch": "a correct implementation raised an alarm",
     "incomplete": "not everything could be measured",
 }
+ALARMS = (
+    "alarms: problems on which a correct implementation differs; share: the largest share of the tolerance that one "
+    "used; " + TOLERANCE
+)
 ELEMENTS = (
     "the smallest relative fault of one element of one tensor that is seen: median, nine in ten and largest over the "
     "elements tried"
@@ -27,8 +31,8 @@ COLUMNS: dict[str, Callable[[Alarms], str]] = {
     "diverged": lambda alarms: str(alarms.diverged),
     "compared": lambda alarms: f"{alarms.compared:,}",
     "uninformative": lambda alarms: f"{alarms.uninformative:,}",
-    "with a false alarm": lambda alarms: str(alarms.problems_with_alarms),
-    "largest share of the tolerance": lambda alarms: f"{alarms.budget_used:.2f}",
+    "alarms": lambda alarms: str(alarms.problems_with_alarms),
+    "share": lambda alarms: f"{alarms.budget_used:.2f}",
 }
 
 
@@ -37,10 +41,11 @@ def show(content: dict[str, Any], console: Console) -> None:
     limits = Found.from_json(content)
     for what, counted in (("single steps", limits.false_alarms), ("whole problems", limits.whole_problems)):
         if counted:
-            table = _figures(what, *COLUMNS)
+            table = make_table(what, *(f" {column}" for column in COLUMNS))
             for alarms in counted:
                 table.add_row(alarms.implementation, *(cell(alarms) for cell in COLUMNS.values()))
             console.print(table)
+    console.print(ALARMS, style="dim", highlight=False)
     for alarms in limits.false_alarms + limits.whole_problems:
         for alarm in alarms.alarms:
             console.print(Text(f"{alarms.implementation}, {alarms.dtype}: {alarm}", "red"))
