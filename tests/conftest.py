@@ -201,7 +201,7 @@ def _run_apart(folder, flags, checkout, environment) -> Outcome:
 def _run_here(folder, flags, environment) -> Outcome:
     import compare
     from shared.commands.compare import pictures
-    from shared.commands.compare.page import build
+    from shared.page import build
 
     stdout, stderr = io.StringIO(), io.StringIO()
     handlers = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGHUP)}

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from shared.commands.compare.page.build import page
-from tests.helpers.results import failing, only
+from shared.page.build import page
+from tests.helpers.results import failing, of_check, only
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs requirements-browser.txt")
@@ -29,16 +29,15 @@ CUT = """() => [...document.querySelectorAll(".scroll, pre")].filter(e => e.scro
 """What would have to be scrolled: on paper it is cut off."""
 
 WIDE = (
+    "Sections",
     "Table of runs",
-    "Decision boundaries",
-    "Cost curves",
-    "Difference and noise floor",
+    "Table of what was compared",
     "Tests of the masks",
     "Heat map of stages and tensors",
 )
 """What a phone may scroll sideways; all else fits everywhere."""
 
-LETTERS = """() => [...document.querySelectorAll("figure text")].map(e => {
+LETTERS = """() => [...document.querySelectorAll(".chart text")].map(e => {
   const to = e.getScreenCTM();
   return parseFloat(getComputedStyle(e).fontSize) * Math.hypot(to.a, to.b);
 })"""
@@ -66,11 +65,12 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def pages(everything, tmp_path_factory):
-    """The pages of a matching run of all implementations and of a failing one of NumPy alone."""
+    """The pages of a matching run of all implementations, of a failing one of NumPy alone, and of a check."""
     folder = tmp_path_factory.mktemp("browser")
     shutil.copy(everything.out / "index.html", folder / "match.html")
     failed = failing(only(everything.results, "numpy"), reason="differs " * 40)
     (folder / "mismatch.html").write_text(page(failed), encoding="utf-8")
+    (folder / "check.html").write_text(page(of_check(everything.results)), encoding="utf-8")
     return folder
 
 
@@ -79,8 +79,9 @@ def visit(chromium):
     """visit(path, width, scheme) -> the open page, whose `said` is what its console said and `asked` what it asked for."""
     contexts = []
 
-    def open_page(path, width=1400, scheme="light"):
-        contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme))
+    def open_page(path, width=1400, scheme="light", script=True):
+        size = {"width": width, "height": 900}
+        contexts.append(chromium.new_context(viewport=size, color_scheme=scheme, java_script_enabled=script))
         window = contexts[-1].new_page()
         window.said, window.asked = [], []
         window.on("console", lambda message: window.said.append(message.text))
@@ -125,15 +126,19 @@ def test_long_names_and_reasons_fit_and_a_picture_of_one_variant_is_not_blown_up
     assert long.evaluate(CUT) == []
 
 
-def test_the_first_column_of_the_heat_map_stays_in_sight(pages, visit):
+def test_the_way_to_a_closed_section_opens_it_and_stays_in_sight(pages, visit):
     window = visit(pages / "match.html", 360)
+    assert window.query_selector(".heat").is_visible() is False
+    window.click("nav >> text=All tensors")
+    assert window.query_selector(".heat").is_visible()
+    assert window.evaluate("document.querySelector('nav').getBoundingClientRect().top") == 0
     window.evaluate("document.querySelector('.heat').parentElement.scrollLeft = 300")
     lefts = window.evaluate("[...document.querySelectorAll('.heat th[scope=row]')].map(e => e.getBoundingClientRect().left)")
     assert min(lefts) >= 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["match", "mismatch"])
+@pytest.mark.parametrize("name", ["match", "mismatch", "check"])
 def test_nothing_overflows_is_inaccessible_or_leaves_the_page(pages, visit, name, scheme):
     path = pages / f"{name}.html"
     window = visit(path, scheme=scheme)
@@ -151,7 +156,7 @@ def test_nothing_overflows_is_inaccessible_or_leaves_the_page(pages, visit, name
     assert (window.evaluate(PAPER) != "rgb(255, 255, 255)") == (scheme == "dark")  # the scheme was really the one asked for
 
 
-@pytest.mark.parametrize("name", ["match", "mismatch"])
+@pytest.mark.parametrize("name", ["match", "mismatch", "check"])
 def test_on_paper_nothing_is_cut_off_and_nothing_stays_closed(pages, visit, name):
     window = visit(pages / f"{name}.html", A4, "dark")
     window.emulate_media(media="print")
@@ -174,6 +179,43 @@ def test_the_keyboard_alone_reaches_and_opens_everything(pages, visit):
     assert window.query_selector_all("details:not([open])") == []
 
 
+PICTURE, TOLD = "[...document.querySelectorAll('.plane img')].map(e => getComputedStyle(e).objectPosition)", ".now"
+FIRST, LAST = "50% 0%", "50% 100%"
+
+
+def test_the_film_is_moved_by_the_keyboard_and_plays_to_its_end(pages, visit):
+    window = visit(pages / "match.html")
+    assert set(window.evaluate(PICTURE)) == {LAST}
+    at_the_end = window.inner_text(TOLD)
+    window.focus("#film input")
+    window.keyboard.press("Home")
+    assert set(window.evaluate(PICTURE)) == {FIRST}
+    assert window.inner_text("#film output") == "after 0 updates"
+    assert window.get_attribute("#film input", "aria-valuetext") == "after 0 updates"
+    assert window.inner_text(TOLD) != at_the_end
+    window.emulate_media(media="print")  # on paper the last picture stands, with its own figures
+    assert set(window.evaluate(PICTURE)) == {LAST}
+    assert not window.is_visible(TOLD)
+    assert window.is_visible(".last")
+    window.emulate_media(media="screen")
+    window.focus("#film button")
+    window.keyboard.press("Enter")
+    assert window.inner_text("#film button") == "Pause"
+    window.wait_for_selector("#film button:text-is('Play')")
+    assert set(window.evaluate(PICTURE)) == {LAST}
+    assert window.inner_text(TOLD) == at_the_end
+    assert window.said == []
+
+
+def test_without_script_the_last_picture_stands_and_nothing_can_be_pressed(pages, visit):
+    window = visit(pages / "match.html", script=False)
+    assert window.is_visible(".plane img")
+    assert not window.is_visible("#film .controls")
+    assert not window.is_visible(TOLD)
+    assert "cost" in window.inner_text(".last")
+    assert LAST in (pages / "match.html").read_text(encoding="utf-8")
+
+
 def test_the_checks_see_what_they_are_for(pages, visit, tmp_path):
     broken = (
         '<p style="width: 3000px; color: #ccc">wide and faint</p>'
@@ -181,7 +223,12 @@ def test_the_checks_see_what_they_are_for(pages, visit, tmp_path):
         '<img src="missing.png"><script>console.error("no")</script></main>'
     )
     path = tmp_path / "broken.html"
-    path.write_text((pages / "match.html").read_text(encoding="utf-8").replace("</main>", broken), encoding="utf-8")
+    text = (pages / "match.html").read_text(encoding="utf-8").replace("</main>", broken)
+    path.write_text(text, encoding="utf-8")
+    held = visit(path)
+    assert "no" not in held.said  # the page's policy lets neither the script run nor the picture be loaded, and says so
+    assert sum("violates the following Content Security Policy" in each for each in held.said) == 2
+    path.write_text(text.replace("default-src", "x-src").replace("img-src", "x-src").replace("script-src", "x-src"))
     window = visit(path, 360)
     assert {"P", "html"} <= set(window.evaluate(LOOSE))
     assert {"color-contrast", "image-alt"} <= {rule for rule, _ in offences(window)}

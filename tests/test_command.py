@@ -110,7 +110,7 @@ def test_what_was_computed_is_shown_even_where_it_cannot_be_written(tmp_path, ca
 def test_every_folder_is_a_command_and_the_help_lists_it(capsys):
     found = commands()
     folders = {path.parent.name for path in (ROOT / "shared" / "commands").glob("*/command.py")}
-    assert found.keys() == folders == {"compare", "check", "mistakes", "limits", "optimizers", "bench", "study"}
+    assert found.keys() == folders == {"compare", "check", "mistakes", "limits", "optimizers", "bench", "study", "page"}
     assert {command.name for command in found.values()} == folders
     with pytest.raises(SystemExit, match="0"):
         compare.parse(["--help"], "samenet")
@@ -118,7 +118,7 @@ def test_every_folder_is_a_command_and_the_help_lists_it(capsys):
     for name in folders - {"compare"}:
         assert f"  {found[name].usage} " in listed
         assert found[name].summary in listed
-    assert len({command.written[0] for command in found.values()}) == 6  # compare and check: both results.json
+    assert len({command.written[0] for command in found.values()}) == 6  # compare, check and page: all results.json
 
 
 @pytest.mark.parametrize("asked", ["--help", "help", "help study", "study --help"])

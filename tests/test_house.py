@@ -17,6 +17,7 @@ STOREYS = (
     "shared.harness",
     "shared.alignment",
     "shared.diagnosis",
+    "shared.page",
     "shared.commands",
     "compare",
 )

@@ -10,7 +10,6 @@ import pytest
 from compare import comparison
 from shared.commands.compare import pictures
 from shared.commands.compare.notebook import Comparison
-from shared.commands.compare.page import build
 from shared.errors import DataError, UsageError
 from shared.harness.flags import spelled
 
@@ -26,7 +25,6 @@ def test_readme_s_lines_for_a_notebook(everything, tmp_path, monkeypatch):
     shutil.copytree(everything.out, tmp_path / "results")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pictures, "pictures", lambda results: {})  # to draw them takes seconds
-    monkeypatch.setattr(build, "inline_svg", lambda *_: "")
     names: dict = {}
     exec(lines.replace("iterations=2000", "iterations=50"), names)
     done = names["done"]

@@ -1,28 +1,37 @@
 """The page: whole by itself, everything in it, nothing from outside taken for markup."""
 
+import base64
 import copy
+import hashlib
 import json
 import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+import compare
 from shared.adapters import IMPLEMENTATIONS
 from shared.adapters.implementation import Place
 from shared.adapters.places import find
+from shared.commands.compare import comparison
 from shared.commands.compare.command import COMMAND, REPRODUCTIONS
 from shared.commands.compare.markdown import markdown
-from shared.commands.compare.page import build
-from shared.commands.compare.page.build import page
-from shared.commands.compare.page.concepts import CONCEPTS, agreement
 from shared.config import DEFAULT_DATA_SEED
+from shared.errors import UsageError
+from shared.harness import runner
+from shared.harness.checks import Call, Cause, RunId, because
 from shared.harness.command import Made
 from shared.harness.results_json import results_from_json
 from shared.harness.runner import write
-from tests.helpers.results import ended, failing, only
+from shared.page.build import page
+from shared.page.concepts import CONCEPTS, agreement
+from shared.page.course import as_in_the_course
+from tests.helpers.results import ended, failing, of_check, only
 
+ROOT = Path(__file__).resolve().parents[1]
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 HOSTILE = "<script>alert(1)</script>\"onload=x' {{ 7 * 7 }} &amp; <!--"
 
@@ -77,14 +86,8 @@ def text(everything):
 
 
 @pytest.fixture
-def undrawn(monkeypatch):
-    """Pages without pictures: to draw them takes seconds."""
-    monkeypatch.setattr(build, "inline_svg", lambda draw, name, title: f"<svg><title>{title}</title></svg>")
-
-
-@pytest.fixture
 def little(results):
-    """The results of two runs of NumPy alone: their pictures are drawn in no time."""
+    """The results of two runs of NumPy alone."""
     return only(results, "numpy", variants=("none", "l2"))
 
 
@@ -92,28 +95,39 @@ def words_of(text):
     return " ".join(" ".join(Reader(text).words).split())
 
 
+def in_order(text, *parts):
+    """Whether the words stand on the page in this order, beside the way through it."""
+    words = words_of(re.sub("<nav.*?</nav>", "", text, flags=re.DOTALL))
+    places = [words.index(part) for part in parts]
+    return places == sorted(places)
+
+
 def test_the_page_is_whole_by_itself(text):
     read = Reader(text)
-    assert "script" not in read.tags
-    assert all(address.startswith("#") for address in read.addresses)
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in read.addresses)
     assert len(read.ids) == len(set(read.ids))
     assert set(re.findall(r"url\((.)", text)) <= {"#"}
     assert "@import" not in text
-    assert {address[1:] for address in read.addresses} <= set(read.ids)
+    assert {address[1:] for address in read.addresses if address.startswith("#")} <= set(read.ids)
     assert len(text) < 3e6
 
 
+def test_no_script_runs_but_the_film_s_and_nothing_is_loaded(text):
+    (script,) = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', text)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert script == (ROOT / "shared" / "page" / "film.js").read_text(encoding="utf-8")
+    assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+
+
 def test_the_verdict_comes_first_and_everything_is_there(results, text):
+    assert in_order(
+        text,
+        "The implementations are the same network", "planned comparisons agree", "Three sources, side by side",
+        "Training as",
+    )  # fmt: skip
     words = words_of(text)
-    assert words.index("The implementations are the same network") < words.index("comparisons planned") < words.index("Runs")
-    for title in (
-        "The network has 2-20-3-1 units",
-        "Decision boundaries",
-        "Cost curves",
-        "Difference and noise floor",
-        "Dropout masks",
-        "Every stage and tensor",
-    ):
+    for title in ("The network has 2-20-3-1 units", "Difference and noise floor", "Dropout masks", "Every stage and tensor"):
         assert title in words
     assert f"python compare.py --data-seed {DEFAULT_DATA_SEED}" in words
     for run in results["runs"]:
@@ -158,17 +172,66 @@ def test_every_stage_of_the_comparison_belongs_to_a_concept(results):
     assert measured + sum(check.stage in ("data", "repeat") for check in alone) == len(alone)
 
 
-def test_a_mismatch_opens_on_the_first_difference_with_the_lines(undrawn, results):
-    words = words_of(page(failing(only(results, "numpy"))))
-    assert words.index("Not the same network: numpy in none parts") < words.index("dW2") < words.index("Runs")
-    assert "failed" in words
-    assert words.index("numpy_impl/gradients.py") < words.index("Runs")
+def test_a_mismatch_begins_with_the_cause_then_the_remedy_then_the_place_and_the_lines(results):
+    failed = failing(only(results, "numpy"), reason="must be exactly 0, and is 1")
+    failed["failures"][0]["locations"] = {"numpy": f"numpy_impl/gradients.py:{find('numpy', 'Gradients', 'dW2').line}"}
+    explained = {"variant": "none", "implementation": "numpy", "mistake": "m", "explanation": "because", "remedy": "do()"}
+    text = page(failed | {"diagnoses": [explained | {"fit": 0.5}]})
+    assert in_order(
+        text,
+        "Not the same network: numpy in none differs",
+        "numpy: because",
+        "do()",
+        "must be exactly 0, and is 1",
+        "def _backward",
+    )
+    assert re.findall(r'<code class="marked">(.*?)</code>', text)[0].startswith('    <span class="n">dW2</span>')
+    assert text.count("<details open>") == 0  # the rest is folded
+    assert "no known mistake explains it: dW2" in words_of(page(failed))
 
 
-def test_the_lines_are_those_of_the_run_not_of_today(undrawn, little):
+def test_the_page_of_a_check_has_the_own_line_and_the_course_s(results):
+    assert in_order(
+        page(of_check(results)),
+        "own.py differs from the reference in", "dW2 lacks the term lambd/m * W2", "own.py:97: `dW2 = 1/m",
+        "dW2 = 1/m * np.dot(dZ2, A1.T) + lambd/m * W2", "sigmoid is not written yet", "share of the tolerance",
+        "seeds NumPy's global",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tensor", "function", "line"),
+    [
+        ("dA1", "backward_propagation_with_dropout", "dA1 = np.dot(W2.T, dZ2) * D1 / keep_prob"),
+        ("dW1", "backward_propagation", "dW1 = 1/m * np.dot(dZ1, X.T)"),
+        ("A3", "forward_propagation_with_dropout", "A3 = sigmoid(Z3)"),
+        ("cost", "compute_cost", "cost = -1/m * np.sum(Y * np.log(A3) + (1 - Y) * np.log(1 - A3))"),
+        ("arguments", "predict", ""),
+    ],
+)
+def test_what_is_right_is_said_in_the_course_s_words(tensor, function, line):
+    check = because(Cause.MISSING).of(RunId("none", "own").at("gradients", Call("data", function), tensor))
+    assert as_in_the_course(check) == line
+
+
+def test_the_page_is_made_again_from_a_folder_s_results(little, tmp_path, capsys):
+    (tmp_path / "results.json").write_text(json.dumps(little))
+    assert runner.run(*compare.parse(["page", str(tmp_path)])) == 0
+    assert (tmp_path / "index.html").read_text(encoding="utf-8") == page(little)
+    assert json.loads((tmp_path / "results.json").read_text()) == little
+    assert capsys.readouterr().out.endswith("MATCH: the page shows that everything compared agrees\n")
+    for content in ("{", "{}", '{"schema": 9}', '{"schema": 1, "data": 3}', "[]"):
+        (tmp_path / "results.json").write_text(content)
+        with pytest.raises(UsageError, match=r"results\.json: expected the results of a comparison or a check, got"):
+            runner.run(*compare.parse(["page", str(tmp_path)]))
+    with pytest.raises(UsageError, match="No such file or directory"):
+        runner.run(*compare.parse(["page", str(tmp_path / "nowhere")]))
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_lines_are_those_of_the_run_not_of_today(little):
     for entry in little["sources"].values():
         entry["torch"] |= {"where": "torch_impl/elsewhere.py:7", "code": "def once(): return 'as it was'"}
-    assert "as it was" not in page(little)  # numpy alone was compared; a failure shows all three
     text = page(failing(little))
     assert "torch_impl/elsewhere.py:7" in text
     assert "as it was" in text
@@ -178,16 +241,16 @@ def test_the_lines_are_those_of_the_run_not_of_today(undrawn, little):
     ("ends", "sentence"),
     [
         ({}, "The implementations are the same network: every update of every run agrees to rounding."),
-        ({"torch_l2": "differs"}, "Not the same network: torch in l2 parts from the reference, numpy_impl."),
+        ({"torch_l2": "differs"}, "Not the same network: torch in l2 differs from the reference, numpy_impl."),
         ({"torch_l2": "diverged", "numpy_l2": "diverged"}, "Training diverges: numpy in l2 and torch in l2."),
         (
             {"torch_none": "differs", "torch_l2": "differs", "torch_dropout": "diverged"},
-            "Not the same network: torch in none and torch in l2 parts from the reference, numpy_impl. "
+            "Not the same network: torch in none and torch in l2 differ from the reference, numpy_impl. "
             "Training diverges: torch in dropout.",
         ),
     ],
 )
-def test_the_verdict_is_one_sentence_with_names(undrawn, results, ends, sentence):
+def test_the_verdict_is_one_sentence_with_names(results, ends, sentence):
     both = ended(only(results, "numpy", "torch"), **ends)
     text = page(both)
     assert f">{sentence}</p>" in text
@@ -198,7 +261,7 @@ def test_the_verdict_is_one_sentence_with_names(undrawn, results, ends, sentence
     assert rows[0].endswith(f"| {ends.get('torch_l2', 'match')} |")
 
 
-def test_one_implementation_alone_is_the_reference_or_held_against_it(undrawn, results):
+def test_one_implementation_alone_is_the_reference_or_held_against_it(results):
     assert "torch is the same network as the reference, numpy_impl: every update" in page(only(results, "torch"))
     assert "numpy_impl is the reference itself" in page(only(results, "numpy"))
 
@@ -216,7 +279,7 @@ def test_many_examples_make_no_heavy_page(little):
 @pytest.mark.full
 def test_predictions_without_form_have_no_accuracy_and_no_picture(little):
     little["runs"][0] |= {"train_accuracy": None, "test_accuracy": None, "predictions": None, "grid": None}
-    assert "no decision of its form" in page(little)
+    assert "Training as a film" in page(little)
     assert "| none | numpy | " in markdown(little)
 
 
@@ -230,7 +293,7 @@ def test_what_comes_from_outside_is_never_markup(little):
     for check in (*failed["failures"], *failed["checks"]):
         check["reason"] = HOSTILE
     read = Reader(page(failed))
-    assert "script" not in read.tags
+    assert read.tags.count("script") == 1
     assert "{{ 7 * 7 }}" in " ".join(read.words)
     assert "alert(1)" in " ".join(read.words)
 
@@ -249,13 +312,12 @@ def test_a_run_that_is_missing_or_diverged_is_shown(little):
 
 
 @pytest.mark.parametrize("used", [None, float("inf"), float("nan")])
-def test_a_difference_beyond_all_numbers_is_shown(undrawn, little, used):
+def test_a_difference_beyond_all_numbers_is_shown(little, used):
     assert 'class="failed' in page(failing(little, budget_used=used))
 
 
 @pytest.mark.full
 def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, monkeypatch):
-    from shared.commands.compare import markdown as module
 
     written = set(COMMAND.written) - set(REPRODUCTIONS)
     write(COMMAND, Made(little), tmp_path)
@@ -272,7 +334,7 @@ def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, mo
     def interrupted(results):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "markdown", interrupted)
+    monkeypatch.setattr(comparison, "markdown", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(COMMAND, Made(little | {"verdict": "mismatch"}), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "mine.txt"}

@@ -24,12 +24,16 @@ BY_STAGE = {
 
 @dataclass(frozen=True)
 class Found:
-    """file: with its folder. first: the first line of the functions. line: the one that computes it. source: they."""
+    """file: with its folder. first: the first line of the functions. line: the one that computes it. source: they.
+
+    numbers: the number of each line of the source; 0 of what is not in the file.
+    """
 
     file: str
     first: int
     line: int
     source: str
+    numbers: list[int]
 
 
 def find(implementation: str, what: str, name: str = "") -> Found:
@@ -39,11 +43,13 @@ def find(implementation: str, what: str, name: str = "") -> Found:
     text = (ROOT / file).read_text(encoding="utf-8")
     nodes = [_function(ast.parse(text), name, file) for name in place.functions]
     lines = text.splitlines()
+    numbers = [[0, *range(node.lineno, (node.end_lineno or 0) + 1)] for node in nodes]
     return Found(
         file=file,
         first=min(node.lineno for node in nodes),
         line=next(_matches(nodes, lines, place, name), nodes[0].lineno),
         source="\n\n".join(_unindented(lines[node.lineno - 1 : node.end_lineno]) for node in nodes),
+        numbers=[number for of_node in numbers for number in of_node][1:],
     )
 
 

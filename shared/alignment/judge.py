@@ -34,13 +34,22 @@ def judge(port: Any, reference: NDArray, floor: NDArray | float | None) -> Outco
     if not beyond.any():
         return outcome
     return replace(
-        outcome.because(Cause.VALUES, outcome.difference, outcome.tolerance),
+        _beyond(outcome, float(port[worst]), float(reference[worst]), exact=floor is None),
         elements=int(beyond.size),
         differing=int(np.count_nonzero(beyond)),
         index=[int(i) for i in worst],
         port_value=float(port[worst]),
         reference_value=float(reference[worst]),
     )
+
+
+def _beyond(outcome: Outcome, port: float, reference: float, exact: bool) -> Outcome:
+    """The outcome of what differs, in words: what must be equal, or 0, owes nothing to rounding."""
+    if exact:
+        return outcome.because(Cause.NOT_EQUAL, outcome.difference)
+    if reference == 0 and (outcome.tolerance or 0) <= FACTOR * np.finfo(np.float32).tiny:
+        return outcome.because(Cause.NOT_ZERO, port)
+    return outcome.because(Cause.VALUES, outcome.difference, outcome.tolerance)
 
 
 def tolerance_of(reference: NDArray, floor: NDArray | float | None) -> NDArray:

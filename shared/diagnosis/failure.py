@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from shared.adapters.places import locate
 from shared.alignment.plan import symbol_of
 from shared.config import VARIANTS
-from shared.harness.checks import Check
+from shared.harness.checks import Call, Cause, Check
 from shared.harness.ledger import first_failed
 from shared.harness.results import Diagnosis, Failure
 
@@ -59,8 +59,8 @@ def message(failure: Failure, diagnoses: Sequence[Diagnosis] = ()) -> list[str]:
         lines.append(f"its inputs agreed: {', '.join(failure.inputs_agreed)}")
     if failure.inputs_differ:
         lines.append(f"its inputs differ too: {', '.join(failure.inputs_differ)}")
-    lines += _elements(check)
-    of_run = [diagnosis for diagnosis in diagnoses if diagnosis.run == check.run]
+    lines += elements(check)
+    of_run = diagnoses_of(failure, diagnoses)
     for diagnosis in of_run:
         lines += explanation(diagnosis, alone=len(of_run) == 1)
     lines.append("where it stands: " + ", ".join(failure.locations.values()))
@@ -69,7 +69,7 @@ def message(failure: Failure, diagnoses: Sequence[Diagnosis] = ()) -> list[str]:
     return lines
 
 
-def _elements(check: Check) -> Iterator[str]:
+def elements(check: Check) -> Iterator[str]:
     """How many elements differ, and the worst of them."""
     if check.index is None:
         return
@@ -78,8 +78,19 @@ def _elements(check: Check) -> Iterator[str]:
     yield f"{check.differing:,} of {check.elements:,} elements differ{worst}"
     for who, value in ((check.implementation, check.port_value), ("reference", check.reference_value)):
         yield f"  {who:<10} {'not finite' if value is None else repr(value)}"
-    if check.difference is not None and check.tolerance is not None:
+    exact = check.cause in (Cause.NOT_EQUAL, Cause.NOT_ZERO)  # what may not differ at all
+    if check.difference is not None and check.tolerance is not None and not exact:
         yield f"  differ by  {check.difference:.6g}, allowed {check.tolerance:.6g}"
+
+
+def diagnoses_of(failure: Failure, diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """The diagnoses of the run that failed; of a student's functions, those of the function that failed."""
+    check, where = failure.check, failure.check.where
+    called = where.function if isinstance(where, Call) else check.tensor
+    of_run = [diagnosis for diagnosis in diagnoses if diagnosis.run == check.run]
+    if check.cause is Cause.UNKNOWN:  # an older file does not say which function was called
+        return of_run
+    return [diagnosis for diagnosis in of_run if diagnosis.function in (None, called)]
 
 
 def explanation(diagnosis: Diagnosis, alone: bool = True) -> list[str]:

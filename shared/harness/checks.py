@@ -108,6 +108,8 @@ class Cause(Enum):
         "{} of {} values of the port's are not finite, nor are {} of the reference's: training diverges",
     )
     VALUES = Status.FAILED, "differs by {:.3g} where rounding explains {:.3g}"
+    NOT_EQUAL = Status.FAILED, "must be equal bit for bit, and differs by {:.3g}"
+    NOT_ZERO = Status.FAILED, "must be exactly 0, and is {:.3g}"
     NO_CLASSES = Status.FAILED, "expected classes 0 and 1 only"
     ENDS_NOT_FINITE = Status.FAILED, "the final parameters are not finite"
     TWO_RUNS = Status.FAILED, "two runs of the port differ: {}"

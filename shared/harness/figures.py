@@ -9,6 +9,9 @@ COLOURS = {name: implementation.colour for name, implementation in IMPLEMENTATIO
 """Okabe and Ito's palette, told apart by colour-blind readers; line styles tell them apart in grey."""
 STYLES = {name: implementation.line for name, implementation in IMPLEMENTATIONS.items()}
 
+CLASSES = ("#0072b2", "#d55e00")
+"""The colours of the classes 0 and 1."""
+
 
 def png(figure: Any) -> bytes:
     """A figure of Matplotlib as PNG."""

@@ -30,13 +30,22 @@ def write_arrays(folder: Path, dataset: Dataset, dtype: str) -> list[list[float]
     if dataset.X_train.shape[0] != 2:
         np.save(folder / "grid.npy", np.ascontiguousarray(dataset.X_test[:, :1], dtype=dtype))
         return None
+    axes = grid_axes(dataset)
+    np.save(folder / "grid.npy", grid_points(axes).astype(dtype))
+    return [axis.tolist() for axis in axes]
+
+
+def grid_axes(dataset: Dataset) -> list[NDArray]:
+    """The axes of the grid, which spans the examples of both sets and a margin."""
     both = np.concatenate([dataset.X_train, dataset.X_test], axis=1)
     low, high = both.min(axis=1), both.max(axis=1)
     margin = 0.05 * (high - low)
-    axes = [np.linspace(low[i] - margin[i], high[i] + margin[i], GRID) for i in range(2)]
-    x1, x2 = np.meshgrid(*axes)
-    np.save(folder / "grid.npy", np.stack([x1.ravel(), x2.ravel()]).astype(dtype))
-    return [axis.tolist() for axis in axes]
+    return [np.linspace(low[i] - margin[i], high[i] + margin[i], GRID) for i in range(2)]
+
+
+def grid_points(axes: list[NDArray]) -> NDArray:
+    """The points of a grid (2, n * n), row by row of the second axis."""
+    return np.stack([values.ravel() for values in np.meshgrid(*axes)])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from shared.harness.checks import Check, RunId
+from shared.harness.checks import Check, RunId, Status
 from shared.harness.ledger import Counts, count, verdict_of
 
 Curve = list[list[float | None]]
@@ -56,6 +56,8 @@ class Run:
     """A run, as far as it came. What is None was not measured.
 
     costs: [iteration, cost]. predictions, grid: the classes, a digit each. kept_share: of each layer's units.
+    accuracies: [iteration, on train, on test], of the recorded parameters; film: what these decide over the grid's plane,
+    one square picture under the other, as PNG in base64.
     """
 
     implementation: str
@@ -68,6 +70,8 @@ class Run:
     test_accuracy: float | None = None
     predictions: dict[str, str] | None = None
     grid: list[str] | None = None
+    accuracies: Curve | None = None
+    film: str | None = None
     seconds: float | None = None
     microseconds_per_iteration: float | None = None
     segment_difference: float | None = None
@@ -172,6 +176,15 @@ class Results:
     def checks_of(self, run: RunId) -> list[Check]:
         """The comparisons of one run."""
         return [check for check in self.checks if check.run == run]
+
+    def state(self, run: Run) -> str:
+        """What became of a run, in a word: match, differs, diverged, incomplete, or why it was not compared."""
+        statuses = {check.status for check in self.checks_of(run.run)}
+        if Status.FAILED in statuses:
+            return "diverged" if run.status == "diverged" else "differs"
+        if run.status not in ("completed", "diverged"):
+            return run.status
+        return "incomplete" if Status.SKIPPED in statuses else "match"
 
     def implementations(self) -> list[str]:
         """The implementations that were asked for, in their order."""

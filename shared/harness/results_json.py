@@ -1,12 +1,15 @@
 """The one place that turns results into the entries of results.json (schema 1), and back."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import cache
+from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from shared.errors import UsageError
 from shared.harness.checks import Call, Cause, Check, Key, Status, Updates, Where
 from shared.harness.output import SCHEMA
 from shared.harness.results import Data, Diagnosis, Failure, PortFile, Results, Run, Settings, Verified
@@ -111,6 +114,21 @@ def results_from_json(content: dict[str, Any]) -> Results:
             "port": port,
         }
         return Results(**{each.name: entries[each.name] for each in fields(Results) if each.name in entries})
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """The content of a results.json; UsageError where it is none of a comparison or a check."""
+    try:
+        content = json.loads(path.read_bytes())
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"schema {content['schema']!r}")
+        results_from_json(content)
+    except OSError as error:
+        raise UsageError(f"{path}: expected the results of a comparison or a check: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        said = " ".join(str(error).split())[:160]
+        raise UsageError(f"{path}: expected the results of a comparison or a check, got {said}: run it again") from error
+    return content
 
 
 def check_from_json(entry: dict[str, Any]) -> Check:

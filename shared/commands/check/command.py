@@ -40,7 +40,7 @@ class CheckOptions(Options):
         600.0, "that one call of the port may take", then=_seconds, under=flags.OUTPUT, metavar="SECONDS"
     )
     fail_fast: bool = flags.flag(False, "stop at the first stage that differs", under=flags.OUTPUT)
-    out: Path = flags.out("results.json")
+    out: Path = flags.out("results.json and index.html")
 
     def load(self) -> None:
         """Read the data."""
@@ -60,5 +60,6 @@ COMMAND = Command(
     work=later("shared.commands.check.checking.work"),
     show=later("shared.commands.check.table.show"),
     answer=later("shared.commands.check.table.answer"),
-    written=("results.json",),
+    written=("results.json", "index.html"),
+    draw=later("shared.page.build.draw"),
 )

@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.commands.check.loading import CHECKABLE, COURSE
-from shared.diagnosis.failure import explanation, message
-from shared.harness.checks import FREE_RUN, MASKS, Call, Cause, Check, Status, Updates
-from shared.harness.results import Diagnosis, Failure, Results
+from shared.diagnosis.failure import diagnoses_of, explanation, message
+from shared.harness.checks import FREE_RUN, MASKS, Call, Check, Status, Updates
+from shared.harness.results import Results
 from shared.harness.results_json import results_from_json
 from shared.harness.tables import TOLERANCE, answer_of, make_table
 
@@ -54,7 +54,7 @@ def failure_text(content: dict[str, Any]) -> str:
     results = results_from_json(content)
     lines: list[str] = []
     for failure in results.failures:
-        lines += message(failure, _of_function(failure, results.diagnoses))
+        lines += message(failure, results.diagnoses)
     lines += [f"{check.where}: {check.reason}" for check in results.checks if check.status is Status.SKIPPED]
     return "\n".join(lines)
 
@@ -108,21 +108,12 @@ def _function(check: Check, functions: list[str]) -> str:
 
 def _show_failures(results: Results, console: Console) -> None:
     for i, failure in enumerate(results.failures):
-        headline, *lines = message(failure, _of_function(failure, results.diagnoses))
+        headline, *lines = message(failure, results.diagnoses)
         console.print(Text("first difference: " if i == 0 else "also: ", "bold red") + Text(headline))
         for line in lines:
             console.print(Text(f"  {line}"))
-    told = [diagnosis for failure in results.failures for diagnosis in _of_function(failure, results.diagnoses)]
+    told = [diagnosis for failure in results.failures for diagnosis in diagnoses_of(failure, results.diagnoses)]
     for diagnosis in results.diagnoses:
         if diagnosis not in told:
             for line in explanation(diagnosis):
                 console.print(Text(f"{diagnosis.function or diagnosis.variant}: {line}"))
-
-
-def _of_function(failure: Failure, diagnoses: list[Diagnosis]) -> list[Diagnosis]:
-    """The diagnoses of the function that failed: those of a student's other functions explain nothing of it."""
-    where = failure.check.where
-    if failure.check.cause is Cause.UNKNOWN:  # an older file does not say which function was called
-        return diagnoses
-    called = where.function if isinstance(where, Call) else failure.check.tensor
-    return [diagnosis for diagnosis in diagnoses if diagnosis.function in (None, called)]

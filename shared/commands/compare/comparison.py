@@ -9,10 +9,8 @@ from typing import Any
 
 from shared.alignment.plan import planned, segments_of
 from shared.commands.compare import pictures
-from shared.commands.compare.command import PAGE, SUMMARY, CompareOptions
+from shared.commands.compare.command import SUMMARY, CompareOptions
 from shared.commands.compare.markdown import markdown
-from shared.commands.compare.page.build import page
-from shared.commands.compare.page.concepts import sources
 from shared.commands.compare.progress import REPLAYS, add_rows, show
 from shared.commands.compare.reuse import OLDER, VERIFIED, Store
 from shared.commands.compare.score import score
@@ -42,6 +40,8 @@ from shared.harness.progress import Progress
 from shared.harness.records import record_of
 from shared.harness.results import Diagnosis, Failure, Results, Run
 from shared.harness.results_json import results_as_json
+from shared.page import build
+from shared.page.concepts import sources
 
 
 def work(options: CompareOptions, progress: Progress) -> Made:
@@ -85,7 +85,7 @@ def draw(content: dict[str, Any]) -> Iterable[tuple[str, bytes]]:
     """The summary, the pictures and the page, by file name. content: of results.json."""
     yield SUMMARY, markdown(content).encode()
     yield from pictures.pictures(content).items()
-    yield PAGE, page(content).encode()
+    yield from build.draw(content)
 
 
 class Comparing:

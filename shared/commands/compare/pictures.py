@@ -1,18 +1,12 @@
 """The pictures, made from the content of results.json; headless."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
-from shared.harness.figures import COLOURS, STYLES, png
+from shared.harness.figures import CLASSES, COLOURS, STYLES, png
 from shared.harness.results import Curve, Results, Run
 from shared.harness.results_json import results_from_json
-
-CLASSES = ("#0072b2", "#d55e00")
-
-
-SHOWN = 500
-"""Examples in a picture, about: more would hide each other, and make the page heavy."""
+from shared.page.film import disputed, thinned
 
 
 def pictures(content: dict[str, Any]) -> dict[str, bytes]:
@@ -62,7 +56,7 @@ def decision_boundaries(results: Results) -> Any:
     variants = results.settings.variants
     implementations = results.implementations()
     figure, axes = _grid(len(implementations), len(variants), 2.6, 2.6)
-    points = _thinned(results.data.train)
+    points = thinned(results.data.train)
     for row, implementation in zip(axes, implementations, strict=True):
         for ax, variant in zip(row, variants, strict=True):
             run = next((r for r in _finished(results, variant) if r.implementation == implementation), None)
@@ -80,9 +74,9 @@ def decision_boundaries(results: Results) -> Any:
                 if chosen:
                     ax.scatter(*list(zip(*chosen, strict=True))[:2], s=11, marker=marker, color=CLASSES[label],
                                edgecolors=rcParams["text.color"], linewidths=0.4)  # fmt: skip
-            disputed = _thinned(_disputed(results, variant))
-            if disputed:
-                places = list(zip(*disputed, strict=True))[:2]
+            crosses = thinned(disputed(results, variant))
+            if crosses:
+                places = list(zip(*crosses, strict=True))[:2]
                 ax.scatter(*places, s=26, marker="x", color=rcParams["text.color"], linewidths=0.9)
             ax.set_xticks([])
             ax.set_yticks([])
@@ -119,16 +113,6 @@ def noise_floors(results: Results) -> Any:
     if axes[0][0].lines:
         axes[0][0].legend(fontsize=8)
     return figure
-
-
-def _disputed(results: Results, variant: str) -> list[list[float]]:
-    """The training examples that the implementations classify differently."""
-    predictions = [run.predictions["train"] for run in _finished(results, variant) if run.predictions]
-    return [point for point, *classes in zip(results.data.train, *predictions, strict=True) if len(set(classes)) > 1]
-
-
-def _thinned(points: list[list[float]]) -> list[list[float]]:
-    return points[:: math.ceil(len(points) / SHOWN) or 1]
 
 
 def _marker(iterations: tuple[int, ...]) -> str:

@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.diagnosis.failure import is_to_copy, message
-from shared.harness.checks import Status
 from shared.harness.results import Results, Run
 from shared.harness.results_json import results_from_json
 from shared.harness.tables import TOLERANCE, answer_of, fitting, make_table
@@ -125,12 +124,8 @@ def figures(run: Run) -> list[str]:
 
 def state(results: Results, run: Run) -> tuple[str, str]:
     """What became of a run, in a word, and its colour."""
-    statuses = {check.status for check in results.checks_of(run.run)}
-    if Status.FAILED in statuses:
-        return ("diverged" if run.status == "diverged" else "differs"), "red"
-    if run.status not in ("completed", "diverged"):
-        return run.status, "yellow"
-    return ("incomplete", "yellow") if Status.SKIPPED in statuses else ("match", "green")
+    word = results.state(run)
+    return word, {"match": "green", "differs": "red", "diverged": "red"}.get(word, "yellow")
 
 
 def _show_divergence(results: Results, console: Console) -> None:

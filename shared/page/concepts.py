@@ -38,16 +38,18 @@ def concept_of(check: Check) -> Concept | None:
 
 
 def sources() -> dict[str, dict[str, dict[str, str]]]:
-    """The entry `sources` of results.json: concept -> implementation -> where its lines stand, and they, as they are now."""
+    """The entry `sources` of results.json: concept -> implementation -> its lines as they are now, where, their numbers."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for concept in CONCEPTS:
         for name, implementation in IMPLEMENTATIONS.items():
             try:
                 place = find(name, concept.name)
                 where, code = f"{place.file}:{place.first}", place.source
+                lines = " ".join(map(str, place.numbers))
             except (OSError, SyntaxError, ValueError) as error:  # perhaps why the run fails
                 where, code = implementation.places[concept.name].file, f"# cannot be shown: {error}"
-            found.setdefault(concept.name, {})[name] = {"where": where, "code": code}
+                lines = "0"
+            found.setdefault(concept.name, {})[name] = {"where": where, "code": code, "lines": lines}
     return found
 
 

@@ -1,1 +1,0 @@
-"""results/index.html: one self-contained page that explains a comparison, made from results.json and the sources."""

@@ -1,0 +1,1 @@
+"""`compare.py page DIR`: the page once more, from a folder's results.json."""
