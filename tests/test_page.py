@@ -29,11 +29,10 @@ from shared.harness.runner import write
 from shared.page.build import page
 from shared.page.concepts import CONCEPTS, agreement
 from shared.page.course import as_in_the_course
-from tests.helpers.results import ended, failing, of_check, only
+from tests.helpers.results import HOSTILE, ended, failing, of_check, only
 
 ROOT = Path(__file__).resolve().parents[1]
 VOID = {"meta", "br", "link", "img", "hr", "input"}
-HOSTILE = "<script>alert(1)</script>\"onload=x' {{ 7 * 7 }} &amp; <!--"
 
 
 class Reader(HTMLParser):
@@ -289,13 +288,16 @@ def test_what_comes_from_outside_is_never_markup(little):
     failed["data"] |= {"name": HOSTILE, "source": HOSTILE, "sha256": HOSTILE}
     failed["environment"]["cpu"] = HOSTILE
     for run in failed["runs"]:
-        run |= {"reason": HOSTILE}
+        run |= {"reason": HOSTILE, "film": HOSTILE, "implementation": HOSTILE}
     for check in (*failed["failures"], *failed["checks"]):
         check["reason"] = HOSTILE
-    read = Reader(page(failed))
-    assert read.tags.count("script") == 1
-    assert "{{ 7 * 7 }}" in " ".join(read.words)
-    assert "alert(1)" in " ".join(read.words)
+    checked = of_check(little) | {"remarks": [HOSTILE]}
+    checked["port"] |= {"file": HOSTILE, "functions": [HOSTILE]}
+    for content in (failed, checked):
+        read = Reader(page(content))
+        assert read.tags.count("script") == 1
+        assert "{{ 7 * 7 }}" in " ".join(read.words)
+        assert "alert(1)" in " ".join(read.words)
 
 
 @pytest.mark.full

@@ -180,6 +180,7 @@ def _concepts(results: Results, implementations: list[str]) -> list[dict]:
         columns = [
             lines_of(results, concept.name, name) | {"agreement": agreement(concept, results.checks, name)}
             for name in (implementations if len(implementations) > 1 else IMPLEMENTATIONS)
+            if name in results.sources.get(concept.name, {})  # of a results.json by another hand, perhaps not
         ]
         shown.append({"name": concept.name, "stage": concept.stage, "columns": columns})
     return shown

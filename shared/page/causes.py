@@ -69,12 +69,12 @@ def _who(failure: Failure, results: Results) -> str:
 
 
 def _columns(results: Results, failure: Failure) -> list[dict[str, Any]]:
-    """The lines of all implementations where the failure stands; none where the results hold no sources."""
+    """The lines of all implementations where the failure stands; none where the results do not hold them."""
     concept = concept_of(failure.check)
-    if concept is None or not results.sources:
+    if concept is None:
         return []
     columns = []
-    for name in IMPLEMENTATIONS:
+    for name in (name for name in IMPLEMENTATIONS if name in results.sources.get(concept.name, {})):
         location = failure.locations.get(name, "")
         columns.append(lines_of(results, concept_with(results, name, location, concept.name), name, location))
         columns[-1]["wrong"] = name == failure.check.implementation

@@ -2,6 +2,9 @@
 
 import copy
 
+HOSTILE = "<script>alert(1)</script>\"onload=x' {{ 7 * 7 }} &amp; <!--"
+"""What nobody's name should be."""
+
 
 def only(results: dict, *implementations: str, variants: tuple[str, ...] = ()) -> dict:
     """The results of some implementations (in some variants), as if nothing else had been asked for."""
