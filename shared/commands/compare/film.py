@@ -52,13 +52,15 @@ def film(record: Record, axes: list[NDArray]) -> str:
 def _png(shades: NDArray) -> bytes:
     """The shades (height, width) as a PNG with a palette of two colours, the stronger the surer."""
     height, width = shades.shape
+    one = np.arange(SHADES) >= SHADES // 2
     sure = np.abs(np.linspace(-1, 1, SHADES))
-    colours = b"".join(bytes.fromhex(CLASSES[shade >= SHADES // 2][1:]) for shade in range(SHADES))
+    strength = np.where(one, 30 + 100 * sure, 90 + 110 * sure)  # in grey too, class 1 is the lighter one
+    colours = b"".join(bytes.fromhex(CLASSES[int(which)][1:]) for which in one)
     rows = np.pad(shades, ((0, 0), (1, 0))).astype(np.uint8)  # each row begins with its filter: none
     chunks = (
         (b"IHDR", struct.pack(">2I5B", width, height, 8, 3, 0, 0, 0)),
         (b"PLTE", colours),
-        (b"tRNS", bytes((60 + 110 * sure).astype(np.uint8))),
+        (b"tRNS", bytes(strength.astype(np.uint8))),
         (b"IDAT", zlib.compress(rows.tobytes(), 9)),
         (b"IEND", b""),
     )
