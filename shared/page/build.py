@@ -115,25 +115,31 @@ def _numbers(results: Results) -> list[tuple[str, str]]:
     counts, runs = results.counts, results.runs
     differ = sum(results.state(run) in ("differs", "diverged") for run in runs)
     if results.verdict == "mismatch":
-        first = results.failures[0] if results.failures else None
-        update = first.first_bad_update if first else None
-        shown = (f"{update:,}", "is the first bad update") if update is not None else (
-            f"{first.check.iteration:,}" if first else NOT_MEASURED, "is the iteration at which it first shows")  # fmt: skip
         return [
             (f"{counts.failed:,}", f"of {counts.compared:,} comparisons differ"),
             (f"{differ}", f"of {len(runs)} runs differ{'s' if differ == 1 else ''}"),
-            shown,
+            _start(results),
         ]
-    replayed = sum(results.settings.num_iterations for run in runs if run.segments is not None)
+    replayed = sum(run.segments is not None for run in runs)
     share = largest_share([check for check in results.checks if check.passed])
     return [
         (f"{counts.compared - counts.failed:,}", f"of {counts.planned:,} planned comparisons agree"),
-        (f"{replayed:,}", f"updates of {len(runs)} runs replayed by the reference"),
+        (f"{replayed * results.settings.num_iterations:,}", f"updates of {replayed} runs replayed by the reference"),
         (
             NOT_MEASURED if share is None else f"{share:.2f}",
             "largest share of the tolerance that any difference uses; 1 is the limit",
         ),
     ]
+
+
+def _start(results: Results) -> tuple[str, str]:
+    """Where the first difference is."""
+    first = next(iter(results.failures), None)
+    if first is None:
+        return NOT_MEASURED, "where it first shows is not known"
+    if first.first_bad_update is not None:
+        return f"{first.first_bad_update:,}", "is the first bad update"
+    return f"{first.check.iteration:,}", "is the iteration at which it first shows"
 
 
 def _floors(results: Results) -> list[dict[str, Any]]:
