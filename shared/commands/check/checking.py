@@ -55,9 +55,16 @@ class Seen:
         """Take in what came of an item."""
         self.done.append(item.item)
         self.checks += item.checks
-        self.diagnoses += item.diagnoses
+        self.diagnoses += self._known_again(item.diagnoses)
         self.runs += [item.run] if item.run else []
         self.add(item.remarks)
+
+    def _known_again(self, diagnoses: list[Diagnosis]) -> list[Diagnosis]:
+        """Of explanations that fit an item equally well, those that others have shown already, if there are any."""
+        before = {each.mistake for each in self.diagnoses if each.mistake}
+        equal = [each for each in diagnoses if each.mistake and each.fit is not None and each.function is None]
+        again = [each for each in equal if each.mistake in before]
+        return [each for each in diagnoses if each not in equal or not again or each in again]
 
     def lose(self, task: CheckPort, lost: Lost) -> CheckPort | None:
         """The process ended in a call: what is left to do without that function; None where nothing can be left out."""
