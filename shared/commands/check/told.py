@@ -19,7 +19,7 @@ def told(diagnoses: list[Diagnosis], checks: list[Check], modules: set[str]) -> 
     found: list[Diagnosis] = []
     for variant, function in sorted(places, key=lambda place: list(VARIANTS).index(place[0])):
         here = [each for each in diagnoses if (each.variant, each.function) == (variant, function)]
-        known = [each for each in here if each.mistake]
+        known = list({(each.mistake, each.explanation): each for each in here if each.mistake}.values())
         found += known or [_unknown(here, checks)]
         found += [each for each in here if known and not each.mistake and each.explanation.startswith("what is left")]
     single = next((check for check in checks if check.cause is Cause.FLOAT32), None)
