@@ -72,6 +72,8 @@ def load_port(path: Path) -> Port:
     own = _own_names(source)
     unread = {name: each.said for each in source.unread for name in each.functions if name not in own}
     namespace, remarks, lost = _executed(source, path, own, unread)
+    if "matplotlib" in sys.modules:  # the file may have asked for one that needs a screen
+        sys.modules["matplotlib"].use("Agg")
     functions = {}
     for name in CHECKABLE:
         if name in own and name not in lost and name not in unread:

@@ -1,0 +1,70 @@
+"""What is told of failures: names first, else one line of what is known; and what --fail-fast leaves out."""
+
+import pytest
+
+from shared.commands.check.told import told
+from shared.harness.checks import Call, Cause, Check, RunId, Where, because
+from shared.harness.results import Diagnosis
+from tests.test_names import PORT, edited
+
+
+def check(variant, failed):
+    outcome = because(Cause.FORM if failed else Cause.AGREES, "off")
+    return outcome.of(RunId(variant, "port").at("cost", Where("initial"), "cost"))
+
+
+def line(variant, wrong, right):
+    checks: list[Check] = [*(check(v, True) for v in wrong), *(check(v, False) for v in right)]
+    unknown = [Diagnosis(variant, "port", None, said) for said in ("nothing fits; the data agrees", "nothing fits")]
+    (only,) = told(unknown, checks, {"numpy"})
+    return only.explanation
+
+
+def test_one_line_says_which_variants_agree_and_where_to_look():
+    assert line("l2", ["l2"], ["none", "dropout"]) == (
+        "nothing fits; the data agrees; none and dropout match, only l2 differs: look at the penalty"
+    )
+    assert line("dropout", ["dropout", "l2-dropout"], ["none", "l2"]).endswith(
+        "none and l2 match, only dropout and l2-dropout differ: look at dropout"
+    )
+    assert line("l2", ["none", "l2"], ["dropout"]).endswith(
+        "the variant none differs already, which shows again here: mend that first"
+    )
+    assert line("none", ["none"], []) == "nothing fits; the data agrees"
+
+
+def test_what_is_named_is_told_once_and_hides_no_other_variant():
+    one = Diagnosis("none", "port", "momentum", "a momentum", 0.1)
+    other = Diagnosis("l2", "port", None, "nothing fits")
+    found = told(
+        [one, one, Diagnosis("none", "port", None, "nothing"), other], [check("none", True), check("l2", True)], {"torch"}
+    )
+    assert [(each.variant, each.mistake) for each in found] == [("none", "momentum"), ("l2", None)]
+    assert found[0].remedy == "torch.optim.SGD(..., momentum=0), the default"
+
+
+def test_float32_comes_first_with_the_remedy_of_what_the_port_imports():
+    single = because(Cause.FLOAT32, "").of(RunId("none", "port").at("data", Call("dtype", "train"), "dtype"))
+    (first,) = told([], [single], {"torch"})
+    assert first.mistake == "float32"
+    assert "torch.tensor(X) keeps the dtype" in str(first.remedy)
+
+
+@pytest.mark.full
+def test_fail_fast_stops_at_the_first_stage_that_differs(tmp_path, run_compare):
+    (tmp_path / "port.py").write_text(PORT.replace("dZ3 = A3 - Y", "dZ3 = 2 * (A3 - Y)"))
+    done = run_compare("check", tmp_path / "port.py", "--iterations", 5, "--hidden", "4", "3", "--fail-fast")
+    assert done.code == 1
+    checks = done.results["checks"]
+    assert {each["stage"] for each in checks if each["status"] == "failed"} == {"gradients"}
+    assert {each["variant"] for each in checks} == {"none"}
+    skipped = [each for each in checks if each["status"] == "skipped"]
+    assert {each["reason"] for each in skipped} == {"not compared: --fail-fast, and the stage gradients differs"}
+    assert {"update", "predictions"} <= {each["stage"] for each in skipped}
+
+
+def test_what_shows_only_during_a_run_is_dated(brought):
+    later = edited([("learning_rate * (t", "learning_rate * 0.5 ** (i // 7) * (t")])
+    result = brought(later, variants=["none"])
+    assert result.mistakes == {"learning-rate-decays"}
+    assert "update 8 is the first that differs: it goes 0.5 times as far" in str(result.names)
