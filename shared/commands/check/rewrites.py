@@ -19,6 +19,7 @@ class WrongBackward:
 
     mean: gradients not divided by m. gate: layers without A > 0. bare: layers whose dA is not divided by keep_prob; kept:
     multiplied by it. times(m): {layer: multiple of lambd/m * W}. biases: layers whose db has lambd/m * b. sign: of dZ3.
+    derived: dZ3 multiplied by the derivative of the sigmoid. db: layer -> another sum of dZ over m.
     """
 
     mean: tuple[str, ...] = ()
@@ -28,6 +29,8 @@ class WrongBackward:
     times: Callable[[int], Mapping[int, float]] = lambda m: dict.fromkeys(LAYERS, 1.0)
     biases: tuple[int, ...] = ()
     sign: int = 1
+    derived: bool = False
+    db: Mapping[int, Callable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,13 @@ def backward(X, Y, cache, lambd=0.0, keep_prob=None, wrong: WrongBackward | None
     m = X.shape[-1]
     multiple = wrong.times(m)
     dZ = wrong.sign * (A3 - Y)
+    dZ = dZ * A3 * (1 - A3) if wrong.derived else dZ
     out: Outputs = {"dZ3": dZ}
     for i in (3, 2, 1):
         out[f"dW{i}"] = dZ @ A[i - 1].T / (1 if f"dW{i}" in wrong.mean else m)
         out[f"db{i}"] = np.sum(dZ, axis=1, keepdims=True) / (1 if f"db{i}" in wrong.mean else m)
+        if i in wrong.db:
+            out[f"db{i}"] = wrong.db[i](dZ, m)
         if lambd:
             if multiple[i]:
                 out[f"dW{i}"] = out[f"dW{i}"] + multiple[i] * lambd / m * W[i]

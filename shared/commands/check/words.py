@@ -2,22 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 
 from numpy_impl.network import relu, sigmoid
-from shared.commands.check.rewrites import LAYERS, Outputs, WrongBackward, WrongForward, backward, entropy, forward
-
-Alternative = tuple[str, str, Callable[..., Outputs]]
-"""Name of the mistake, the words, and the outputs for the function's own arguments."""
-
-MULTIPLES = (
-    ("lost", "lacks the term lambd/m * W{i}", lambda m: 0.0),
-    ("halved", "has the term lambd/(2m) * W{i}; it should be lambd/m * W{i}", lambda m: 0.5),
-    ("doubled", "has the term 2 * lambd/m * W{i}; it should be lambd/m * W{i}", lambda m: 2.0),
-    ("undivided", "has the term lambd * W{i}, not divided by m; it should be lambd/m * W{i}", lambda m: float(m)),
-    ("subtracted", "has the term -lambd/m * W{i}; it should be added", lambda m: -1.0),
+from shared.commands.check.rewrites import LAYERS, WrongForward, entropy, forward
+from shared.commands.check.wrong_gradients import (
+    Alternative,
+    listed,
+    subsets,
+    wrong_backward,
+    wrong_decay,
+    wrong_undrop,
 )
 
 
@@ -25,10 +21,10 @@ def alternatives(name: str) -> Iterator[Alternative]:
     """Every known way to get the function wrong, the most frequent first."""
     if name.startswith("backward_propagation"):
         if name.endswith("regularization"):
-            yield from _wrong_decay()
+            yield from wrong_decay()
         if name.endswith("dropout"):
-            yield from _wrong_undrop()
-        yield from _wrong_backward(name)
+            yield from wrong_undrop()
+        yield from wrong_backward(name)
     elif name.startswith("forward_propagation"):
         if name.endswith("dropout"):
             yield from _wrong_drop()
@@ -43,67 +39,6 @@ def alternatives(name: str) -> Iterator[Alternative]:
         yield from _wrong_classes(name)
 
 
-def _subsets(items) -> Iterator[tuple]:
-    """All of them first, then every smaller choice."""
-    for size in range(len(items), 0, -1):
-        yield from combinations(items, size)
-
-
-def _list(names) -> str:
-    names = list(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _wrong_decay() -> Iterator[Alternative]:
-    def of(wrong: WrongBackward):
-        return lambda X, Y, cache, lambd: backward(X, Y, cache, lambd, wrong=wrong)
-
-    for slug, words, factor in MULTIPLES:
-        for layers in _subsets(LAYERS):
-
-            def times(m, layers=layers, factor=factor):
-                return {i: factor(m) if i in layers else 1.0 for i in LAYERS}
-
-            yield f"term-{slug}", "; ".join(f"dW{i} {words.format(i=i)}" for i in layers), of(WrongBackward(times=times))
-    for layers in _subsets(LAYERS):
-        said = "; ".join(f"db{i} has the term lambd/m * b{i}, which belongs to the weights alone" for i in layers)
-        yield "biases-decayed", said, of(WrongBackward(biases=layers))
-
-
-def _wrong_undrop() -> Iterator[Alternative]:
-    def of(wrong: WrongBackward):
-        return lambda X, Y, cache, keep_prob: backward(X, Y, cache, 0, keep_prob, wrong)
-
-    for layers in _subsets((1, 2)):
-        names = _list([f"dA{i}" for i in layers])
-        yield "not-divided", f"{names} not divided by keep_prob", of(WrongBackward(bare=layers))
-        said = f"{names} multiplied by keep_prob; it should be divided by it"
-        yield "multiplied", said, of(WrongBackward(kept=layers))
-
-
-def _wrong_backward(name: str) -> Iterator[Alternative]:
-    dropout, l2 = name.endswith("dropout"), name.endswith("regularization")
-
-    def of(wrong: WrongBackward):
-        if dropout:
-            return lambda X, Y, cache, keep_prob: backward(X, Y, cache, 0, keep_prob, wrong)
-        if l2:
-            return lambda X, Y, cache, lambd: backward(X, Y, cache, lambd, wrong=wrong)
-        return lambda X, Y, cache: backward(X, Y, cache, wrong=wrong)
-
-    for layers in _subsets((1, 2)):
-        said = _list([f"dZ{i}" for i in layers])
-        yield "gate-lost", f"{said} without the factor A > 0, the derivative of ReLU", of(WrongBackward(gate=layers))
-    yield "sign", "dZ3 is Y - A3; it should be A3 - Y", of(WrongBackward(sign=-1))
-    for names in (
-        *(tuple(f"{d}{i}" for i in LAYERS) for d in ("dW", "db")),
-        *((f"{d}{i}",) for d in ("dW", "db") for i in LAYERS),
-    ):
-        yield "not-mean", f"{_list(names)} not divided by m", of(WrongBackward(mean=names))
-    every = tuple(f"{d}{i}" for d in ("dW", "db") for i in LAYERS)
-    yield "not-mean", "no gradient is divided by m", of(WrongBackward(mean=every))
-
-
 def _wrong_drop() -> Iterator[Alternative]:
     def of(wrong: WrongForward):
         return lambda X, p, k, masks=None: forward(X, p, k, masks, wrong)
@@ -115,8 +50,8 @@ def _wrong_drop() -> Iterator[Alternative]:
         ("multiplied", "multiplied by keep_prob; it should be divided by it"),
         ("turned", "multiplied by 1 - D: what should be kept is dropped"),
     ):
-        for layers in _subsets((1, 2)):
-            said = f"{_list([f'A{i}' for i in layers])} {words}"
+        for layers in subsets((1, 2)):
+            said = f"{listed([f'A{i}' for i in layers])} {words}"
             yield what, said, of(replace(WrongForward(), **{what: layers}))  # type: ignore[arg-type]
     said = "A1 and A2 neither multiplied by their masks nor divided by keep_prob"
     yield "undropped", said, of(WrongForward(undropped=(1, 2), bare=(1, 2)))
@@ -129,13 +64,13 @@ def _wrong_forward(name: str) -> Iterator[Alternative]:
         return lambda X, p: forward(X, p, wrong=wrong)
 
     for word, function in (("nothing", lambda Z: Z), ("tanh", np.tanh), ("the sigmoid", sigmoid)):
-        for layers in _subsets((1, 2)):
-            said = f"{_list([f'A{i}' for i in layers])} with {word} where relu(Z) should be"
+        for layers in subsets((1, 2)):
+            said = f"{listed([f'A{i}' for i in layers])} with {word} where relu(Z) should be"
             yield "activation", said, of(WrongForward(activation=dict.fromkeys(layers, function)))
     yield "activation", "A3 is Z3; it should be sigmoid(Z3)", of(WrongForward(last=lambda Z: Z))
     yield "activation", "A3 is relu(Z3); it should be sigmoid(Z3)", of(WrongForward(last=relu))
-    for layers in _subsets(LAYERS):
-        yield "bias-lost", f"{_list([f'Z{i}' for i in layers])} without the bias b", of(WrongForward(without_bias=layers))
+    for layers in subsets(LAYERS):
+        yield "bias-lost", f"{listed([f'Z{i}' for i in layers])} without the bias b", of(WrongForward(without_bias=layers))
 
 
 def _wrong_penalty() -> Iterator[Alternative]:
@@ -157,9 +92,9 @@ def _wrong_penalty() -> Iterator[Alternative]:
     yield "entropy-lost", "the cost is the penalty alone: the cross-entropy is missing", cost(lambda m: 1.0, of_entropy=0.0)
     yield "not-squared", "the penalty has sum(W), not sum(W^2)", cost(lambda m: 1.0, lambda W: W)
     yield "not-squared", "the penalty has sum(|W|), not sum(W^2)", cost(lambda m: 1.0, np.abs)
-    for names in _subsets(("W1", "W2", "W3")):
+    for names in subsets(("W1", "W2", "W3")):
         if len(names) < 3:
-            missing = _list([name for name in ("W1", "W2", "W3") if name not in names])
+            missing = listed([name for name in ("W1", "W2", "W3") if name not in names])
             yield "layer-lost", f"the penalty lacks {missing}", cost(lambda m: 1.0, names=names)
     yield "biases-decayed", "the penalty holds the biases too: it should hold W1, W2 and W3 alone", (
         cost(lambda m: 1.0, names=("W1", "W2", "W3", "b1", "b2", "b3")))  # fmt: skip
@@ -177,7 +112,9 @@ def _wrong_brackets() -> Iterator[Alternative]:
         return compute
 
     for first, outer, inner in (((), "W1", ("W2", "W3")), (("W1",), "W2", ("W3",)), (("W3",), "W1", ("W2",))):
-        said = f"the bracket of np.sum(np.square({outer}) is closed late: {_list(inner)} counted for each element of {outer}"
+        said = (
+            f"the bracket of np.sum(np.square({outer}) is closed late: {listed(inner)} counted for each element of {outer}"
+        )
         yield "bracket-late", said, late(first, outer, inner)
 
 
@@ -224,10 +161,10 @@ def _wrong_update() -> Iterator[Alternative]:
     yield "rate-lost", "the step lacks the learning rate", of(lambda rate, g: -g)
     yield "biases-lost", "the biases are not updated", of(lambda rate, g: -rate * g, ("W1", "W2", "W3"))
     yield "nothing", "nothing is updated", of(lambda rate, g: 0 * g)
-    for names in _subsets(LAYERS):
+    for names in subsets(LAYERS):
         if len(names) < 3:
             missing = [i for i in LAYERS if i not in names]
-            said = f"W{missing[0]} and b{missing[0]}" if len(missing) == 1 else f"layers {_list(map(str, missing))}"
+            said = f"W{missing[0]} and b{missing[0]}" if len(missing) == 1 else f"layers {listed(map(str, missing))}"
             yield (
                 "layer-lost",
                 f"{said} not updated",
