@@ -2,6 +2,8 @@
 
 import pytest
 
+from shared.commands.check.lines import places_of
+from shared.commands.check.loading import load_port
 from shared.commands.check.told import told
 from shared.harness.checks import Call, Cause, Check, RunId, Where, because
 from shared.harness.results import Diagnosis
@@ -61,6 +63,13 @@ def test_fail_fast_stops_at_the_first_stage_that_differs(tmp_path, run_compare):
     skipped = [each for each in checks if each["status"] == "skipped"]
     assert {each["reason"] for each in skipped} == {"not compared: --fail-fast, and the stage gradients differs"}
     assert {"update", "predictions"} <= {each["stage"] for each in skipped}
+
+
+@pytest.mark.parametrize("kept", ["costs.append(cost)", "losses[i] = cost", "history += [cost]"])
+def test_a_failed_cost_stands_where_train_keeps_its_costs(tmp_path, kept):
+    path = tmp_path / "port.py"
+    path.write_text(f"def train(X):\n    costs, losses, history = [], [], []\n    {kept}\n    X[0] = 1\n    return X\n")
+    assert places_of(load_port(path).trees, path)["train.cost"] == f"port.py, line 3: `{kept}`"
 
 
 def test_what_shows_only_during_a_run_is_dated(brought):
