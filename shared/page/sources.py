@@ -16,7 +16,8 @@ def lines_of(results: Results, concept: str, implementation: str, location: str 
     file, first = source["where"].rpartition(":")[::2] if ":" in source["where"] else (source["where"], "1")
     numbers = [int(number) for number in source.get("lines", first).split() if number.isdigit()]
     lines = highlighted(source["code"])
-    numbers += range(numbers[-1] + 1 if numbers else 1, len(lines) + 1) if len(numbers) < len(lines) else ()
+    start = numbers[-1] + 1 if numbers else 1
+    numbers += range(start, start + len(lines) - len(numbers))  # of an older results.json, which knows the first alone
     marked = [bool(number) and f"{file}:{number}" == location for number in numbers]
     documented = _docstrings(source["code"])
     shown = [line for place, line in enumerate(zip(numbers, lines, marked, strict=False)) if place not in documented]
