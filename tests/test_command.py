@@ -37,7 +37,7 @@ class Own(Options):
     out: Path = flags.out("own.json and own.png")
 
 
-def own(verdict="match", draw=lambda results: [("own.png", b"new")]):
+def own(verdict="match", draw=lambda results: [("own.png", lambda: b"new")]):
     """A command that does nothing but what its verdict says."""
     return Command(
         name="own",

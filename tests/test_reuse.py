@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.commands.compare import reuse
+from shared.commands.compare.pictures import unchanged
 from shared.commands.compare.reuse import OLDER, VERIFIED, Store
 from shared.config import VARIANTS, Hyperparameters
 from shared.harness.checks import Cause
@@ -231,3 +232,12 @@ def test_what_cannot_be_kept_is_said(everything, store, holds, tmp_path, obstacl
     of_it = results_from_json(of_run(everything.results))
     blocked.save(VARIANTS["none"], of_it.runs[0], of_it.checks)
     assert bool(blocked.problem) != holds(store(folder=tmp_path / "new"))
+
+
+def test_pictures_that_show_these_results_already_are_not_drawn_again(everything):
+    results, names = everything.results, {"cost_curves.png", "decision_boundary.png", "noise_floor.png"}
+    first, *others = results["runs"]
+    again = results | {"runs": [first | {"reused": True, "seconds": 1e3}, *others], "seconds": {}, "notes": ["another"]}
+    moved = results | {"runs": [first | {"costs": [[i, cost + 1] for i, cost in first["costs"]]}, *others]}
+    for shown, expected in ((results, names), (again, names), (moved, set())):
+        assert set(unchanged(shown, everything.out)) == expected

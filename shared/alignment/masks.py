@@ -5,10 +5,11 @@ where such a count has a probability below FALSE_ALARM. The seeds are fixed, so 
 """
 
 from collections.abc import Iterator
+from statistics import NormalDist
 
 import numpy as np
+import scipy  # scipy.special is imported where it is used first: that takes longer than many a run
 from numpy.typing import NDArray
-from scipy import special  # scipy.stats would take longer to import than many a run takes
 
 from shared.harness.checks import MASKS, Cause, Check, RunId, Where, because
 from shared.parameters import Parameters
@@ -16,7 +17,7 @@ from shared.parameters import Parameters
 FALSE_ALARM = 1e-9
 """Probability that one test fails for correct masks; a default run makes about a hundred."""
 
-LIMIT = float(-special.ndtri(FALSE_ALARM / 2))
+LIMIT = -NormalDist().inv_cdf(FALSE_ALARM / 2)
 BITS = 1_000_000
 """Mask bits drawn for the tests, about: a kept share that is off by 0.2 % is seen."""
 
@@ -72,7 +73,7 @@ def outcomes_of(chances: dict[str, float], keep_prob: float, run: RunId, where: 
     for test, probability in chances.items():
         cause = Cause.AGREES if probability >= FALSE_ALARM else Cause.UNLIKELY
         # Shown as the normal deviate of the same probability, so that it can be compared with a limit like the rest.
-        deviate = abs(float(special.ndtri(max(probability, 1e-300) / 2)))
+        deviate = abs(float(scipy.special.ndtri(max(probability, 1e-300) / 2)))
         outcome = because(cause, FALSE_ALARM, keep_prob, difference=deviate, tolerance=LIMIT)
         yield outcome.of(run.at("forward", where, test))
 
@@ -80,7 +81,7 @@ def outcomes_of(chances: dict[str, float], keep_prob: float, run: RunId, where: 
 def chance(kept: NDArray | int, of: int, probability: float) -> float:
     """Exact two-sided binomial probability of so few or so many, of the most unlikely of several counts (Bonferroni)."""
     kept = np.atleast_1d(kept)
-    tails = np.minimum(special.bdtr(kept, of, probability), special.bdtrc(kept - 1, of, probability))
+    tails = np.minimum(scipy.special.bdtr(kept, of, probability), scipy.special.bdtrc(kept - 1, of, probability))
     return float(min(1.0, 2 * tails.min() * kept.size))
 
 

@@ -7,8 +7,8 @@ kept. Read as dropped, it was dropped only if it was on: this the reference know
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from shared.alignment.judge import FACTOR
 from shared.alignment.masks import FALSE_ALARM, LIMIT
@@ -94,7 +94,7 @@ def fresh_mask_checks(record: Record, keep_prob: float, run: RunId) -> Iterator[
         chances = [len(counts) * repeated(kept, of, keep_prob) for kept, of, _ in counts]
         least = min(chances, default=1.0)
         # Shown as the normal deviate of the same probability, so that it can be compared with a limit like the rest.
-        deviate = abs(float(special.ndtri(min(0.5, max(least / 2, 1e-300)))))
+        deviate = abs(float(scipy.special.ndtri(min(0.5, max(least / 2, 1e-300)))))
         outcome = Outcome(difference=deviate, tolerance=LIMIT)
         if least < FALSE_ALARM:
             kept, of, where = next(found for found, chance in zip(counts, chances, strict=True) if chance < FALSE_ALARM)
@@ -113,11 +113,11 @@ def repeated(kept: int, of: int, keep_prob: float) -> float:
     """
     if not of:
         return 1.0
-    larger = special.betaincc(kept + 1, of - kept + 1, keep_prob)
+    larger = scipy.special.betaincc(kept + 1, of - kept + 1, keep_prob)
     if larger == 0:  # far fewer than keep_prob of them
         return 1.0
-    log_average = special.betaln(kept + 1, of - kept + 1) + np.log(larger) - np.log1p(-keep_prob)
-    log_likelihood = special.xlogy(kept, keep_prob) + special.xlog1py(of - kept, -keep_prob)
+    log_average = scipy.special.betaln(kept + 1, of - kept + 1) + np.log(larger) - np.log1p(-keep_prob)
+    log_likelihood = scipy.special.xlogy(kept, keep_prob) + scipy.special.xlog1py(of - kept, -keep_prob)
     return float(np.exp(min(0.0, log_likelihood - log_average)))
 
 

@@ -58,13 +58,13 @@ class Measured:
 
 
 S = TypeVar("S", bound=Options)
-Files = Iterable[tuple[str, bytes]]
-"""Names and contents of files beside the JSON."""
+Files = Iterable[tuple[str, Callable[[], bytes]]]
+"""Names of files beside the JSON, and what makes the content of each."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """What the work of a command gives: its results, and files that cannot be made from them alone."""
+    """What the work of a command gives: its results, and files that need not, or cannot, be made from them."""
 
     results: Content
     files: dict[str, bytes] = field(default_factory=dict)

@@ -13,8 +13,8 @@ CLASSES = ("#0072b2", "#d55e00")
 """The colours of the classes 0 and 1."""
 
 
-def png(figure: Any) -> bytes:
-    """A figure of Matplotlib as PNG."""
+def png(figure: Any, comment: str | None = None) -> bytes:
+    """A figure of Matplotlib as PNG; the comment stands in the file as it is."""
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=120)
+    figure.savefig(image, format="png", dpi=120, metadata={"Comment": comment})
     return image.getvalue()

@@ -47,9 +47,13 @@ def write(command: Command, made: Made, folder: Path) -> list[Path]:
         for old in (path for name in command.written[1:] for path in folder.glob(name)):
             old.unlink()
         write_json(made.results, folder / json)
-        for name, content in (*made.files.items(), *command.draw(made.results)):
+        for name, content in made.files.items():
             write_whole(folder / name, content)
+        for name, make in command.draw(made.results):
+            if name not in made.files:
+                write_whole(folder / name, make())
             names.append(name)
+        names += [name for name in made.files if name not in names]
     except OSError as error:
         said = f"--out: cannot write into {str(folder)!r}: {error.strerror}"
         raise UsageError(f"{said}; fix that and give the same command again: what is finished is kept") from error

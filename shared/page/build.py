@@ -3,6 +3,7 @@
 import re
 import shlex
 from base64 import b64encode
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,9 @@ def page(content: dict[str, Any]) -> str:
     )
 
 
-def draw(content: dict[str, Any]) -> list[tuple[str, bytes]]:
+def draw(content: dict[str, Any]) -> list[tuple[str, Callable[[], bytes]]]:
     """The page as the file that commands write."""
-    return [("index.html", page(content).encode())]
+    return [("index.html", lambda: page(content).encode())]
 
 
 def _compared(results: Results) -> dict[str, Any]:

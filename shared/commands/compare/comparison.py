@@ -30,7 +30,7 @@ from shared.config import VARIANTS
 from shared.contract import segment_lengths
 from shared.diagnosis.failure import first_failures
 from shared.harness.checks import Check, RunId, Updates
-from shared.harness.command import Made
+from shared.harness.command import Files, Made
 from shared.harness.environment import describe
 from shared.harness.inputs import describe_data, settings_of, write_arrays
 from shared.harness.ledger import Ledger, first_failed
@@ -78,13 +78,14 @@ def work(options: CompareOptions, progress: Progress) -> Made:
         notes=comparison.notes,
         sources=code,
     )
-    return Made(results_as_json(results), files)
+    content = results_as_json(results)
+    return Made(content, files | pictures.unchanged(content, options.out))
 
 
-def draw(content: dict[str, Any]) -> Iterable[tuple[str, bytes]]:
+def draw(content: dict[str, Any]) -> Files:
     """The summary, the pictures and the page, by file name. content: of results.json."""
-    yield SUMMARY, markdown(content).encode()
-    yield from pictures.pictures(content).items()
+    yield SUMMARY, lambda: markdown(content).encode()
+    yield from pictures.pictures(content)
     yield from build.draw(content)
 
 

@@ -1,23 +1,55 @@
 """The pictures, made from the content of results.json; headless."""
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from shared.harness import figures
 from shared.harness.figures import CLASSES, COLOURS, STYLES, png
 from shared.harness.results import Curve, Results, Run
 from shared.harness.results_json import results_from_json
 from shared.page.film import disputed, thinned
 
 
-def pictures(content: dict[str, Any]) -> dict[str, bytes]:
-    """The pictures as PNG, by file name; decision_boundary.png for two features only. content: of results.json."""
-    results = results_from_json(content)
-    images = {}
+NOT_SHOWN = ("seconds", "microseconds_per_iteration", "reused")
+"""Of a run, what is in no picture and changes from one command to the next."""
+
+
+def pictures(content: dict[str, Any]) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """The pictures by file name, and what draws each as PNG; decision_boundary.png for two features only.
+
+    content: of results.json.
+    """
+    results, comment = results_from_json(content), _comment(content)
     for name, draw in PICTURES.items():
-        figure = draw(results)
-        if figure is not None:
-            images[name] = png(figure)
-    return images
+        if draw is not decision_boundaries or results.data.grid_axes is not None:
+            yield name, partial(_drawn, draw, results, comment)
+
+
+def _drawn(draw: Callable[[Results], Any], results: Results, comment: str) -> bytes:
+    return png(draw(results), comment)
+
+
+def unchanged(content: dict[str, Any], folder: Path) -> dict[str, bytes]:
+    """The pictures in the folder that show what `pictures` would draw: a comment in each says what it was drawn from."""
+    comment = _comment(content).encode()
+    found = {name: folder / name for name, _ in pictures(content)}
+    images = {name: path.read_bytes() for name, path in found.items() if path.is_file()}
+    return {name: image for name, image in images.items() if comment in image}
+
+
+def _comment(content: dict[str, Any]) -> str:
+    """A digest of everything that the pictures depend on."""
+    runs = [{key: value for key, value in run.items() if key not in NOT_SHOWN} for run in content["runs"]]
+    shown = [content["data"], content["hyperparameters"], runs, version("matplotlib")]
+    digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode())
+    for source in (Path(__file__), Path(figures.__file__)):
+        digest.update(source.read_bytes())
+    return f"samenet {digest.hexdigest()}"
 
 
 def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:

@@ -3,8 +3,9 @@
 import statistics
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,11 @@ def _figure(columns: int, rows: int, width: float, height: float, sharey: bool =
     return figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey)
 
 
-def draw(content: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+def draw(content: dict[str, Any]) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Test accuracy over the seeds, and where there are several values, curves over lambd and keep_prob."""
     results = Found.from_json(content)
     figures = {"study_seeds.png": over_seeds(results)} | {name: over_values(results, axis) for axis, name in AXES.items()}
-    yield from ((name, png(figure)) for name, figure in figures.items() if figure is not None)
+    yield from ((name, partial(png, figure)) for name, figure in figures.items() if figure is not None)
 
 
 def over_seeds(results: Found) -> Any:
