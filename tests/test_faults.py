@@ -81,7 +81,9 @@ def test_mistakes_are_exit_code_1_and_nobody_elses_mismatch(run_compare, checkou
         edit(*change)
     flags = ("--iterations", 50, "--variants", *variants, "--implementations", *implementations)
     done = run_compare(*flags, checkout=folder)
-    assert (done.code, done.stderr) == (1, ""), done.stdout
+    assert done.code == 1, done.stdout
+    said = {tuple(line.split(", ")[:2]) for line in done.stderr.splitlines() if not line.startswith(" ")}
+    assert said == {(f"differs: {implementation}", variant) for implementation, variant in wrong}
     results = done.results
     assert results["verdict"] == "mismatch"
     first = {(f["implementation"], f["variant"]): f["stage"] for f in results["failures"]}
@@ -97,6 +99,27 @@ def test_mistakes_are_exit_code_1_and_nobody_elses_mismatch(run_compare, checkou
     kept = {path.stem for path in (done.out / VERIFIED).iterdir()}
     assert kept == {f"{implementation}-{variant}" for implementation, variant in right}
     assert (done.out / "index.html").exists()
+
+
+@pytest.mark.parametrize("flags", [(), ("--fail-fast",)])
+def test_the_first_answer_is_said_before_the_training_and_fail_fast_stops_there(run_compare, checkout, flags):
+    folder, edit = checkout
+    edit("torch_impl/training.py", '"weight_decay": 0.0}', '"weight_decay": lambd / m}')
+    chosen = ("--iterations", 20, "--variants", "none", "l2", "--implementations", "numpy", "torch")
+    done = run_compare(*chosen, *flags, checkout=folder)
+    assert done.code == 1, done.stderr
+    assert done.stderr.startswith("differs: torch, l2, iteration 0: gradients, decay_b1 (biases)\n")
+    assert "explained by: the biases are decayed too" in done.stderr
+    (failure,) = done.results["failures"]
+    assert (failure["implementation"], failure["variant"], failure["tensor"]) == ("torch", "l2", "decay_b1")
+    assert [diagnosis["mistake"] for diagnosis in done.results["diagnoses"]] == ["biases-decayed"]
+    skipped = [check for check in done.results["checks"] if check["status"] == "skipped"]
+    stopped = {(check["implementation"], check["reason"]) for check in skipped}
+    reason = "stopped at the first difference (--fail-fast)"
+    assert stopped >= {("torch", reason)} if flags else not stopped
+    assert {reason for _, reason in stopped} <= {reason}
+    compared = {check["scope"] for check in done.results["checks"] if check["status"] == "failed"}
+    assert ("free run" in compared) is not bool(flags)
 
 
 @pytest.mark.parametrize(

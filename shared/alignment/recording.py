@@ -54,10 +54,16 @@ def record_run(port: Adapter, case: Case, record: Record, report: Callable[[int,
         record.beside(MASKS).write(all_units, lengths, islice(drawn, 2))
     for part, examples in case.inputs.items():
         record.save_predictions(part, port.predict(examples, record.final_parameters))
-    for state, parameters in make_states(problem.X, start, record.late_parameters).items():
-        for attempt in (FIRST, AGAIN):
-            record.save_step(state, attempt, single_step(port, problem, parameters, case.seed))
+    record_steps(port, case, record, make_states(problem.X, start, record.late_parameters))
     return seconds
+
+
+def record_steps(port: Adapter, case: Case, record: Record, states: dict[str, Parameters]) -> None:
+    """Run a port's single steps from the states, each twice; those that are recorded already stay."""
+    for state, parameters in states.items():
+        for attempt in (FIRST, AGAIN):
+            if not record.has_step(state, attempt):
+                record.save_step(state, attempt, single_step(port, case.problem, parameters, case.seed))
 
 
 def _train(port: Adapter, case: Case, start: Parameters, lengths: list[int]) -> Iterator[Segment]:

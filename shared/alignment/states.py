@@ -10,6 +10,9 @@ STATES = ("initial", "biases", "saturated", "late")
 """As initialized (zero biases, which hide what is done to biases); with non-zero biases; with logits of many tens on both
 sides, where probabilities round to 0 and 1; and late in the port's own training."""
 
+EARLY = STATES[:3]
+"""Those that need no training."""
+
 
 def make_states(X: NDArray, parameters: Parameters, late: Parameters, seed: int = 0) -> dict[str, Parameters]:
     """The parameters of each state, in the dtype of `parameters`. X (n_x, m). Biases are standard normal over 2 (seeded)."""

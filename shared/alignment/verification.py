@@ -10,7 +10,7 @@ from shared.alignment.recording import AGAIN, MASKS
 from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.run_masks import fresh_mask_checks, frozen_mask_checks
 from shared.alignment.stages import prediction_check, single_step_checks
-from shared.alignment.states import make_states
+from shared.alignment.states import EARLY, make_states
 from shared.alignment.tensors import STAGE_OF
 from shared.alignment.trajectory import (
     FreeRun,
@@ -28,6 +28,7 @@ from shared.harness.checks import Check, RunId, Where
 from shared.harness.ledger import first_failed
 from shared.harness.records import Record
 from shared.harness.results import Curve, Run
+from shared.harness.results_json import check_from_json
 from shared.parameters import Parameters
 
 
@@ -50,7 +51,9 @@ def verify_run(
     """
     problem, variant, run = case.problem, case.variant, RunId(case.variant.name, implementation)
     segments = replay_in_segments(problem, record, run, report, frozen=variant.frozen)
-    checks = [*_step_checks(case, record, run), *_mask_checks(case, record, run, segments)]
+    early = [check_from_json(entry) for entry in record.checks] or early_checks(case, record, run)
+    late = {state: start for state, start in states_of(case, record).items() if state not in EARLY}
+    checks = [*early, *_step_checks(case, record, run, late), *_mask_checks(case, record, run, segments)]
     checks += [own_training_check(problem, record, segments, run), *segments.checks]
     last = len(record.costs)
     free = reference or free_run(problem, case.start, last, record if variant.dropout else None, report)
@@ -75,8 +78,19 @@ def verify_run(
 
 
 def states_of(case: Case, record: Record) -> dict[str, Parameters]:
-    """The states from which the single steps of a recorded run were made."""
-    return make_states(case.problem.X, case.start, record.late_parameters)
+    """The states from which the single steps of a recorded run were made: those that need no training, before it is made."""
+    return make_states(case.problem.X, case.start, record.late_parameters) if record.finished else early_states(case)
+
+
+def early_states(case: Case) -> dict[str, Parameters]:
+    """The states that need no training."""
+    states = make_states(case.problem.X, case.start, case.start)
+    return {state: states[state] for state in EARLY}
+
+
+def early_checks(case: Case, record: Record, run: RunId) -> list[Check]:
+    """The comparisons of the single steps that need no training."""
+    return list(_step_checks(case, record, run, early_states(case)))
 
 
 def sampled_masks(record: Record) -> tuple[NDArray, NDArray]:
@@ -85,8 +99,8 @@ def sampled_masks(record: Record) -> tuple[NDArray, NDArray]:
     return masks.masks(slice(None), 1), masks.masks(slice(None), 2)
 
 
-def _step_checks(case: Case, record: Record, run: RunId) -> Iterator[Check]:
-    for state, start in states_of(case, record).items():
+def _step_checks(case: Case, record: Record, run: RunId, states: dict[str, Parameters]) -> Iterator[Check]:
+    for state, start in states.items():
         port, again = record.step(state), record.step(state, AGAIN)
         yield from single_step_checks(case.problem, Where(state), start, port, again, run)
 

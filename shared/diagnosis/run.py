@@ -14,7 +14,9 @@ def diagnose_run(case: Case, record: Record, implementation: str, checks: list[C
     if not any(check.failed for check in checks):
         return []
     states = {Where(state): (start, record.step(state)) for state, start in states_of(case, record).items()}
-    masks = sampled_masks(record) if case.variant.dropout else None
-    predictions = {part: (X, record.final_parameters, record.predictions(part)) for part, X in case.inputs.items()}
+    masks, predictions = None, {}
+    if record.finished:  # else only single steps were run so far
+        masks = sampled_masks(record) if case.variant.dropout else None
+        predictions = {part: (X, record.final_parameters, record.predictions(part)) for part, X in case.inputs.items()}
     evidence = Evidence(case.problem, states, masks, predictions, frozen=case.variant.frozen)
     return diagnose(evidence, checks, RunId(case.variant.name, implementation))

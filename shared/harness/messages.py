@@ -56,6 +56,8 @@ class Task:
 
     answers: ClassVar[tuple[type, ...]] = ()
     """The dataclasses that it may send as parts of its answer."""
+    urgent: ClassVar[bool] = False
+    """Whether it goes before the others that wait."""
 
     @property
     def home(self) -> str:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,7 @@ class Processes:
         """Give tasks to processes, while some wait and not all jobs are taken."""
         while self._waiting and self._busy() < self.jobs:
             idle = {process.home: process for process in self._processes if process.task is None}
-            task = next((task for task in self._waiting if task.home in idle), None) or self._worth_a_process()
+            task = self._next(idle, urgent=True) or self._next(idle, urgent=False)
             if task is None:
                 return
             process = idle.get(task.home) or self._start(task.home)
@@ -154,15 +154,18 @@ class Processes:
             except OSError:
                 continue  # it has ended, which is heard as the end of its lines
 
-    def _worth_a_process(self) -> Task | None:
-        """The next task for which to start a process: of a home that has none, or for which more tasks wait than it has.
+    def _next(self, idle: Container[str], urgent: bool) -> Task | None:
+        """The next task: for an idle process; else for a first process of its home; else for a further one.
 
         Importing a framework takes longer than many a task: a single one waits for the process that has it.
         """
+        tasks = [task for task in self._waiting if task.urgent is urgent]
         homes = Counter(process.home for process in self._processes)
-        waiting = Counter(task.home for task in self._waiting)
-        alone = next((task for task in self._waiting if not homes[task.home]), None)
-        return alone or next((task for task in self._waiting if waiting[task.home] > homes[task.home]), None)
+        waiting = Counter(task.home for task in tasks)
+        ready = [task for task in tasks if task.home in idle]
+        first = [task for task in tasks if not homes[task.home]]
+        further = [task for task in tasks if waiting[task.home] > homes[task.home]]
+        return next(iter(ready + first + further), None)
 
     def _start(self, home: str) -> Process:
         with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".log", delete=False) as log:

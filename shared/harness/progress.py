@@ -54,6 +54,10 @@ class Progress:
             self._said = time.monotonic()
             self._console.print("; ".join(map(_line, self._display.tasks)), markup=False, highlight=False, soft_wrap=True)
 
+    def say(self, lines: list[str]) -> None:
+        """Print lines above the rows."""
+        self._console.print("\n".join(map(plain, lines)), markup=False, highlight=False, soft_wrap=True)
+
 
 def _line(task: rich.progress.Task) -> str:
     """A row, in words."""

@@ -80,7 +80,7 @@ class Record:
         report: Callable[[int, float], None] = lambda done, cost: None,
     ) -> "Record":
         """Write a run as it happens; `report(iterations_done, cost)` is called after each segment."""
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)  # single steps may have been run before
         costs: list[NDArray] = []
         snapshots = [start]
         bits: dict[int, NDArray] = {}
@@ -122,12 +122,27 @@ class Record:
 
     def save_step(self, state: str, attempt: str, tensors: Mapping[str, NDArray]) -> None:
         """Keep the tensors of a single step from a state; attempt: the first one, or the one that repeats it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         save_arrays(self.folder / f"{state}-{attempt}.npz", tensors)
+
+    def has_step(self, state: str, attempt: str) -> bool:
+        """Whether a single step is recorded."""
+        return (self.folder / f"{state}-{attempt}.npz").exists()
 
     def step(self, state: str, attempt: str = FIRST) -> dict[str, NDArray]:
         """The tensors of a single step from a state."""
         with np.load(self.folder / f"{state}-{attempt}.npz") as tensors:
             return dict(tensors)
+
+    def save_checks(self, checks: list[dict[str, Any]]) -> None:
+        """Keep the entries of the comparisons that were made before the training."""
+        (self.folder / "checks.json").write_text(json.dumps(checks))
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        """The entries of the comparisons that were made before the training; none where none were."""
+        path = self.folder / "checks.json"
+        return json.loads(path.read_text()) if path.exists() else []
 
     @property
     def reproduction(self) -> Path:

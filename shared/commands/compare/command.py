@@ -23,6 +23,7 @@ class CompareOptions(Options):
     hyperparameters: Hyperparameters = flags.group(Hyperparameters, flags.TRAINING)
     implementations: list[str] = flags.implementations()
     fresh: bool = flags.flag(False, "run everything again, verified runs too", under=flags.OUTPUT)
+    fail_fast: bool = flags.flag(False, "stop at the first difference, and skip the rest", under=flags.OUTPUT)
     quiet: bool = flags.flag(False, "show the verdict alone", under=flags.OUTPUT, alone="shown")
     json: bool = flags.flag(False, "show results.json instead of the table", under=flags.OUTPUT, alone="shown")
     out: Path = flags.out("index.html, results.json, summary.md and the pictures")

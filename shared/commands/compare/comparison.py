@@ -11,17 +11,19 @@ from shared.alignment.plan import planned, segments_of
 from shared.commands.compare import pictures
 from shared.commands.compare.command import SUMMARY, CompareOptions
 from shared.commands.compare.markdown import markdown
-from shared.commands.compare.progress import REPLAYS, add_rows, show
+from shared.commands.compare.progress import REPLAYS, add_rows, show, tell
 from shared.commands.compare.reuse import OLDER, VERIFIED, Store
 from shared.commands.compare.score import score
 from shared.commands.compare.tasks import (
     REFERENCE,
     Bisect,
     Compared,
+    CompareSteps,
     FirstBad,
     OnRun,
     OnVariant,
     RunReference,
+    RunSteps,
     Train,
     Trained,
     Verify,
@@ -38,7 +40,7 @@ from shared.harness.messages import Done, Lost, Task
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
 from shared.harness.records import record_of
-from shared.harness.results import Diagnosis, Failure, Results, Run
+from shared.harness.results import Diagnosis, Failure, Results, Run, Verified
 from shared.harness.results_json import results_as_json
 from shared.page import build
 from shared.page.concepts import sources
@@ -59,10 +61,13 @@ def work(options: CompareOptions, progress: Progress) -> Made:
         with Processes(options.jobs, THREADS, Path(folder)) as processes:
             for following in comparison.tasks():
                 processes.submit(following)
-            for task, message in processes.events():
-                show(progress, task, message)
-                for following in comparison.hear(task, message):
+            for task, said in processes.events():
+                show(progress, task, said)
+                for following in comparison.hear(task, said):
                     processes.submit(following)
+                if isinstance(said, Compared) and tell(progress, said.verified, comparison.told) and options.fail_fast:
+                    break
+        comparison.close()
         failures = comparison.failures()
         files = {name: content for failure in failures for name, content in comparison.reproduction(failure).items()}
     comparison.forget()
@@ -116,6 +121,8 @@ class Comparing:
         self.seconds = {"ports": 0.0, "reference": 0.0}
         self._waiting: dict[str, list[Task]] = {}
         """Variant -> the verifications that wait for the reference's free run of it."""
+        self._steps: dict[RunId, Verified] = {}  # the comparisons of single steps of the runs that are not verified yet
+        self.told: set[RunId] = set()  # the runs whose first difference was said
 
     def reuse(self, progress: Progress) -> None:
         """Take over the runs that were verified before and still hold."""
@@ -128,19 +135,23 @@ class Comparing:
                 progress.update(REPLAYS, self.hyper.num_iterations)
 
     def tasks(self) -> Iterator[Task]:
-        """What is to be done first: the frameworks' runs, which take longest, and what the reference computes."""
+        """What is to be done first: single steps, of the frameworks before the reference, and the reference's free runs."""
         left = [run for run, content in self.runs.items() if content.status == "not run"]
-        for implementation in reversed(self.options.implementations):
-            if implementation != REFERENCE:
-                yield from (self._of(Train, run) for run in left if run.implementation == implementation)
+        others = [name for name in reversed(self.options.implementations) if name != REFERENCE]
+        for implementation in (*others, REFERENCE):
+            yield from (self._of(RunSteps, run) for run in left if run.implementation == implementation)
         for variant in dict.fromkeys(run.variant for run in left if not self.variants[run.variant].dropout):
             self._waiting[variant] = []
             yield RunReference(self.folder, self.hyper, variant)
-        yield from (self._of(Train, run) for run in left if run.implementation == REFERENCE)
 
     def hear(self, task: Task, message: Any) -> Iterable[Task]:
         """Take in what a process said; what is to be done for it next."""
         match task, message:
+            case RunSteps(), Done():
+                self.seconds["ports"] += message.seconds
+                return [self._of(CompareSteps, task.id), self._of(Train, task.id)]
+            case CompareSteps(), Compared():
+                self._steps[task.id] = message.verified
             case Train(), Trained():
                 return self._trained(task, message)
             case RunReference(), Done():
@@ -151,7 +162,7 @@ class Comparing:
             case Bisect(), FirstBad():
                 self.runs[task.id] = replace(self.runs[task.id], first_bad_update=message.update)
             case OnVariant(), Done() | Lost():
-                self.seconds["ports" if isinstance(task, Train) else "reference"] += message.seconds
+                self.seconds["ports" if isinstance(task, RunSteps | Train) else "reference"] += message.seconds
                 if isinstance(message, Lost):
                     self._lost(task, message)
         return ()
@@ -174,6 +185,7 @@ class Comparing:
 
     def _compared(self, task: Verify, message: Compared) -> Iterable[Task]:
         verified = message.verified
+        self._steps.pop(task.id, None)
         self.ledger.fill(verified.checks)
         self.diagnoses += verified.diagnoses
         self.runs[task.id] = self.runs[task.id].merged(verified.run)
@@ -183,13 +195,24 @@ class Comparing:
 
     def _lost(self, task: OnVariant, message: Lost) -> None:
         """A task ended without its work: say so wherever its work is missing."""
-        if not isinstance(task, Train):
+        if isinstance(task, CompareSteps):
+            return  # the verification makes up for it
+        if not isinstance(task, RunSteps | Train):
             implementation = task.implementation if isinstance(task, OnRun) else None
             self.ledger.skip(f"the reference could not replay the run: {message.reason}", task.variant, implementation)
         elif self.runs[task.id].status == "not run":
             status = "missing" if message.missing else "crashed"
             self.runs[task.id] = replace(self.runs[task.id], status=status, reason=message.reason)
             self.ledger.skip(message.reason, task.variant, task.implementation)
+
+    def close(self) -> None:
+        """Enter the single steps of runs that were not verified; say of what is missing without a reason why it is."""
+        for verified in self._steps.values():
+            self.ledger.fill(verified.checks)
+            self.diagnoses += verified.diagnoses
+        if self.options.fail_fast and self.told:
+            for variant in self.variants:
+                self.ledger.skip("stopped at the first difference (--fail-fast)", variant)
 
     def failures(self) -> list[Failure]:
         """The first failed comparison of every run that has one, and what helps to find its cause."""
@@ -213,7 +236,7 @@ class Comparing:
     def forget(self) -> None:
         """Forget what was verified before of the runs that are not completed now."""
         for run, content in self.runs.items():
-            if content.status != "completed":
+            if content.status not in ("completed", "not run"):
                 self.store.save(self.variants[run.variant], content, [])
         if self.store.problem:
             self.notes.append(f"not kept for the next time: {self.store.problem}")

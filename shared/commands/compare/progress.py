@@ -3,9 +3,12 @@
 from typing import Any
 
 from shared.commands.compare.command import CompareOptions
-from shared.commands.compare.tasks import Train
-from shared.harness.messages import Done, Lost, Progressed, Task
+from shared.commands.compare.tasks import RunSteps, Train
+from shared.diagnosis.failure import first_failures, message
+from shared.harness.checks import RunId
+from shared.harness.messages import Done, Lost, Progressed
 from shared.harness.progress import Progress
+from shared.harness.results import Verified
 
 REPLAYS = "reference"
 """The row of what the reference does."""
@@ -23,12 +26,23 @@ def add_rows(progress: Progress, options: CompareOptions) -> None:
     progress.add(REPLAYS, iterations * (len(variants) * len(implementations) + free_runs), doing="replays every update")
 
 
-def show(progress: Progress, task: Task, message: Any) -> None:
+def show(progress: Progress, task: Any, message: Any) -> None:
     """Show what a process said."""
-    row = task.implementation if isinstance(task, Train) else REPLAYS
+    row = task.implementation if isinstance(task, RunSteps | Train) else REPLAYS
     match message:
         case Progressed():
             progress.update(row, message.updates, message.doing or None)
-        case Done() | Lost() if isinstance(task, Train):
-            words = "done" if isinstance(message, Done) else "missing" if message.missing else "crashed"
-            progress.update(row, doing=f"{task.variant}: {words}")
+        case Done() if row != REPLAYS:
+            progress.update(row, doing=f"{task.variant}: {'done' if isinstance(task, Train) else 'single steps'}")
+        case Lost() if row != REPLAYS:
+            progress.update(row, doing=f"{task.variant}: {'missing' if message.missing else 'crashed'}")
+
+
+def tell(progress: Progress, verified: Verified, told: set[RunId]) -> bool:
+    """Say at once where a run differs first, and why; whether there was anything new. told: of which runs it was said."""
+    failures = [failure for failure in first_failures(verified.checks) if failure.check.run not in told]
+    told |= {failure.check.run for failure in failures}
+    for failure in failures:
+        headline, *lines = message(failure, verified.diagnoses)
+        progress.say([f"differs: {headline}", *(f"  {line}" for line in lines)])
+    return bool(failures)

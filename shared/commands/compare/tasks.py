@@ -18,8 +18,8 @@ from shared.harness.checks import RunId
 from shared.harness.inputs import OnData
 from shared.harness.messages import Progressed, Send, checked
 from shared.harness.records import Record, read_free_run, record_of, save_free_run
-from shared.harness.results import Verified
-from shared.harness.results_json import verified_as_json, verified_from_json
+from shared.harness.results import Run, Verified
+from shared.harness.results_json import check_as_json, verified_as_json, verified_from_json
 
 ADAPTERS = "shared.adapters"
 """Whose warnings are passed on."""
@@ -109,8 +109,44 @@ class OnRun(OnVariant):
 
 
 @dataclass(frozen=True)
+class RunSteps(OnRun):
+    """Run the single steps of one implementation that need no training; leave them in its record."""
+
+    urgent = True
+
+    @property
+    def home(self) -> str:
+        return self.implementation
+
+    def run(self, send: Send) -> None:
+        from shared.alignment.recording import record_steps
+        from shared.alignment.verification import early_states
+
+        case = self.read()
+        record_steps(adapter_of(self.implementation), case, self.record, early_states(case))
+
+
+@dataclass(frozen=True)
+class CompareSteps(OnRun):
+    """Compare these single steps with the reference, and explain what differs: the first answer."""
+
+    answers = (Compared,)
+    urgent = True
+
+    def run(self, send: Send) -> None:
+        from shared.alignment.verification import early_checks
+        from shared.diagnosis.run import diagnose_run
+
+        case, record = self.read(), self.record
+        checks = early_checks(case, record, self.id)
+        diagnoses = diagnose_run(case, record, self.implementation, checks)
+        record.save_checks([check_as_json(check) for check in checks])
+        send(Compared(Verified(Run(self.implementation, self.variant), checks, diagnoses)))
+
+
+@dataclass(frozen=True)
 class Train(OnRun):
-    """Train one implementation in one variant, and run its single steps; leave a record."""
+    """Train one implementation in one variant, and run its last single steps; leave a record."""
 
     answers = (Trained,)
 
