@@ -7,7 +7,15 @@ from numpy_impl.cost import cross_entropy, l2_penalty
 from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.alignment.tensors import REFERENCE
-from shared.alignment.trajectory import cost_floor, free_run, free_run_checks, horizon, repeat_check, replay_in_segments
+from shared.alignment.trajectory import (
+    FREE_REPLICATES,
+    cost_floor,
+    free_run,
+    free_run_checks,
+    horizon,
+    repeat_check,
+    replay_in_segments,
+)
 from shared.case import Problem
 from shared.contract import Segment
 from shared.harness.checks import RunId, Updates
@@ -328,7 +336,7 @@ def test_the_floor_of_a_cost_is_the_largest_spread_so_far_and_at_least_one_unit_
 def test_a_correct_free_run_agrees_up_to_its_end(make_run, variant):
     problem, parameters, record = make_run(variant)
     costs, ends = free_run(problem, parameters, 60, record, lambda updates: None)
-    assert costs.shape == (60, 5)
+    assert costs.shape == (60, 1 + FREE_REPLICATES.number)
     assert horizon(costs) == 60
     checks = list(free_run_checks(costs, ends, record, RUN))
     assert failed(checks) == []

@@ -102,10 +102,11 @@ def perturbed(values: NDArray, perturb: Perturbation) -> Perturbed:
 def spread(replicates: NDArray) -> NDArray:
     """Largest distance of the perturbed replicates (rows 1, 2, ...) from the reference (row 0), element by element.
 
-    It is infinite where a replicate diverges and the reference does not: rounding alone can take such a run anywhere.
+    It is 0 without replicates, and infinite where one diverges and the reference does not: rounding alone can take such a
+    run anywhere.
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        distance = np.abs(replicates[1:] - replicates[0]).max(axis=0)
+        distance = np.abs(replicates[1:] - replicates[0]).max(axis=0, initial=0)
     return np.where(np.isnan(distance) & np.isfinite(replicates[0]), np.inf, distance)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from shared.alignment.floor import spread
 from shared.alignment.judge import judge, tolerance_of
 from shared.alignment.replay import Replicates, Watch, mask_reader, replay_with_replicates
 from shared.alignment.run_masks import Dropped, Layers
+from shared.alignment.shared_floors import Floors, SharedFloors
 from shared.case import Problem
 from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, Parameters
@@ -52,10 +54,16 @@ class ReplayedSegment:
     ends: Parameters
     end_floors: dict[str, float]
 
-    def widen(self, other: "ReplayedSegment") -> None:
+    @property
+    def floors(self) -> Floors:
+        """The noise floors alone."""
+        return self.cost_floors, self.end_floors
+
+    def widen(self, other: Floors) -> None:
         """Take the floors of further replicates of the same segment in."""
-        self.cost_floors = np.maximum(self.cost_floors, other.cost_floors)
-        self.end_floors = {name: max(floor, other.end_floors[name]) for name, floor in self.end_floors.items()}
+        cost_floors, end_floors = other
+        self.cost_floors = np.maximum(self.cost_floors, cost_floors)
+        self.end_floors = {name: max(floor, end_floors[name]) for name, floor in self.end_floors.items()}
 
     def compared(self, record: Record, s: int) -> Iterator[tuple[str, NDArray, NDArray, NDArray | float]]:
         """Tensor, the port's, the reference's and its floor: the costs of segment s, and the parameters at its end."""
@@ -71,24 +79,32 @@ def replay_all(
     report: Callable[[int], None],
     doubt: tuple[int, ...],
     frozen: bool,
+    shared: SharedFloors | None = None,
 ) -> tuple[dict[int, ReplayedSegment], dict[int, tuple[Layers, Layers]]]:
     """Every segment of the run; and, of a run with frozen masks, the units proven dropped in each (see `Dropped`).
 
-    doubt: further replicates for segments that do not agree.
+    doubt: further replicates for segments that do not agree. shared: noise floors of another run of the variant, used where
+    it agrees; only the reference itself is replayed there.
     """
     lengths = np.array(record.lengths)
     replayed: dict[int, ReplayedSegment] = {}
     dropped: dict[int, tuple[Layers, Layers]] = {}
-    batch = together(problem, record, 1 + SEGMENT_REPLICATES, BATCH_BYTES)
-    for length in sorted(set(record.lengths), reverse=True):
-        segments = np.flatnonzero(lengths == length)
-        for chosen in np.array_split(segments, -(-len(segments) // batch)):
+    known = shared.of(record) if shared else {}
+    measured = np.array([s not in known for s in range(len(lengths))])
+    for length, count in product(sorted(set(record.lengths), reverse=True), (SEGMENT_REPLICATES, 0)):
+        segments = np.flatnonzero((lengths == length) & (measured == (count > 0)))
+        batch = together(problem, record, 1 + count, BATCH_BYTES)
+        for chosen in np.array_split(segments, -(-len(segments) // batch)) if len(segments) else ():
             watch = Dropped() if frozen else None
-            replayed |= _replay(problem, record, chosen, SEGMENT_REPLICATES, 0, watch)
+            replayed |= _replay(problem, record, chosen, count, 0, watch)
             if watch:
                 dropped |= dict(zip(chosen, watch.segments(), strict=True))
             report(int(length) * len(chosen))
+    for s, floors in known.items():
+        replayed[s].widen(floors)
     _doubt(problem, record, replayed, doubt)
+    if shared:
+        shared.keep(record, [replayed[s].floors for s in range(len(lengths))])
     return replayed, dropped
 
 
@@ -151,7 +167,7 @@ def _widen(problem: Problem, record: Record, segments: dict[int, ReplayedSegment
         for part in range(-(-count // lanes)):
             # Every part with other signs.
             for s, more in _replay(problem, record, chosen, lanes, 1000 * seed + part).items():
-                segments[s].widen(more)
+                segments[s].widen(more.floors)
 
 
 def _used(record: Record, s: int, segment: ReplayedSegment) -> float:

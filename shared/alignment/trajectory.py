@@ -16,13 +16,14 @@ from shared.alignment.judge import judge, tolerance_of
 from shared.alignment.replay import Replicates, mask_reader, replay_with_replicates
 from shared.alignment.run_masks import Layers
 from shared.alignment.segments import DOUBT_BYTES, DOUBT_REPLICATES, ReplayedSegment, replay_all, together
+from shared.alignment.shared_floors import SharedFloors
 from shared.case import Problem
 from shared.harness.checks import FREE_RUN, Cause, Check, Key, Outcome, RunId, Updates
 from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, Parameters
 
-FREE_REPLICATES = Replicates(4)
-FREE_DOUBT_REPLICATES = 60
+FREE_REPLICATES = Replicates(2)
+FREE_DOUBT_REPLICATES = (6, 56)
 """Perturbed replicates beside the reference in the free run; and further ones where it differs though no segment does."""
 
 FreeRun = tuple[NDArray, Parameters]
@@ -56,12 +57,14 @@ def replay_in_segments(
     report: Callable[[int], None] = lambda updates: None,
     doubt: tuple[int, ...] = DOUBT_REPLICATES,
     frozen: bool = False,
+    shared: SharedFloors | None = None,
 ) -> SegmentResult:
     """Replay every segment of the run; compare its costs, one by one, and the parameters at its end.
 
-    doubt: further replicates for segments that do not agree. frozen: say which units are proven dropped.
+    doubt: further replicates for segments that do not agree. frozen: say which units are proven dropped. shared: noise
+    floors that another run of the variant has measured.
     """
-    return _result(record, *replay_all(problem, record, report, doubt, frozen), run)
+    return _result(record, *replay_all(problem, record, report, doubt, frozen, shared), run)
 
 
 def _result(
@@ -156,18 +159,22 @@ def compare_free_run(
     costs, ends = free
     checks = list(free_run_checks(costs, ends, record, run))
     failed = [check for check in checks if check.failed]
-    if failed and all(check.difference is not None for check in failed) and not any(check.failed for check in segments):
-        costs, ends = _with_further_replicates(problem, parameters, free, record)
-        checks = list(free_run_checks(costs, ends, record, run))
+    hopeless = any(check.difference is None for check in failed) or any(check.failed for check in segments)
+    for number in FREE_DOUBT_REPLICATES if not hopeless else ():
+        if any(check.failed for check in checks):
+            costs, ends = _with_further_replicates(problem, parameters, (costs, ends), record, number)
+            checks = list(free_run_checks(costs, ends, record, run))
     return costs, checks
 
 
-def _with_further_replicates(problem: Problem, parameters: Parameters, free: FreeRun, record: Record) -> FreeRun:
-    """The free run with further replicates beside those that it has, as many at once as memory bears."""
+def _with_further_replicates(
+    problem: Problem, parameters: Parameters, free: FreeRun, record: Record, number: int
+) -> FreeRun:
+    """The free run with so many further replicates beside those that it has, as many at once as memory bears."""
     costs, ends = free
-    lanes = min(FREE_DOUBT_REPLICATES, together(problem, record, 1, DOUBT_BYTES))
-    for part in range(-(-FREE_DOUBT_REPLICATES // lanes)):
-        others = Replicates(lanes, seed=1 + part)
+    lanes = min(number, together(problem, record, 1, DOUBT_BYTES))
+    for part in range(-(-number // lanes)):
+        others = Replicates(lanes, seed=costs.shape[1] + part)  # other signs than those before
         more, more_ends = free_run(problem, parameters, len(record.costs), record, lambda updates: None, others)
         n = min(len(costs), len(more))
         costs = np.concatenate([costs[:n], more[:n, 1:]], axis=1)

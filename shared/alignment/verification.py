@@ -9,6 +9,7 @@ from shared.alignment.own_training import own_training_check
 from shared.alignment.recording import AGAIN, MASKS
 from shared.alignment.reproduction import step_evidence, write_reproduction
 from shared.alignment.run_masks import fresh_mask_checks, frozen_mask_checks
+from shared.alignment.shared_floors import SharedFloors
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import EARLY, make_states
 from shared.alignment.tensors import STAGE_OF
@@ -42,15 +43,16 @@ def verify_run(
     implementation: str,
     reference: FreeRun | None = None,
     report: Callable[[int], None] = _silent,
+    shared: SharedFloors | None = None,
 ) -> tuple[list[Check], Run]:
     """The checks of a recorded run, and what is shown of it beside them.
 
     reference: its free run, for variants without dropout, where it was made before; with dropout it is replayed with the
-    port's own masks.
+    port's own masks. shared: noise floors that another run of a variant without dropout has measured.
     report(updates replayed). Where something failed, the record's reproduction shows the first of it.
     """
     problem, variant, run = case.problem, case.variant, RunId(case.variant.name, implementation)
-    segments = replay_in_segments(problem, record, run, report, frozen=variant.frozen)
+    segments = replay_in_segments(problem, record, run, report, frozen=variant.frozen, shared=shared)
     early = [check_from_json(entry) for entry in record.checks] or early_checks(case, record, run)
     late = {state: start for state, start in states_of(case, record).items() if state not in EARLY}
     checks = [*early, *_step_checks(case, record, run, late), *_mask_checks(case, record, run, segments)]

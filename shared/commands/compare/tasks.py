@@ -191,15 +191,18 @@ class Verify(OnRun):
     answers = (Compared,)
 
     def run(self, send: Send) -> None:
+        from shared.alignment.shared_floors import SharedFloors
         from shared.alignment.verification import verify_run
         from shared.diagnosis.run import diagnose_run
 
         def report(updates: int) -> None:
             send(Progressed(updates, f"{self.implementation}, {self.variant}"))
 
-        case, record = self.read(), self.record
-        reference = None if case.variant.dropout else read_free_run(Path(self.folder), self.variant)
-        checks, run = verify_run(case, record, self.implementation, reference, report)
+        case, record, folder = self.read(), self.record, Path(self.folder)
+        reference, shared = None, None
+        if not case.variant.dropout:  # what does not depend on masks is the same for every implementation
+            reference, shared = read_free_run(folder, self.variant), SharedFloors(folder / f"floors-{self.variant}.npz")
+        checks, run = verify_run(case, record, self.implementation, reference, report, shared)
         diagnoses = diagnose_run(case, record, self.implementation, checks)
         send(Compared(Verified(run, checks, diagnoses)))
 
