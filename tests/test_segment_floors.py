@@ -1,5 +1,7 @@
 """The noise floor of segments holds the rounding inside a step as well, and doubt is cheap."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -121,8 +123,10 @@ def test_a_small_fault_in_such_a_run_is_red(case, record_of, fault):
     assert {str(check.where) for check in result.checks if check.status == "failed"} >= {"updates 0 to 149"}
 
 
-def test_the_first_replicate_is_the_reference_itself(case):
+@pytest.mark.parametrize("lambd", [0.0, 0.7])
+def test_the_first_replicate_is_the_reference_itself(case, lambd):
     problem, parameters = case("float64")
+    problem = replace(problem, lambd=lambd)
     start = {name: value[np.newaxis] for name, value in parameters.items()}
     costs, ends = replay_with_replicates(problem, start, 20, None, Replicates(3))
     alone, alone_ends = replay_with_replicates(problem, start, 20, None, Replicates(0))

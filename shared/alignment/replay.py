@@ -180,6 +180,8 @@ def _rounded(problem: Problem, count: int, perturb: Perturbation) -> Problem:
 
 def _costs(Z3s: list[NDArray], before: list[Parameters], problem: Problem, perturb: Perturbation) -> NDArray:
     """The costs (n, 1 + count, S): the reference's own, and the replicates' as rounding may leave them."""
+    if len(Z3s[0]) == 1:
+        return costs_of(Z3s, before, problem)
     firsts, others = (
         ([Z3[lanes] for Z3 in Z3s], [{name: value[lanes] for name, value in parameters.items()} for parameters in before])
         for lanes in (slice(0, 1), slice(1, None))
