@@ -17,7 +17,7 @@ def main(path: str) -> None:
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     for style, suffix in (("default", ""), ("dark_background", "_dark")):
         with matplotlib.style.context(style):
-            drawn = pictures(content)
+            drawn = {name: draw() for name, draw in pictures(content)}
         for name in SHOWN:
             (FOLDER / f"{name}{suffix}.png").write_bytes(drawn[f"{name}.png"])
 
