@@ -147,7 +147,8 @@ class PortFile:
 class Results:
     """Everything that is shown of a comparison.
 
-    seconds: of the whole, of the ports and of the reference. sources: concept -> implementation -> where, and the code.
+    seconds: of the whole, of the ports (of them imports, and what a training pays once: compiling) and of the reference.
+    sources: concept -> implementation -> where, and the code.
     port, remarks, message: of a port that was checked.
     """
 

@@ -106,9 +106,14 @@ def test_the_command_writes_its_results_and_shows_them_within_eighty_columns(run
     assert {path.name for path in done.out.iterdir()} == {"bench.json", "bench.png"}
     assert max(map(len, done.stdout.split("written:")[0].splitlines())) <= 80
     assert "of the plain loop" in done.stdout
-    whole = results["whole"]
-    assert (whole["iterations"], whole["verdict"]) == (20, "match")
-    assert whole["ratio"] == whole["seconds"] / whole["plain_loop_seconds"]
+    for name, iterations in (("whole", 20), ("short", 100)):
+        whole = results[name]
+        assert (whole["iterations"], whole["verdict"]) == (iterations, "match")
+        assert whole["ratio"] == whole["seconds"] / whole["plain_loop_seconds"]
+        parts = whole["process_seconds"]
+        assert list(parts) == ["imports", "compiling", "training", "replaying", "drawing"]
+        assert min(parts["imports"], parts["training"], parts["replaying"], parts["drawing"]) > 0
+        assert f"{iterations} iterations: {whole['seconds']:.1f} s" in " ".join(done.stdout.split())
     assert results["environment"]["threads"] == 1
 
 

@@ -25,6 +25,9 @@ from shared.harness.progress import Progress
 OTHERS = ("products alone", "scikit-learn", "Keras fit")
 """Contestants beside the plain loop and the implementations: the floor, and what people would otherwise use."""
 
+SHORT = 100
+"""Iterations of the short run."""
+
 YARDSTICK = ("none", "l2", "frozen-dropout")
 """The plain loop's three runs that the whole command is compared with: the course's."""
 
@@ -47,6 +50,7 @@ def measure(options: BenchOptions, progress: Progress) -> dict:
         "missing": [],
         "growth": [],
         "whole": None,
+        "short": None,
     }
     progress.add("measuring", doing="starting")
     others = [name for name in OTHERS if name != "Keras fit" or "tensorflow" in implementations]
@@ -55,13 +59,14 @@ def measure(options: BenchOptions, progress: Progress) -> dict:
     if options.growth:
         tasks = [Grow(name, what) for name in (*implementations, FLOOR) for what in POINTS]
         _run(lambda folder: tasks, results["environment"]["growth_threads"], options, results, progress)
-    if options.whole:
-        progress.update("measuring", doing="the whole command")
-        results["whole"] = _whole(options, results["speed"])
-        if results["whole"]["exit_code"] not in (0, 1):
-            reason = f"it ended with exit code {results['whole']['exit_code']}"
-            results["missing"].append({"contestant": "the whole command", "reason": reason})
-            results["whole"] = None
+    for name, what, iterations in (("whole", "the whole command", options.whole), ("short", "a short run", SHORT)):
+        if options.whole:
+            progress.update("measuring", doing=what)
+            results[name] = _whole(options, iterations, results["speed"])
+            if results[name]["exit_code"] not in (0, 1):
+                reason = f"it ended with exit code {results[name]['exit_code']}"
+                results["missing"].append({"contestant": what, "reason": reason})
+                results[name] = None
     return results | {"verdict": "incomplete" if results["missing"] else "match"}
 
 
@@ -87,9 +92,13 @@ def _run(
                     results["missing"].append({"contestant": who, "reason": message.reason})
 
 
-def _whole(options: BenchOptions, speed: list[dict]) -> dict:
-    """The command in a process of its own, beside the plain loop's three runs of so many iterations."""
-    data, iterations = options.data, options.whole
+def _whole(options: BenchOptions, iterations: int, speed: list[dict]) -> dict:
+    """The command in a process of its own, beside the plain loop's three runs of the course's iterations.
+
+    process_seconds: where its processes spent their time, each as long as it lasted, side by side; drawing: what the command
+    takes beside its work, which is mostly that.
+    """
+    data = options.data
     data_flags = [f"--data={data.data}"] if data.data else ["--data-seed", str(data.seed)]
     with tempfile.TemporaryDirectory(prefix="samenet-") as out:
         command = [sys.executable, str(ROOT / "compare.py"), *data_flags, "--iterations", str(iterations),
@@ -99,18 +108,28 @@ def _whole(options: BenchOptions, speed: list[dict]) -> dict:
         inside = json.loads(path.read_text()) if path.exists() else {"verdict": None, "seconds": {}}
         again, _, _ = _timed(command)
     per_update = {row["variant"]: row["microseconds"]["median"] for row in speed if row["contestant"] == "plain loop"}
-    plain = 1e-6 * iterations * sum(per_update[variant] for variant in YARDSTICK) if per_update else None
+    course = 1e-6 * Hyperparameters().num_iterations
+    plain = course * sum(per_update[variant] for variant in YARDSTICK) if per_update else None
     return {
         "iterations": iterations,
         "verdict": inside["verdict"],
         "exit_code": code,
         "seconds": seconds,
         "seconds_of_a_second_run": again,
-        "process_seconds": {key: inside["seconds"].get(key) for key in ("ports", "reference")},
+        "process_seconds": _split(seconds, inside["seconds"]),
         "peak_bytes_of_the_largest_process": peak,
         "plain_loop_seconds": plain,
         "ratio": seconds / plain if plain else None,
     }
+
+
+def _split(whole: float, inside: dict[str, float]) -> dict[str, float]:
+    """The parts of a command's seconds; nothing where it did not end."""
+    if not inside:
+        return {}
+    training = inside["ports"] - inside["imports"] - inside["compiling"]
+    parts = {"imports": inside["imports"], "compiling": inside["compiling"], "training": training}
+    return parts | {"replaying": inside["reference"], "drawing": whole - inside["all"]}
 
 
 def _timed(command: list[str]) -> tuple[float, int | None, int]:

@@ -31,8 +31,9 @@ def show(results: dict, console: Console) -> None:
             f"{environment['growth_threads']} threads, no regularization; us, MB: at the last point; x^: fitted exponents",
             highlight=False,
         )
-    if results["whole"]:
-        _show_whole(results["whole"], console)
+    for name in ("whole", "short"):
+        if results.get(name):
+            _show_whole(results[name], console)
     for entry in results["missing"]:
         console.print(f"not measured: {entry['contestant']}: {entry['reason']}", markup=False, highlight=False)
 
@@ -76,13 +77,14 @@ def _growth(rows: list[dict]) -> Table:
 
 
 def _show_whole(whole: dict, console: Console) -> None:
-    inside, peak = whole["process_seconds"], whole["peak_bytes_of_the_largest_process"]
+    peak = whole["peak_bytes_of_the_largest_process"]
+    parts = ", ".join(f"{part} {value:.1f} s" for part, value in whole["process_seconds"].items() if value is not None)
     console.print(
         f"compare.py, {whole['iterations']:,} iterations: {whole['seconds']:.1f} s"
         f", again {whole['seconds_of_a_second_run']:.1f} s"
-        f" ({_number(whole['ratio'], '.1f')} times the plain loop's three runs,"
-        f" {_number(whole['plain_loop_seconds'], '.1f')} s); its processes: ports {_number(inside['ports'], '.0f')} s,"
-        f" reference {_number(inside['reference'], '.0f')} s; the largest holds {_number(peak and peak / 1e6, ',.0f')} MB",
+        f" ({_number(whole['ratio'], '.2f')} times the plain loop's three runs of the course,"
+        f" {_number(whole['plain_loop_seconds'], '.1f')} s); of it, side by side: {parts};"
+        f" the largest process holds {_number(peak and peak / 1e6, ',.0f')} MB",
         highlight=False,
     )
 

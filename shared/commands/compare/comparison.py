@@ -20,6 +20,7 @@ from shared.commands.compare.tasks import (
     Compared,
     CompareSteps,
     FirstBad,
+    Imported,
     OnRun,
     OnVariant,
     RunReference,
@@ -118,7 +119,7 @@ class Comparing:
         self.notes: list[str] = []
         if (options.out / OLDER).exists():
             self.notes.append(f"{options.out / OLDER}: verified runs of samenet 0.1 are not reused; it can be deleted")
-        self.seconds = {"ports": 0.0, "reference": 0.0}
+        self.seconds = dict.fromkeys(("ports", "imports", "compiling", "reference"), 0.0)
         self._waiting: dict[str, list[Task]] = {}
         """Variant -> the verifications that wait for the reference's free run of it."""
         self._steps: dict[RunId, Verified] = {}  # the comparisons of single steps of the runs that are not verified yet
@@ -146,25 +147,25 @@ class Comparing:
 
     def hear(self, task: Task, message: Any) -> Iterable[Task]:
         """Take in what a process said; what is to be done for it next."""
+        if isinstance(message, Done | Lost):
+            self.seconds["ports" if isinstance(task, RunSteps | Train) else "reference"] += message.seconds
         match task, message:
+            case RunSteps(), Imported():
+                self.seconds["imports"] += message.seconds
             case RunSteps(), Done():
-                self.seconds["ports"] += message.seconds
                 return [self._of(CompareSteps, task.id), self._of(Train, task.id)]
             case CompareSteps(), Compared():
                 self._steps[task.id] = message.verified
             case Train(), Trained():
                 return self._trained(task, message)
             case RunReference(), Done():
-                self.seconds["reference"] += message.seconds
                 return self._waiting.pop(task.variant)
             case Verify(), Compared():
                 return self._compared(task, message)
             case Bisect(), FirstBad():
                 self.runs[task.id] = replace(self.runs[task.id], first_bad_update=message.update)
-            case OnVariant(), Done() | Lost():
-                self.seconds["ports" if isinstance(task, RunSteps | Train) else "reference"] += message.seconds
-                if isinstance(message, Lost):
-                    self._lost(task, message)
+            case OnVariant(), Lost() if not isinstance(task, CompareSteps):  # the verification makes up for that
+                self._lost(task, message)
         return ()
 
     def _of(self, kind: type[OnRun], run: RunId, *more: int) -> Task:
@@ -176,6 +177,7 @@ class Comparing:
             seconds=message.seconds,
             microseconds_per_iteration=message.microseconds_per_iteration,
         )
+        self.seconds["compiling"] += message.once
         self.notes += [f"{task.implementation}, {task.variant}: {note}" for note in message.notes]
         verify = self._of(Verify, task.id)
         if task.variant not in self._waiting:
@@ -195,8 +197,6 @@ class Comparing:
 
     def _lost(self, task: OnVariant, message: Lost) -> None:
         """A task ended without its work: say so wherever its work is missing."""
-        if isinstance(task, CompareSteps):
-            return  # the verification makes up for it
         if not isinstance(task, RunSteps | Train):
             implementation = task.implementation if isinstance(task, OnRun) else None
             self.ledger.skip(f"the reference could not replay the run: {message.reason}", task.variant, implementation)

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,11 +35,19 @@ def adapter_of(implementation: str) -> Adapter:
 
 @dataclass(frozen=True)
 class Trained:
-    """A run is recorded. seconds: of its training; notes: what its adapter warns of."""
+    """A run is recorded. seconds: of its training, once: what of them is paid once; notes: what its adapter warns of."""
 
     seconds: float
+    once: float
     microseconds_per_iteration: float
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The framework was imported."""
+
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,7 @@ class OnRun(OnVariant):
 class RunSteps(OnRun):
     """Run the single steps of one implementation that need no training; leave them in its record."""
 
+    answers = (Imported,)
     urgent = True
 
     @property
@@ -122,8 +132,11 @@ class RunSteps(OnRun):
         from shared.alignment.recording import record_steps
         from shared.alignment.verification import early_states
 
+        started = time.perf_counter()
+        adapter = adapter_of(self.implementation)
+        send(Imported(time.perf_counter() - started))
         case = self.read()
-        record_steps(adapter_of(self.implementation), case, self.record, early_states(case))
+        record_steps(adapter, case, self.record, early_states(case))
 
 
 @dataclass(frozen=True)
@@ -168,7 +181,9 @@ class Train(OnRun):
         per_iteration = np.diff(seconds, prepend=0) / self.lengths
         # The first segment holds what is paid once: tracing, compiling, first touches.
         steady = per_iteration[1:] if len(per_iteration) > 1 else per_iteration
-        send(Trained(seconds[-1], 1e6 * float(np.median(steady)), list(dict.fromkeys(notes))))
+        each = float(np.median(steady))
+        once = max(0.0, seconds[0] - each * self.lengths[0])
+        send(Trained(seconds[-1], once, 1e6 * each, list(dict.fromkeys(notes))))
 
 
 @contextmanager
