@@ -118,15 +118,20 @@ class OnRun(OnVariant):
 
 
 @dataclass(frozen=True)
-class RunSteps(OnRun):
-    """Run the single steps of one implementation that need no training; leave them in its record."""
-
-    answers = (Imported,)
-    urgent = True
+class InPort(OnRun):
+    """A task that the implementation itself does."""
 
     @property
     def home(self) -> str:
         return self.implementation
+
+
+@dataclass(frozen=True)
+class RunSteps(InPort):
+    """Run the single steps of one implementation that need no training; leave them in its record."""
+
+    answers = (Imported,)
+    urgent = True
 
     def run(self, send: Send) -> None:
         from shared.alignment.recording import record_steps
@@ -158,14 +163,10 @@ class CompareSteps(OnRun):
 
 
 @dataclass(frozen=True)
-class Train(OnRun):
+class Train(InPort):
     """Train one implementation in one variant, and run its last single steps; leave a record."""
 
     answers = (Trained,)
-
-    @property
-    def home(self) -> str:
-        return self.implementation
 
     def run(self, send: Send) -> None:
         from shared.alignment.recording import record_run
@@ -223,15 +224,11 @@ class Verify(OnRun):
 
 
 @dataclass(frozen=True)
-class Bisect(OnRun):
+class Bisect(InPort):
     """Find the first bad update inside a bad segment: train again up to it, hand over every update of it, replay each."""
 
     answers = (FirstBad,)
     segment: int
-
-    @property
-    def home(self) -> str:
-        return self.implementation
 
     def run(self, send: Send) -> None:
         from shared.alignment.trajectory import replay_in_segments
