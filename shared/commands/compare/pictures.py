@@ -12,6 +12,7 @@ from shared.harness import figures
 from shared.harness.figures import CLASSES, COLOURS, STYLES, png
 from shared.harness.results import Curve, Results, Run
 from shared.harness.results_json import results_from_json
+from shared.page import film
 from shared.page.film import disputed, thinned
 
 
@@ -47,16 +48,24 @@ def _comment(content: dict[str, Any]) -> str:
     runs = [{key: value for key, value in run.items() if key not in NOT_SHOWN} for run in content["runs"]]
     shown = [content["data"], content["hyperparameters"], runs, version("matplotlib")]
     digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode())
-    for source in (Path(__file__), Path(figures.__file__)):
-        digest.update(source.read_bytes())
+    for source in (__file__, figures.__file__, film.__file__):
+        digest.update(Path(source).read_bytes())
     return f"samenet {digest.hexdigest()}"
 
 
-def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+def _grid(rows: int, columns: int, width: float, height: float, ticks: bool = True) -> tuple[Any, Any]:
+    """A figure of panels, each with its share of so many inches. ticks: leave room for figures and labels beside them.
+
+    The room is given: to lay it out from what is drawn takes longer than the drawing.
+    """
     from matplotlib.figure import Figure  # imports slowly, and only here
 
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    wide, high = width * columns, height * rows
+    left, right, top, bottom = (0.9, 0.25, 0.35, 0.5) if ticks else (0.1, 0.1, 0.4, 0.1)  # inches around all panels
+    room = {"left": left / wide, "right": 1 - right / wide, "top": 1 - top / high, "bottom": bottom / high}
+    between = {"wspace": 0.25, "hspace": 0.35} if ticks else {"wspace": 0.08, "hspace": 0.22}  # shares of a panel
+    figure = Figure(figsize=(wide, high))
+    return figure, figure.subplots(rows, columns, squeeze=False, gridspec_kw=room | between)
 
 
 def cost_curves(results: Results) -> Any:
@@ -87,7 +96,7 @@ def decision_boundaries(results: Results) -> Any:
         return None
     variants = results.settings.variants
     implementations = results.implementations()
-    figure, axes = _grid(len(implementations), len(variants), 2.6, 2.6)
+    figure, axes = _grid(len(implementations), len(variants), 2.6, 2.6, ticks=False)
     points = thinned(results.data.train)
     for row, implementation in zip(axes, implementations, strict=True):
         for ax, variant in zip(row, variants, strict=True):
@@ -134,7 +143,7 @@ def noise_floors(results: Results) -> Any:
                 style = {"color": COLOURS.get(name), "marker": _marker(iterations)}
                 ax.plot(iterations, floors, alpha=0.5, linewidth=3, **style)
                 ax.plot(iterations, differences, STYLES.get(name, "-."), label=name, linewidth=1.4, **style)
-                if row is axes[1] and run.horizon is not None and run.horizon < results.settings.num_iterations:
+                if what == "free run" and run.horizon is not None and run.horizon < results.settings.num_iterations:
                     ax.axvline(run.horizon, color=COLOURS.get(name), alpha=0.5, linewidth=0.8)
             ax.set_yscale("symlog", linthresh=1e-17, linscale=0.3)
             ax.set_ylim(0, 10)
