@@ -15,7 +15,6 @@ from shared.harness.results_json import results_from_json
 from shared.page import film
 from shared.page.film import disputed, thinned
 
-
 NOT_SHOWN = ("seconds", "microseconds_per_iteration", "reused")
 """Of a run, what is in no picture and changes from one command to the next."""
 
