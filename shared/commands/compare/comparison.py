@@ -153,7 +153,9 @@ class Comparing:
             case RunSteps(), Imported():
                 self.seconds["imports"] += message.seconds
             case RunSteps(), Done():
-                return [self._of(CompareSteps, task.id), self._of(Train, task.id)]
+                return [self._of(CompareSteps, task.id)]
+            case CompareSteps(), Done() | Lost():  # where it is lost, the verification makes up for it
+                return [self._of(Train, task.id)]
             case CompareSteps(), Compared():
                 self._steps[task.id] = message.verified
             case Train(), Trained():
@@ -164,7 +166,7 @@ class Comparing:
                 return self._compared(task, message)
             case Bisect(), FirstBad():
                 self.runs[task.id] = replace(self.runs[task.id], first_bad_update=message.update)
-            case OnVariant(), Lost() if not isinstance(task, CompareSteps):  # the verification makes up for that
+            case OnVariant(), Lost():
                 self._lost(task, message)
         return ()
 
@@ -179,11 +181,9 @@ class Comparing:
         )
         self.seconds["compiling"] += message.once
         self.notes += [f"{task.implementation}, {task.variant}: {note}" for note in message.notes]
-        verify = self._of(Verify, task.id)
-        if task.variant not in self._waiting:
-            return [verify]
-        self._waiting[task.variant].append(verify)
-        return ()
+        ready: list[Task] = []
+        self._waiting.get(task.variant, ready).append(self._of(Verify, task.id))
+        return ready
 
     def _compared(self, task: Verify, message: Compared) -> Iterable[Task]:
         verified = message.verified
