@@ -13,7 +13,7 @@ from shared.harness.checks import FREE_RUN, Cause, RunId, because
 from shared.harness.messages import BadMessage, Done, Lost, Progressed, decode, decode_task, encode, encode_task
 from shared.harness.processes import Processes
 from shared.harness.results import Diagnosis, Run
-from tests.helpers.odd_tasks import LINES, Odd, Said
+from tests.helpers.odd_tasks import LINES, Odd, Said, Slow, Urgent
 
 
 @pytest.fixture
@@ -78,6 +78,15 @@ def test_tasks_of_one_home_share_a_process_and_those_of_two_never_do(ended):
         assert len({pid for home, pid in processes if home == "torch"}) == 1
     assert os.getpid() not in {pid for _, pid in processes}
     assert len({said.pid for _, said in ended(*map(Odd, "aaaa"), served=2)}) == 2
+
+
+def test_few_tasks_wait_for_the_process_that_has_what_they_need_and_urgent_ones_go_first(ended):
+    for kind, started in ((Odd, 2), (Slow, 1)):
+        assert len({said.pid for _, said in ended(*[kind("a")] * 5, jobs=2)}) == started
+    tasks = [Odd("a"), Odd("b"), Urgent("a"), Odd("c"), Urgent("b")]
+    assert [type(task) for task, _ in ended(*tasks)] == [Urgent, Urgent, Odd, Odd, Odd]
+    homes = "abcabc"
+    assert len({said.pid for _, said in ended(*map(Odd, homes))}) == 3  # none is started twice
 
 
 ENDS = {

@@ -58,6 +58,8 @@ class Task:
     """The dataclasses that it may send as parts of its answer."""
     urgent: ClassVar[bool] = False
     """Whether it goes before the others that wait."""
+    few: ClassVar[int] = 1
+    """So many that wait are not worth another process of their home, with all that it imports."""
 
     @property
     def home(self) -> str:

@@ -22,6 +22,8 @@ THREADS = 1
 """How many threads each process computes with, by default."""
 PATIENCE = 10.0
 """Seconds for a process that says no more to end by itself."""
+IDLE = 3
+"""Processes without a task that are kept at least, so that no framework is imported twice."""
 AHEAD = 1000
 """Lines that are read before the parent has looked at them; a process that says more waits."""
 
@@ -121,7 +123,7 @@ class Processes:
             process.task = None
             process.served += 1
             idle = [each for each in self._processes if each.task is None]
-            for each in [each for each in idle if each.served >= self.served] or idle[: -self.jobs]:
+            for each in [each for each in idle if each.served >= self.served] or idle[: -max(self.jobs, IDLE)]:
                 self._drop(each)
         elif isinstance(message, Lost):
             self._drop(process)
@@ -157,14 +159,14 @@ class Processes:
     def _next(self, idle: Container[str], urgent: bool) -> Task | None:
         """The next task: for an idle process; else for a first process of its home; else for a further one.
 
-        Importing a framework takes longer than many a task: a single one waits for the process that has it.
+        Importing a framework takes longer than many a task: few wait for the process that has it.
         """
         tasks = [task for task in self._waiting if task.urgent is urgent]
         homes = Counter(process.home for process in self._processes)
         waiting = Counter(task.home for task in tasks)
         ready = [task for task in tasks if task.home in idle]
         first = [task for task in tasks if not homes[task.home]]
-        further = [task for task in tasks if waiting[task.home] > homes[task.home]]
+        further = [task for task in tasks if waiting[task.home] > task.few * homes[task.home]]
         return next(iter(ready + first + further), None)
 
     def _start(self, home: str) -> Process:

@@ -40,6 +40,20 @@ class Odd(Task):
         send(Said(os.getpid(), self.what, [1, 2.5]))
 
 
+@dataclass(frozen=True)
+class Slow(Odd):
+    """A task whose process takes long to start."""
+
+    few = 5
+
+
+@dataclass(frozen=True)
+class Urgent(Odd):
+    """A task that goes first."""
+
+    urgent = True
+
+
 def _raise(error: Exception) -> None:
     raise error
 

@@ -119,7 +119,9 @@ class OnRun(OnVariant):
 
 @dataclass(frozen=True)
 class InPort(OnRun):
-    """A task that the implementation itself does."""
+    """A task that the implementation itself does; its process serves all variants."""
+
+    few = 5
 
     @property
     def home(self) -> str:
@@ -214,8 +216,7 @@ class Verify(OnRun):
         def report(updates: int) -> None:
             send(Progressed(updates, f"{self.implementation}, {self.variant}"))
 
-        case, record, folder = self.read(), self.record, Path(self.folder)
-        reference, shared = None, None
+        case, record, folder, reference, shared = self.read(), self.record, Path(self.folder), None, None
         if not case.variant.dropout:  # what does not depend on masks is the same for every implementation
             reference, shared = read_free_run(folder, self.variant), SharedFloors(folder / f"floors-{self.variant}.npz")
         checks, run = verify_run(case, record, self.implementation, reference, report, shared)
