@@ -117,13 +117,13 @@ MISTAKES = (
     Mistake(
         name="other-rates",
         title="some parameters move at another rate than the others",
-        written="lr_mult of 2 for the biases, as in Caffe; parameter groups with rates of their own",
+        written="parameter groups with rates of their own, or lr_mult in Caffe, taken over from fine-tuning",
         fitted=(other_rates(still=False),),
         stage="update",
         torch="one lr for all groups", keras="one learning_rate for all variables", numpy=NUMPY_RULE,
         source="BVLC/caffe#4831",
         plants=(Plant("torch", "l2", (("training.py", '"weight_decay": 0.0}',
-                                       '"weight_decay": 0.0, "lr": 2 * learning_rate}'),),
+                                       '"weight_decay": 0.0, "lr": 0.1 * learning_rate}'),),
                       iterations=1000),),
     ),
     Mistake(
