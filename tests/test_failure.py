@@ -143,7 +143,7 @@ def test_the_message_says_where_what_how_much_and_where_to_look():
         "2 of 40 elements differ, most of all [11, 1]:",
         "  torch      0.25",
         "  reference  0.0",
-        "  differ by  0.25, allowed 0.016",
+        "  differ by  0.25, tolerance 0.016",
     ]
     assert re.fullmatch(r"where it stands: numpy_impl/\w+\.py:\d+, torch_impl/\w+\.py:\d+, tf_impl/\w+\.py:\d+", lines[7])
     assert len(lines) == 8

@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from shared.case import Problem
+from shared.diagnosis.catalogue.initial import others
+from shared.parameters import initialize_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = (ROOT / "tests" / "ports" / "numpy_port.py").read_text()
@@ -102,3 +107,11 @@ def test_a_reported_mistake_is_named_and_nothing_else_is(brought, what):
     assert result.failed_tensors or not names
     assert found == names or (len(names) > 1 and found & names), result.names
     assert result.names or not result.failed_tensors
+
+
+def test_weights_rounded_to_float32_are_not_called_other_weights():
+    problem = Problem(np.zeros((2, 1)), np.zeros((1, 1)), 0.3)
+    start = initialize_parameters([2, 20, 3, 1])
+    rounded = {name: value.astype(np.float32).astype(np.float64) for name, value in start.items()}
+    assert not others(start, rounded, problem)
+    assert others(start, rounded | {"W2": start["W2"] * (1 + 1e-6)}, problem)

@@ -221,7 +221,7 @@ def test_the_page_is_made_again_from_a_folder_s_results(little, tmp_path, capsys
     assert capsys.readouterr().out.endswith("MATCH: the page shows that everything compared agrees\n")
     for content in ("{", "{}", '{"schema": 9}', '{"schema": 1, "data": 3}', "[]"):
         (tmp_path / "results.json").write_text(content)
-        with pytest.raises(UsageError, match=r"results\.json: expected the results of a comparison or a check, got"):
+        with pytest.raises(UsageError, match=r"results\.json: expected the results of a comparison or a check, of schema 1"):
             runner.run(*compare.parse(["page", str(tmp_path)]))
     with pytest.raises(UsageError, match="No such file or directory"):
         runner.run(*compare.parse(["page", str(tmp_path / "nowhere")]))

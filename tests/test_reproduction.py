@@ -119,7 +119,7 @@ def test_the_difference_is_shown_with_nothing_but_numpy(write, run_all):
         assert f"index      {tuple(found.index)}" in printed
         assert f"port       {found.port_value!r}" in printed
         assert f"reference  {found.reference_value!r}" in printed
-        assert f"difference {found.difference!r}, allowed {found.tolerance!r}" in printed
+        assert f"difference {found.difference!r}, tolerance {found.tolerance!r}" in printed
 
 
 def test_the_first_part_exits_with_zero_where_the_evidence_agrees(write, run_all):

@@ -14,7 +14,7 @@ from shared.harness.records import save_arrays
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 Evidence = dict[str, NDArray]
-"""port, reference and allowed of one tensor, and what it was computed from: X, Y, start_W1 ..., masks."""
+"""port, reference and tolerance ("allowed") of one tensor, and what it was computed from: X, Y, start_W1 ..., masks."""
 
 SCRIPT = '''"""{title}
 
@@ -48,7 +48,7 @@ def show(when, port):
     print(f"  index      {{tuple(map(int, worst))}}")
     print(f"  port       {{float(port[worst])!r}}")
     print(f"  reference  {{float(reference[worst])!r}}")
-    print(f"  difference {{float(difference[worst])!r}}, allowed {{float(allowed[worst])!r}}")
+    print(f"  difference {{float(difference[worst])!r}}, tolerance {{float(allowed[worst])!r}}")
     return bool(agree.all())
 
 

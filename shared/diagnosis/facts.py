@@ -46,7 +46,8 @@ def _relation(evidence: Evidence, state: Where, name: str) -> str:
         return ""
     size, square = np.abs(its).max(), float(np.sum(mine * mine))
     if square and size and np.abs(its - (factor := float(np.sum(mine * its)) / square) * mine).max() <= 1e-9 * size:
-        return f"{name} of the port is {factor:.10g} times the reference's"
+        shown = f"{factor:.10g}"
+        return "" if shown == "1" else f"{name} of the port is {shown} times the reference's"
     if np.ptp(its - mine) <= 1e-9 * size:
         return f"{name} of the port is the reference's {float(np.mean(its - mine)):+.6g}, in every element"
     return ""

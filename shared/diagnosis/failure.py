@@ -80,7 +80,7 @@ def elements(check: Check) -> Iterator[str]:
         yield f"  {who:<10} {'not finite' if value is None else repr(value)}"
     exact = check.cause in (Cause.NOT_EQUAL, Cause.NOT_ZERO)  # what may not differ at all
     if check.difference is not None and check.tolerance is not None and not exact:
-        yield f"  differ by  {check.difference:.6g}, allowed {check.tolerance:.6g}"
+        yield f"  differ by  {check.difference:.6g}, tolerance {check.tolerance:.6g}"
 
 
 def diagnoses_of(failure: Failure, diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
@@ -99,7 +99,7 @@ def explanation(diagnosis: Diagnosis, alone: bool = True) -> list[str]:
         return [f"not explained: {diagnosis.explanation}"]
     lines = [f"{'explained by' if alone else 'equally explained by'}: {diagnosis.explanation}"]
     if diagnosis.fit is not None:
-        lines.append(f"  ({diagnosis.mistake}: reproduces every tensor with {diagnosis.fit:.0%} of what rounding allows)")
+        lines.append(f"  ({diagnosis.mistake}: reproduces every tensor with {diagnosis.fit:.0%} of the tolerance)")
     else:
         lines.append(f"  ({diagnosis.mistake}: recognized, not reproduced)")
     if diagnosis.remedy:

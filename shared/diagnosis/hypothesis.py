@@ -103,7 +103,7 @@ def explained(step: Step, evidence: Evidence, slack: float, more_than: Pairs | N
 
 
 def fit(effect: Effect, evidence: Evidence, slack: float = 1e6, stages: Container[str] = STAGES) -> float | None:
-    """The largest share used of what rounding allows, where the effect reproduces every tensor; None where it does not.
+    """The largest share of the tolerance used, where the effect reproduces every tensor; None where it does not.
 
     slack: in units of the reference's tolerance; further apart an explanation is not worth a noise floor of its own.
     stages: those of which the tensors are asked for.

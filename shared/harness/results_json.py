@@ -124,10 +124,14 @@ def read_results(path: Path) -> dict[str, Any]:
             raise ValueError(f"schema {content['schema']!r}")
         results_from_json(content)
     except OSError as error:
-        raise UsageError(f"{path}: expected the results of a comparison or a check: {error.strerror}") from error
+        raise UsageError(
+            f"{path}: expected the results of a comparison or a check ({error.strerror}): run one of them with --out first"
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        said = " ".join(str(error).split())[:160]
-        raise UsageError(f"{path}: expected the results of a comparison or a check, got {said}: run it again") from error
+        raise UsageError(
+            f"{path}: expected the results of a comparison or a check, of schema {SCHEMA}; it is damaged, of another "
+            "version or something else: make the results again"
+        ) from error
     return content
 
 
