@@ -190,3 +190,18 @@ def test_one_wrong_line_makes_the_run_of_model_differ_too(tmp_path, run_compare)
     assert "dW2 lacks the term lambd/m * W2" in done.stdout
     assert done.results["first_divergence"]["tensor"] == "dW2"
     assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("variants", "covered"), [(["none"], "forward_propagation"), (["dropout"], FORWARD), (["l2"], "forward_propagation")]
+)
+def test_train_covers_what_the_variants_that_are_compared_reach(tmp_path, cases, variants, covered):
+    """Another form of a function that is not reached is no match; with dropout alone, the plain function is not."""
+    path = tmp_path / "student.py"
+    names = ("forward_propagation", FORWARD)
+    source = "".join(f"def {name}(a, b, c, d):\n    return 1\n\n\n" for name in names)
+    path.write_text(f"{source}def train(X):\n    return {', '.join(f'{name}(X, 1, 2, 3)' for name in names)}\n")
+    for name in names:
+        result = check_function(FUNCTIONS[name], load_port(path), cases, path, {"train": variants})
+        assert [check.status for check in result.checks] == ([] if name == covered else ["skipped"])
+        assert ("train, which uses it, is" in str(result.remarks)) == (name == covered)

@@ -1,6 +1,6 @@
 """Compare one of the course's functions with the reference, and say in the course's words what is wrong with it."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from shared.commands.check.functions import FUNCTIONS, CourseCase, Function, Out
 from shared.commands.check.loading import Port
 from shared.commands.check.outputs import alike, hide_what_is_off, usable_mask, with_floors
 from shared.commands.check.words import alternatives
+from shared.config import VARIANTS, Variant
 from shared.harness.checks import Call, Cause, Check, RunId, because
 from shared.harness.results import Diagnosis
 
@@ -38,11 +39,11 @@ class Found:
 
 
 def check_function(
-    spec: Function, port: Port, cases: list[CourseCase], path: Path, whole: Collection[str] = ("model", "train")
+    spec: Function, port: Port, cases: list[CourseCase], path: Path, whole: Mapping[str, Collection[str]] | None = None
 ) -> Found:
     """Call it on every case and compare every tensor that comes back.
 
-    whole: the functions that are compared as whole runs; what one of them uses is covered by it whatever its form.
+    whole: function that is compared as a whole run -> in which variants; what these reach is covered whatever its form.
     """
     found, run = Found(), RunId(spec.variant, port.name)
     seen: list[tuple[tuple, Outputs]] = []
@@ -58,7 +59,7 @@ def check_function(
         if form and spec is FUNCTIONS["compute_cost"] and (merged := merged_cost(port)):
             return check_function(*merged, cases, path, whole)
         if form:
-            return _not_compared(spec, port, form, whole)
+            return _not_compared(spec, port, form, whole or {})
         changed = sorted(set(called.changed) - spec.may_change)
         if changed:
             outcome = because(Cause.ARGUMENTS, spec.name, ", ".join(changed))
@@ -89,15 +90,25 @@ def check_function(
     return found
 
 
-def _not_compared(spec: Function, port: Port, form: str, whole: Collection[str]) -> Found:
-    """What is said of a function in another form: it is covered where a whole run that uses it is compared."""
+def _not_compared(spec: Function, port: Port, form: str, whole: Mapping[str, Collection[str]]) -> Found:
+    """What is said of a function in another form: it is covered where a whole run that reaches it is compared."""
     said = f"{spec.name} is not compared by itself: another form ({form})"
-    of_cost = spec.stage == "cost"  # which `model` does not return
-    covering = [name for name in whole if not (of_cost and name == "model")]
-    covering = [name for name in covering if name in port.functions and spec.name in port.uses.get(name, ())]
-    if covering:
-        return Found(remarks=[f"{said}; {covering[0]}, which uses it, is"])
-    return _no_answer(spec, port, said)
+    using = [name for name in whole if name in port.functions and spec.name in port.uses.get(name, ())]
+    for name in using:
+        if any(_shows(name, spec, VARIANTS[variant], port.uses[name]) for variant in whole[name]):
+            return Found(remarks=[f"{said}; {name}, which uses it, is"])
+    unshown = f"; {' and '.join(using)} may use it, but not in what is compared of the variants asked for" if using else ""
+    return _no_answer(spec, port, said + unshown)
+
+
+def _shows(whole: str, spec: Function, variant: Variant, used: Collection[str]) -> bool:
+    """Whether what is compared of a whole run in this variant depends on the function."""
+    if spec.stage == "predictions" or (spec.stage == "cost" and (whole == "model" or variant.dropout)):
+        return False  # `model` returns no costs, and with dropout those of `train` are not compared
+    for ending, has in (("_with_dropout", variant.dropout), ("_with_regularization", variant.l2)):
+        if (spec.name.endswith(ending) and not has) or (has and spec.name + ending in used):
+            return False
+    return True
 
 
 def _no_answer(spec: Function, port: Port, said: str) -> Found:
