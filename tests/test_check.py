@@ -215,6 +215,15 @@ def test_functions_without_an_answer_are_reported_and_the_rest_goes_on(check, br
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_what_was_seen_to_differ_holds_where_an_explanation_is_never_answered(check):
+    ends = ("p, m = dict(parameters), X.shape[1]", "if learning_rate < 1e-20: __import__('os')._exit(7)\n    "
+            "p, m = dict(parameters), X.shape[1]")  # fmt: skip
+    done = check(edited(ends, ("learning_rate * (t", "2 * learning_rate * (t")), *SMALL, "--variants", "none")
+    assert done.code == 1, done.stdout + done.stderr
+    assert {failure["tensor"] for failure in done.results["failures"]} >= {"W1 after update 1"}
+    assert "its process ended with exit code 7" in words(done.stdout)
+
+
 @pytest.mark.full
 def test_another_signature_is_reported(check):
     done = check(PREDICT.replace(", parameters", "") + "    return 1\n")

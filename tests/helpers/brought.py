@@ -23,7 +23,7 @@ class Brought:
         heard: list[Any] = []
         hyper = Hyperparameters(num_iterations=20, dtype=dtype)
         CheckPort(str(folder), hyper, str(path), [*variants], [], []).run(heard.append)
-        said: list[dict] = [message.as_json() for message in heard if isinstance(message, Checked)]
+        said: list[dict] = [message.as_json() for message in heard if type(message) is Checked]
         said += [{"remarks": message.remarks} for message in heard if hasattr(message, "functions")]
         self.checks = [check for message in said for check in message.get("checks", [])]
         self.remarks = " | ".join(dict.fromkeys(remark for message in said for remark in message.get("remarks", [])))

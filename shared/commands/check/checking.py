@@ -13,7 +13,7 @@ from shared.commands.check.command import CheckOptions
 from shared.commands.check.loading import CONTRACT, COURSE
 from shared.commands.check.source import modules_of
 from shared.commands.check.table import failure_text
-from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
+from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused, SoFar
 from shared.commands.check.told import told
 from shared.config import VARIANTS, Hyperparameters
 from shared.data import Dataset
@@ -46,6 +46,8 @@ class Seen:
 
     calling: Calling = field(default_factory=lambda: Calling(None, "reading the file"))
     done: list[list[str]] = field(default_factory=list)
+    so_far: SoFar | None = None
+    """Of the item that is under way."""
 
     def add(self, remarks: list[str]) -> None:
         """Add the remarks that are not in the list yet."""
@@ -54,6 +56,7 @@ class Seen:
     def take(self, item: Checked) -> None:
         """Take in what came of an item."""
         self.done.append(item.item)
+        self.so_far = None
         self.checks += item.checks
         self.diagnoses += self._known_again(item.diagnoses)
         self.runs += [item.run] if item.run else []
@@ -70,9 +73,12 @@ class Seen:
         """The process ended in a call: what is left to do without that function; None where nothing can be left out."""
         if not self.functions:
             raise UsageError(f"{self.path}: cannot be imported: {lost.reason}")
+        if self.so_far:
+            self.take(self.so_far)
         function, what = self.calling.function, self.calling.what
         self.checks.append(_not_answered(self.path.stem, function, what, lost.reason))
-        if function not in self.functions or function in task.given_up:
+        stop = task.fail_fast and any(check.failed for check in self.checks)
+        if stop or function not in self.functions or function in task.given_up:
             return None
         return replace(task, done=list(self.done), given_up=[*task.given_up, function])
 
@@ -124,6 +130,8 @@ def check(
                     case Loaded() if not seen.functions:
                         seen.functions, seen.lines, seen.places = message.functions, message.lines, message.places
                         seen.add(message.remarks)
+                    case SoFar():
+                        seen.so_far = message
                     case Checked():
                         seen.take(message)
     failures = sorted(first_failures(seen.checks), key=_in_order)

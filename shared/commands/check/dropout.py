@@ -52,6 +52,7 @@ def check_dropout(session: Session) -> Found:
                 )
                 found.checks += single_step_checks(problem, where, start, port, again, session.run, AFTER_FIRST)
                 evidence[where] = start, port
+        session.keep(found, None)
         if any(check.failed for check in found.checks) and _is_off(session, found):
             never_on(session, found)
             return found

@@ -21,6 +21,7 @@ from shared.commands.check.session import Session
 from shared.diagnosis.diagnose import diagnose
 from shared.diagnosis.hypothesis import Evidence
 from shared.harness.checks import Call, Cause, Where, because
+from shared.harness.results import Run
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 WARM_UP = 500
@@ -38,9 +39,13 @@ def compared(session: Session, check: Callable[[Session], tuple[Found, Any]]) ->
     try:
         return check(session)
     except Float32Answer as error:
-        found, more = check(session.in_float32())
-        key = session.run.at("data", Call("dtype", "train"), "dtype")
-        found.checks.insert(0, because(Cause.FLOAT32, error).of(key))
+        first = because(Cause.FLOAT32, error).of(session.run.at("data", Call("dtype", "train"), "dtype"))
+
+        def keep(found: Found, run: Run | None) -> None:
+            session.keep(replace(found, checks=[first, *found.checks]), run)
+
+        found, more = check(replace(session.in_float32(), keep=keep))
+        found.checks.insert(0, first)
         return found, more
 
 
@@ -67,6 +72,7 @@ def check_step(session: Session) -> Found:
     excuse_steps(problem, evidence, found)
     compared = wanted | _projections(wanted)
     failed = {check.tensor for check in found.checks if check.failed}
+    session.keep(found, None)
     if "db3" in wanted and problem.keep_prob == 1 and not failed:
         _look_at_one_example(session, found)
     if failed and evidence:

@@ -75,14 +75,15 @@ def check_run(
         found.checks += alone + checks
         if segments:
             excuse_run(problem, record, segments.floors, found)
+        apart = float(free_run_difference(reference, costs).max())
+        run = replace(run, free_run_difference=apart, horizon=horizon(reference))
         if not wrong and any(check.failed for check in found.checks):
+            session.keep(found, run)
             try:
                 said = explain_run(session, found.checks, costs, reference[: horizon(reference), 0], train)
                 found.diagnoses.append(said)
             except ValueError as error:
                 fail(session, found, "train", "whole run", error)
-        apart = float(free_run_difference(reference, costs).max())
-        run = replace(run, free_run_difference=apart, horizon=horizon(reference))
     return found, run
 
 

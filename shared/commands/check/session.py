@@ -13,6 +13,7 @@ from shared.commands.check.course import Found
 from shared.commands.check.loading import Port
 from shared.config import Hyperparameters, Variant
 from shared.harness.checks import Call, Cause, RunId, because
+from shared.harness.results import Run
 from shared.parameters import Parameters
 
 
@@ -31,6 +32,8 @@ class Session:
     """begin(function, what): before each call, so that one that hangs is known."""
     alive: Callable[[], None] = lambda: None
     """Says that something is worked on: what the harness needs is not taken from the time that the port has."""
+    keep: Callable[[Found, Run | None], None] = lambda found, run: None
+    """Says what was found, before calls that only explain it: it holds where the port does not answer these."""
     given: str = ""
     """The dtype in which the port is given its arguments; "": that of the problem."""
 

@@ -1,7 +1,7 @@
 """What a process of `compare.py check` does, and what it says."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from shared.config import VARIANTS
 from shared.harness.checks import STAGES, Check
@@ -63,7 +63,7 @@ class Checked:
         }
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Checked":
+    def from_json(cls, content: dict[str, Any]) -> Self:
         found = cls(
             from_json(list[str], content["item"]),
             [check_from_json(entry) for entry in content["checks"]],
@@ -78,6 +78,10 @@ class Checked:
         return found
 
 
+class SoFar(Checked):
+    """What an item has come to before the port is called for an explanation: it holds where that is never answered."""
+
+
 @dataclass(frozen=True)
 class CheckPort(OnData):
     """Check someone's port: everything that is neither done (kind, variant) nor given up (functions).
@@ -85,7 +89,7 @@ class CheckPort(OnData):
     fail_fast: nothing is compared after the first stage that fails.
     """
 
-    answers = (Refused, Loaded, Calling, Checked)
+    answers = (Refused, Loaded, Calling, Checked, SoFar)
     path: str
     variants: list[str]
     done: list[list[str]]

@@ -14,8 +14,8 @@ from shared.commands.check.model import MODEL_VARIANTS, check_model, has_the_cou
 from shared.commands.check.port import check_predictions, check_step, compared
 from shared.commands.check.run import check_run
 from shared.commands.check.session import Session
-from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused
-from shared.config import VARIANTS, Variant
+from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused, SoFar
+from shared.config import VARIANTS
 from shared.errors import UsageError
 from shared.harness.checks import STAGES, Call, Cause, Check, RunId, because
 from shared.harness.messages import Progressed, Send
@@ -69,16 +69,17 @@ def check_port(task: CheckPort, send: Send) -> None:
         if [kind, variant] not in task.done:
             send(Calling(kind if kind in FUNCTIONS else None, kind))
             found, run = work.check(kind, variant)
-            first = min((STAGES.index(check.stage) for check in found.checks if check.failed), default=None)
-            stop = task.fail_fast and first is not None
-            checks = up_to(found.checks, first) if stop and first is not None else found.checks
-            send(Checked([kind, variant], checks, found.diagnoses, run, found.remarks))
-            if stop:
+            message = work.message(Checked, kind, variant, found, run)
+            send(message)
+            if task.fail_fast and any(check.failed for check in message.checks):
                 break
 
 
-def up_to(checks: list[Check], stage: int) -> list[Check]:
-    """The comparisons, those of later stages skipped; and one that says so of all that is not even begun."""
+def up_to_first(checks: list[Check]) -> list[Check]:
+    """The comparisons, those after the first stage that fails skipped; and one that says so of all that is not begun."""
+    stage = min((STAGES.index(check.stage) for check in checks if check.failed), default=None)
+    if stage is None:
+        return checks
     said = f"not compared: --fail-fast, and the stage {STAGES[stage]} differs"
     later = because(Cause.NOT_RUN, said)
     rest = later.of(
@@ -103,7 +104,7 @@ class Work:
             return self._function(kind), None
         if kind == READING:
             return self._unread(), None
-        session = self._session(VARIANTS["none" if variant == EVERYTHING else variant])
+        session = self._session(kind, variant)
         match kind:
             case "step":
                 found, run = compared(session, lambda each: (check_step(each), None))
@@ -120,11 +121,21 @@ class Work:
             case _:
                 return check_model(session, self.hyper), None
 
-    def _session(self, variant: Variant) -> Session:
+    def message(self, form: type[Checked], kind: str, variant: str, found: Found, run: Run | None) -> Checked:
+        """What came of an item, or what it has come to."""
+        checks = up_to_first(found.checks) if self.task.fail_fast else found.checks
+        return form([kind, variant], checks, found.diagnoses, run, found.remarks)
+
+    def _session(self, kind: str, name: str) -> Session:
+        variant = VARIANTS["none" if name == EVERYTHING else name]
         problem = Problem(self.X, self.Y, **self.hyper.of(variant))
         path = Path(self.task.path)
         given = self.usable, path, self.port, variant, self.hyper, problem, self.parameters
-        return Session(*given, self._begin, lambda: self._report(0))
+
+        def keep(found: Found, run: Run | None) -> None:
+            self.send(self.message(SoFar, kind, name, found, run))
+
+        return Session(*given, self._begin, lambda: self._report(0), keep)
 
     def _report(self, updates: int) -> None:
         self.send(Progressed(updates))
