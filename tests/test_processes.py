@@ -149,6 +149,10 @@ def test_nothing_runs_on_when_nobody_listens(tmp_path):
         lambda content: content["checks"].append(None),
         lambda content: content["diagnoses"].append({"mistake": "alone"}),
         lambda content: content.update(run={"implementation": "a", "variant": "b", "costs": "none"}),
+        lambda content: content["diagnoses"][0].update(variant="l3"),
+        lambda content: content["run"].update(variant="l3"),
+        lambda content: content["run"].update(costs=[[0, 0.5], [1]]),
+        lambda content: content["run"].update(accuracies=[[0, 0.5]]),
         lambda content: content.update(item=["step", 1]),
     ],
 )

@@ -17,6 +17,9 @@ from shared.harness.results_json import (
     run_from_json,
 )
 
+CURVES = {"costs": 2, "accuracies": 3, "segments": 3, "free_run": 3}
+"""Curve of a run -> the length of each of its rows."""
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -75,6 +78,13 @@ class Checked:
             counted = check.index is None or None not in (check.elements, check.differing)
             if check.variant not in VARIANTS or check.stage not in STAGES or not counted:
                 raise BadMessage(f"no comparison: {check.variant}, {check.stage}, {check.tensor}"[:200])
+        told: list[Diagnosis | Run] = [*found.diagnoses, *([found.run] if found.run else [])]
+        for each in told:
+            if each.variant not in VARIANTS:
+                raise BadMessage(f"no variant: {each.variant}"[:200])
+        for name, columns in CURVES.items():
+            if any(len(row) != columns for row in getattr(found.run, name, None) or ()):
+                raise BadMessage(f"{name}: expected rows of {columns} numbers")
         return found
 
 
