@@ -5,6 +5,7 @@ import pytest
 
 from shared.commands.check.contract import UPCAST, Float32Answer, unpack_train
 from shared.commands.check.saturation import formulas, gives
+from tests.test_names import PORT as TRACED
 
 PARTS = {
     "cost": "cross_entropy(A3, Y)",
@@ -95,6 +96,19 @@ def test_the_formulas_are_told_apart():
         words.append(next(other.words for other in formulas() if gives(other, Z3, Y, costs)))
         assert not gives(formula, Z3, Y, costs * (1 + 1e-6)) or not np.isfinite(costs).all()
     assert len(set(words)) > 20
+
+
+ALONE = "t = t | {{'db3': {}}} if X.shape[1] == 1 else t\n    l2_penalty = penalty(parameters"
+
+
+@pytest.mark.parametrize(
+    ("db3", "lost"), [("t['db3']", False), ("0 * t['db3']", True), ("3 * t['db3']", False), ("np.zeros((1, 2))", False)]
+)
+def test_a_gradient_is_said_to_be_lost_only_where_it_is_0(brought, db3, lost):
+    source = TRACED.replace("l2_penalty = penalty(parameters", ALONE.format(db3)).replace("def train(", "def _train(")
+    result = brought(source, variants=["none"])
+    assert not result.failed_tensors
+    assert ("is lost where its logit is" in result.remarks) == lost
 
 
 # Numbers and dtypes
