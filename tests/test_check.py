@@ -321,7 +321,7 @@ def test_files_that_cannot_be_read_are_one_line(refusal, tmp_path):
     for name, said in (
         ("missing.py", "no such file"),
         ("port.txt", "expected a Python file"),
-        ("my dir.py", "no such file"),
+        ("my dir.py", "is a folder; expected a Python file (.py) or a notebook (.ipynb)"),
     ):
         assert said in refusal(None, name)
 
