@@ -72,8 +72,18 @@ def test_a_failed_cost_stands_where_train_keeps_its_costs(tmp_path, kept):
     assert places_of(load_port(path).trees, path)["train.cost"] == f"port.py, line 3: `{kept}`"
 
 
-def test_what_shows_only_during_a_run_is_dated(brought):
-    later = edited([("learning_rate * (t", "learning_rate * 0.5 ** (i // 7) * (t")])
+@pytest.mark.parametrize(
+    ("factor", "mistake", "said"),
+    [
+        ("0.5 ** (i // 7)", "learning-rate-decays", "goes 0.5 times as far"),
+        ("(0.5 if i == 7 else 1)", None, "goes 0.5 times as far"),
+        ("2 ** (i // 7)", None, "goes 2 times as far"),
+        ("(i < 7)", "training-stops", "moves nothing: training stops"),
+        ("(i != 7)", None, "moves nothing, and later ones do"),
+    ],
+)
+def test_what_shows_only_during_a_run_is_dated_and_named_where_it_lasts(brought, factor, mistake, said):
+    later = edited([("learning_rate * (t", f"learning_rate * {factor} * (t")])
     result = brought(later, variants=["none"])
-    assert result.mistakes == {"learning-rate-decays"}
-    assert "update 8 is the first that differs: it goes 0.5 times as far" in str(result.names)
+    assert result.mistakes == {mistake}
+    assert f"update 8 is the first that differs: it {said}" in str(result.names)

@@ -26,7 +26,7 @@ Train = Callable[[Parameters, int, str], tuple[Parameters, NDArray]]
 
 
 def explain_run(session: Session, checks: list[Check], costs: NDArray, right: NDArray, train: Train) -> Diagnosis:
-    """What is wrong with a run whose first two updates are right; three more calls of `train` at most.
+    """What is wrong with a run whose first two updates are right; four more calls of `train` at most.
 
     checks: of the run. costs (N,): the port's; right (n,): the reference's, as far as they can be compared.
     """
@@ -43,7 +43,7 @@ def explain_run(session: Session, checks: list[Check], costs: NDArray, right: ND
     if _is_right(session, before, behind):  # its cost alone is off, because it was not computed any more
         before, (behind, _) = behind, train(session.parameters, update + 1, "the first update that differs")
         update += 1
-    return _of_update(session, update, before, behind)
+    return _of_update(session, update, before, behind, train)
 
 
 def _is_right(session: Session, before: Parameters, behind: Parameters) -> bool:
@@ -77,25 +77,44 @@ def _of_costs(session: Session, costs: NDArray, right: NDArray) -> Diagnosis:
     return Diagnosis(*_of(session), None, agree)
 
 
-def _of_update(session: Session, update: int, before: Parameters, behind: Parameters) -> Diagnosis:
+def _of_update(session: Session, update: int, before: Parameters, behind: Parameters, train: Train) -> Diagnosis:
     """What that one update does, and the ones before it do not."""
     so_far = f"the updates 1 to {update - 1:,} are right, update {update:,} is the first that differs"
-    tensors = {after(name, 1): value for name, value in behind.items()}
-    states = {Where(f"update {update}"): (before, tensors)}
-    evidence = Evidence(
-        session.problem,
-        states,
-        compared=frozenset(tensors),
-    )
-    found = moves(evidence, Step())
-    rates = set(rounded(found[0]).values()) if found else set()
-    if len(rates) == 1 and (rate := rates.pop()) != 1:
-        said = f"goes {rate:.6g} times as far as it should: the learning rate changes during the run"
-        said = said if rate else "moves nothing: training stops before the last update"
-        return _named(session, "learning-rate-decays" if rate else "training-stops", f"{so_far}: it {said}")
+    evidence = _evidence(session, update, before, behind)
+    rate = _rate(evidence)
+    if rate is not None and rate != 1:
+        return _of_rate(session, update, rate, behind, train, so_far)
     known = Search(evidence, session.alive).one()
     if len(known) == 1:
         (part,) = known[0].parts
         return _named(session, part.mistake.name, f"{so_far}: {part.words}")
     said = "something changes during the run, such as a schedule, a switch, or what is kept from update to update"
     return Diagnosis(*_of(session), None, f"{so_far}: {said}")
+
+
+def _of_rate(session: Session, update: int, rate: float, behind: Parameters, train: Train, so_far: str) -> Diagnosis:
+    """An update that goes a multiple of the way has a name only where later ones do likewise."""
+    if rate == 0:
+        ends, _ = train(session.parameters, max(update + 1, session.hyper.num_iterations), "the updates after")
+        if all(np.array_equal(ends[name], value) for name, value in behind.items()):
+            return _named(session, "training-stops", f"{so_far}: it moves nothing: training stops before the last update")
+        return Diagnosis(*_of(session), None, f"{so_far}: it moves nothing, and later ones do")
+    said = f"{so_far}: it goes {rate:.6g} times as far as it should"
+    if 0 < rate < 1:
+        ends, _ = train(session.parameters, update + 1, "the updates after")
+        later = _rate(_evidence(session, update + 1, behind, ends))
+        if later is not None and 0 < later < 1:
+            return _named(session, "learning-rate-decays", f"{said}: the learning rate changes during the run")
+    return Diagnosis(*_of(session), None, said)
+
+
+def _evidence(session: Session, update: int, before: Parameters, behind: Parameters) -> Evidence:
+    tensors = {after(name, 1): value for name, value in behind.items()}
+    return Evidence(session.problem, {Where(f"update {update}"): (before, tensors)}, compared=frozenset(tensors))
+
+
+def _rate(evidence: Evidence) -> float | None:
+    """The multiple of its way that every parameter goes; None where they differ in it."""
+    found = moves(evidence, Step())
+    rates = set(rounded(found[0]).values()) if found else set()
+    return rates.pop() if len(rates) == 1 else None
