@@ -45,7 +45,9 @@ KERAS_FULL = ["numpy", "torch", pytest.param("tensorflow", marks=pytest.mark.ful
 
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.full)])
-def test_train_is_the_run_that_the_adapter_makes_bit_for_bit(implementation, make_problem, settings, dtype):
+def test_train_is_the_run_that_the_adapter_makes_bit_for_bit(implementation, make_problem, monkeypatch, settings, dtype):
+    if implementation.name == "tensorflow" and "keep_prob" not in settings:  # then `train` is always compiled
+        monkeypatch.setattr(declared, "COMPILE_FROM", 1)
     X, Y, parameters = make_problem(dtype=dtype)
     run = in_segments(implementation.adapter, X, Y, parameters, lengths=[3, 3], **settings)
     segments = list(run)
@@ -54,6 +56,18 @@ def test_train_is_the_run_that_the_adapter_makes_bit_for_bit(implementation, mak
     assert_same(made, own)
     other = implementation.adapter.train(X, Y, parameters, num_iterations=6, **settings | {"learning_rate": 0.3 + 1e-6})
     assert not np.array_equal(own[1], other[1])
+
+
+@pytest.mark.full
+def test_a_train_that_xla_cannot_compile_is_seen_in_a_short_run(make_problem, tmp_path):
+    update = "        return update(network, optimizer, rows, labels, lambd)"
+    uncompilable = f"        tf.numpy_function(lambda: None, [], [])\n{update}"
+    X, Y, parameters = make_problem()
+    with (
+        planted(Plant("tensorflow", "none", (("training.py", update, uncompilable),)), tmp_path) as port,
+        pytest.raises(Exception, match="PyFunc"),
+    ):
+        port.train(X, Y, parameters, learning_rate=0.3, num_iterations=2)
 
 
 FRESH = """

@@ -1,7 +1,7 @@
 """Looking into tf_impl: the calls of its named layers, wrapped, tell what its own `update` computes.
 
 Long runs are compiled by XLA, as its own `train` is. Short ones run as TensorFlow's graph, which is made in a tenth of the
-time and draws other masks, and so does `train` beside them.
+time and draws other masks, and so does `train` beside them where there are any.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -65,8 +65,8 @@ class KerasAdapter(Adapter):
         return before | arrays | self._decay(network, lambd, X.shape[-1])
 
     def train(self, X, Y, parameters, **settings):
-        """See Adapter. Compiled where a segment of so many updates is: only then the masks are those of the segment."""
-        if is_compiled([settings["num_iterations"]]):
+        """See Adapter. As anybody calls it, compiled; but in a short run with dropout, whose masks would be others."""
+        if settings.get("keep_prob", 1.0) == 1 or is_compiled([settings["num_iterations"]]):
             return super().train(X, Y, parameters, **settings)
         with _uncompiled():
             return super().train(X, Y, parameters, **settings)
