@@ -195,6 +195,12 @@ def test_a_second_run_of_a_variant_is_judged_by_the_first_one_s_floors_where_it_
     other = verified(*run(lambda costs: costs.__setitem__(200, costs[200] * (1 + 1e-11))), shared=shared)
     assert asked[:2] == [(1, SEGMENT_REPLICATES), (1, 0)]
     assert {str(check.where) for check in other.checks if check.failed} == {"updates 150 to 299"}
+    _, record = run()
+    record.costs[7] = np.inf
+    record.snapshots["W1"][-1, 0, 0] = np.inf
+    endless = SharedFloors(tmp_path / "endless.npz")
+    endless.keep(record, list(zip(np.split(first.floors, 2), [dict.fromkeys(PARAMETER_NAMES, 1.0)] * 2, strict=True)))
+    assert endless.of(run()[1]) == shared.of(record) == {}
 
 
 def test_a_segment_that_is_off_from_its_first_updates_gets_no_replicates(run, asked):
