@@ -306,6 +306,16 @@ def test_floors_are_the_same_at_every_call(make_problem):
         np.testing.assert_array_equal(again[name], floor, strict=True)
 
 
+def test_what_a_caller_does_to_its_arrays_changes_nothing_that_is_kept(make_problem):
+    X, Y, parameters = make_problem(seed=7)
+    reference_tensors(Problem(X.copy(), Y, 0.3, 0.7, 1.0), own := {n: v.copy() for n, v in parameters.items()}, {})
+    own["W1"] += 1
+    kept, _ = reference_tensors(Problem(X, Y, 0.3, 0.7, 1.0), parameters, {})
+    np.testing.assert_array_equal(kept["W1"], parameters["W1"], strict=True)
+    with pytest.raises(ValueError, match="read-only"):
+        kept["Z1"][...] = 0
+
+
 # The states
 
 

@@ -89,8 +89,16 @@ def reference_tensors(
     if sum(value.nbytes for tensors in measured for value in tensors.values()) <= KEPT_BYTES:
         while len(_kept) >= KEPT:
             del _kept[next(iter(_kept))]
-        _kept[key] = measured
+        _kept[key] = measured = (_locked(measured[0]), _locked(measured[1]))
     return measured
+
+
+def _locked(tensors: Tensors) -> Tensors:
+    """Copies that nobody can write to: X and the parameters are the caller's own arrays, which may change."""
+    copies = {name: np.array(value) for name, value in tensors.items()}
+    for copy in copies.values():
+        copy.flags.writeable = False
+    return copies
 
 
 def _measured(problem: Problem, parameters: Parameters, port: Tensors, step: Compute) -> tuple[Tensors, Tensors]:
