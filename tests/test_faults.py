@@ -120,6 +120,8 @@ def test_the_first_answer_is_said_before_the_training_and_fail_fast_stops_there(
     assert {reason for _, reason in stopped} <= {reason}
     compared = {check["scope"] for check in done.results["checks"] if check["status"] == "failed"}
     assert ("free run" in compared) is not bool(flags)
+    assert (done.out / "reproduce_torch_l2.py").exists()
+    assert failure["reproduction"].endswith("reproduce_torch_l2.py")
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 """Everything that is compared with the reference in one run of one implementation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from numpy.typing import NDArray
 
 from shared.alignment.masks import mask_checks
 from shared.alignment.own_training import own_training_check
 from shared.alignment.recording import AGAIN, MASKS
-from shared.alignment.reproduction import step_evidence, write_reproduction
+from shared.alignment.reproduction import Evidence, step_evidence, write_reproduction
 from shared.alignment.run_masks import fresh_mask_checks, frozen_mask_checks
 from shared.alignment.shared_floors import SharedFloors
 from shared.alignment.stages import prediction_check, single_step_checks
@@ -25,7 +25,7 @@ from shared.alignment.trajectory import (
 )
 from shared.case import Case
 from shared.contract import recorded_iterations
-from shared.harness.checks import Check, RunId, Where
+from shared.harness.checks import Check, Key, RunId, Where
 from shared.harness.ledger import first_failed
 from shared.harness.records import Record
 from shared.harness.results import Curve, Run
@@ -64,7 +64,7 @@ def verify_run(
     for part, X in case.inputs.items():
         predictions = record.predictions(part)
         checks.append(prediction_check(X, record.final_parameters, predictions, part.removeprefix("X_"), last, run))
-    _reproduce(case, record, checks, segments)
+    reproduce(case, record, checks, segments.evidence)
     apart = free_run_difference(costs, record.costs)
     recorded = recorded_iterations(last)
     return checks, Run(
@@ -122,10 +122,14 @@ def _kept_share(record: Record) -> dict[str, float]:
     return {layer: float(D.mean()) for layer, D in zip(("D1", "D2"), sampled_masks(record), strict=True)}
 
 
-def _reproduce(case: Case, record: Record, checks: list[Check], segments: SegmentResult) -> None:
-    """Write what shows the first failure alone, where there is one that can be shown."""
+def reproduce(case: Case, record: Record, checks: list[Check], segments: Mapping[Key, Evidence] | None = None) -> None:
+    """Write what shows the first failure alone, where there is one that can be shown.
+
+    segments: what shows the bad ones. What was written before, of fewer checks, goes.
+    """
+    record.reproduction.unlink(missing_ok=True)
     for first in first_failed(checks):
-        evidence = segments.evidence.get(first.key)
+        evidence = (segments or {}).get(first.key)
         states = states_of(case, record)
         if first.stage in STAGE_OF and first.where.name in states:
             state = first.where.name

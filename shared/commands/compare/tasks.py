@@ -154,13 +154,14 @@ class CompareSteps(OnRun):
     urgent = True
 
     def run(self, send: Send) -> None:
-        from shared.alignment.verification import early_checks
-        from shared.diagnosis.run import diagnose_run
+        from shared.alignment.verification import early_checks, reproduce
+        from shared.diagnosis.run import diagnosed
 
         case, record = self.read(), self.record
         checks = early_checks(case, record, self.id)
-        diagnoses = diagnose_run(case, record, self.implementation, checks)
         record.save_checks([check_as_json(check) for check in checks])
+        reproduce(case, record, checks)
+        diagnoses = diagnosed(case, record, self.implementation, checks)
         send(Compared(Verified(Run(self.implementation, self.variant), checks, diagnoses)))
 
 
@@ -211,7 +212,7 @@ class Verify(OnRun):
     def run(self, send: Send) -> None:
         from shared.alignment.shared_floors import SharedFloors
         from shared.alignment.verification import verify_run
-        from shared.diagnosis.run import diagnose_run
+        from shared.diagnosis.run import diagnosed
 
         def report(updates: int) -> None:
             send(Progressed(updates, f"{self.implementation}, {self.variant}"))
@@ -220,8 +221,7 @@ class Verify(OnRun):
         if not case.variant.dropout:  # what does not depend on masks is the same for every implementation
             reference, shared = read_free_run(folder, self.variant), SharedFloors(folder / f"floors-{self.variant}.npz")
         checks, run = verify_run(case, record, self.implementation, reference, report, shared)
-        diagnoses = diagnose_run(case, record, self.implementation, checks)
-        send(Compared(Verified(run, checks, diagnoses)))
+        send(Compared(Verified(run, checks, diagnosed(case, record, self.implementation, checks))))
 
 
 @dataclass(frozen=True)
