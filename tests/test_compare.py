@@ -2,11 +2,19 @@
 
 import itertools
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from shared.commands.compare.comparison import Comparing
 from shared.commands.compare.reuse import VERIFIED
+from shared.commands.compare.tasks import Bisect, CompareSteps, RunSteps, Train, Trained, Verify
+from shared.config import Hyperparameters
+from shared.harness.checks import Cause, RunId, Where, because
+from shared.harness.messages import Done
+from shared.synthetic import make_dataset
 
 IMPLEMENTATIONS = ["numpy", "torch", "tensorflow"]
 VARIANTS = ["none", "l2", "dropout", "frozen-dropout"]
@@ -132,6 +140,50 @@ def test_pictures_are_written_beside_the_results_and_nothing_unfinished(everythi
     for name in pictures:
         assert (everything.out / name).read_bytes().startswith(b"\x89PNG")
     assert all(f"out/{name}" in everything.stdout for name in names)  # and all are named
+
+
+@pytest.fixture
+def comparing(tmp_path) -> tuple[Comparing, tuple]:
+    """A comparison of one run, of which nothing is done; and the fields of its tasks."""
+    options: Any = SimpleNamespace(
+        implementations=["numpy"], variants=["none"], hyperparameters=Hyperparameters(num_iterations=2), out=tmp_path,
+        data=SimpleNamespace(dataset=make_dataset()),
+    )  # fmt: skip
+    comparison = Comparing(options, str(tmp_path))
+    return comparison, (str(tmp_path), options.hyperparameters, "none", "numpy", [2])
+
+
+def test_a_record_that_cannot_be_read_costs_its_own_run_alone(comparing):
+    comparison, fields = comparing
+    assert list(comparison.hear(Train(*fields), Trained(1.0, 0.0, 1.0, []))) == []
+    (run,) = comparison.runs.values()
+    assert run.status == "crashed"
+    assert "the record of the run could not be read: FileNotFoundError" in run.reason
+    assert {check.status for check in comparison.ledger.checks()} == {"skipped"}
+
+
+def test_time_counts_where_it_was_spent(comparing):
+    comparison, fields = comparing
+    for task in (RunSteps(*fields), Train(*fields), Bisect(*(*fields, 0))):
+        comparison.hear(task, Done(1.0))
+    comparison.hear(Verify(*fields), Done(5.0))
+    assert (comparison.seconds["ports"], comparison.seconds["reference"]) == (3.0, 5.0)
+
+
+def test_a_diagnosis_that_breaks_off_leaves_the_checks(comparing, monkeypatch):
+    _, fields = comparing
+    check = because(Cause.NEVER_COMPARED).of(RunId("none", "numpy").at("data", Where("initial"), "X"))
+
+    def broken(*given):
+        raise RuntimeError
+
+    monkeypatch.setattr("shared.alignment.verification.early_checks", lambda *given: [check])
+    monkeypatch.setattr("shared.diagnosis.run.diagnose_run", broken)
+    monkeypatch.setattr(CompareSteps, "read", lambda task: None)
+    said: list = []
+    (task := CompareSteps(*fields)).record.folder.mkdir(parents=True)
+    task.run(said.append)
+    assert [(compared.verified.checks, compared.verified.diagnoses) for compared in said] == [([check], [])]
 
 
 def test_piped_output_has_neither_progress_nor_colour(everything):

@@ -1,5 +1,8 @@
 """The record of a run."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -42,3 +45,18 @@ def test_a_run_is_recorded_and_read_bit_for_bit_once_it_is_finished(make_problem
     assert not record.finished
     with pytest.raises(FileNotFoundError):
         _ = Record(record.folder).lengths
+
+
+def test_what_would_need_pickle_is_refused_where_it_is_written(make_problem, tmp_path):
+    nothing: Any = None
+    X, Y, parameters = make_problem()
+    (segment,) = in_segments(REFERENCE, X, Y, parameters, learning_rate=0.3, lengths=[2])
+    for wrong in (
+        replace(segment, costs=np.array([None, None], object)),
+        replace(segment, parameters={**parameters, "b3": None}),
+    ):
+        with pytest.raises((ValueError, TypeError)):
+            Record(tmp_path).write(parameters, [2], [wrong])
+        assert not Record(tmp_path).finished
+    with pytest.raises(ValueError, match="Object arrays"):
+        Record(tmp_path).save_predictions("grid", nothing)

@@ -100,9 +100,9 @@ class Record:
             snapshots.append(segment.parameters)
             done = end
             report(done, float(segment.costs[-1]))
-        np.save(self.folder / "costs.npy", np.concatenate(costs))
+        _save(self.folder / "costs.npy", np.concatenate(costs))
         for name in PARAMETER_NAMES:
-            np.save(self.folder / f"{name}.npy", np.stack([snapshot[name] for snapshot in snapshots]))
+            _save(self.folder / f"{name}.npy", np.stack([snapshot[name] for snapshot in snapshots]))
         (self.folder / "lengths.json").write_text(json.dumps(lengths))  # last: its presence says that the record is whole
         return self
 
@@ -114,7 +114,7 @@ class Record:
 
     def save_predictions(self, part: str, classes: NDArray) -> None:
         """Keep the classes that the port predicts of the inputs `part`."""
-        np.save(self.folder / f"predictions_{part}.npy", classes)
+        _save(self.folder / f"predictions_{part}.npy", classes)
 
     def predictions(self, part: str) -> NDArray:
         """The classes that the port predicted of the inputs `part`."""
@@ -164,6 +164,11 @@ def read_free_run(folder: Path, variant: str) -> tuple[NDArray, Parameters]:
     """The reference's free run of a variant."""
     with np.load(folder / f"reference-{variant}.npz") as saved:
         return saved["costs"], {name: saved[name] for name in PARAMETER_NAMES}
+
+
+def _save(path: Path, array: NDArray) -> None:
+    """Write an .npy of a plain array; one that would need pickle, such as of None, raises here, not where it is read."""
+    np.save(path, array, allow_pickle=False)
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:

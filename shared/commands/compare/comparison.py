@@ -21,6 +21,7 @@ from shared.commands.compare.tasks import (
     CompareSteps,
     FirstBad,
     Imported,
+    InPort,
     OnRun,
     OnVariant,
     RunReference,
@@ -100,8 +101,8 @@ class Comparing:
 
     def __init__(self, options: CompareOptions, folder: str):
         """folder: where the data lies, and the records of the runs go."""
-        self.options, self.folder, self.hyper = options, folder, options.hyperparameters
-        mask_bytes = sum(self.hyper.hidden) * options.data.dataset.X_train.shape[1]
+        self.options, self.folder, self.hyper, dataset = options, folder, options.hyperparameters, options.data.dataset
+        mask_bytes = sum(self.hyper.hidden) * dataset.X_train.shape[1]
         self.variants = {name: self.hyper.effective(VARIANTS[name]) for name in options.variants}
         self.lengths = {
             name: segment_lengths(self.hyper.num_iterations, mask_bytes if variant.dropout else 0)
@@ -112,16 +113,13 @@ class Comparing:
         self.ledger = Ledger(
             key for run in ids for key in planned(self.variants[run.variant], self.lengths[run.variant], run.implementation)
         )
-        self.store = Store(
-            options.out / VERIFIED, options.data.dataset, self.hyper, describe(THREADS), options.implementations
-        )
+        self.store = Store(options.out / VERIFIED, dataset, self.hyper, describe(THREADS), options.implementations)
         self.diagnoses: list[Diagnosis] = []
         self.notes: list[str] = []
         if (options.out / OLDER).exists():
             self.notes.append(f"{options.out / OLDER}: verified runs of samenet 0.1 are not reused; it can be deleted")
         self.seconds = dict.fromkeys(("ports", "imports", "compiling", "reference"), 0.0)
-        self._waiting: dict[str, list[Task]] = {}
-        """Variant -> the verifications that wait for the reference's free run of it."""
+        self._waiting: dict[str, list[Task]] = {}  # variant -> the verifications that wait for its free run
         self._steps: dict[RunId, Verified] = {}  # the comparisons of single steps of the runs that are not verified yet
         self.told: set[RunId] = set()  # the runs whose first difference was said
 
@@ -148,7 +146,7 @@ class Comparing:
     def hear(self, task: Task, message: Any) -> Iterable[Task]:
         """Take in what a process said; what is to be done for it next."""
         if isinstance(message, Done | Lost):
-            self.seconds["ports" if isinstance(task, RunSteps | Train) else "reference"] += message.seconds
+            self.seconds["ports" if isinstance(task, InPort) else "reference"] += message.seconds
         match task, message:
             case RunSteps(), Imported():
                 self.seconds["imports"] += message.seconds
@@ -174,11 +172,13 @@ class Comparing:
         return kind(self.folder, self.hyper, run.variant, run.implementation, self.lengths[run.variant], *more)
 
     def _trained(self, task: Train, message: Trained) -> Iterable[Task]:
-        self.runs[task.id] = replace(
-            score(task.record, self.options, task.id),
-            seconds=message.seconds,
-            microseconds_per_iteration=message.microseconds_per_iteration,
-        )
+        each = message.microseconds_per_iteration
+        try:
+            scored = score(task.record, self.options, task.id)
+        except Exception as error:  # whatever a port leaves in its record, it costs this run alone
+            self._lost(task, Lost(f"the record of the run could not be read: {type(error).__name__}: {error}"))
+            return ()
+        self.runs[task.id] = replace(scored, seconds=message.seconds, microseconds_per_iteration=each)
         self.seconds["compiling"] += message.once
         self.notes += [f"{task.implementation}, {task.variant}: {note}" for note in message.notes]
         ready: list[Task] = []
@@ -220,8 +220,8 @@ class Comparing:
         for failure in first_failures(self.ledger.checks()):
             names = list(self.reproduction(failure))
             where = str(self.options.out / names[0]) if names else None
-            bad = self.runs[failure.check.run].first_bad_update
-            found.append(replace(failure, reproduction=where, first_bad_update=bad))
+            run = self.runs[failure.check.run]
+            found.append(replace(failure, reproduction=where, first_bad_update=run.first_bad_update))
         return found
 
     def reproduction(self, failure: Failure) -> dict[str, bytes]:
