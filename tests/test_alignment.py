@@ -6,7 +6,7 @@ import pytest
 from shared.alignment.recording import port_tensors
 from shared.alignment.stages import single_step_checks
 from shared.alignment.states import STATES, make_states
-from shared.alignment.tensors import REFERENCE, STAGE_OF, tensors_of
+from shared.alignment.tensors import EXACT, REFERENCE, STAGE_OF, tensors_of
 from shared.case import Problem
 from shared.commands.limits.detection import neighbours
 from shared.harness.checks import STAGES, RunId, Where
@@ -183,7 +183,10 @@ def test_a_fault_is_red_where_it_is_and_nowhere_else(make_case, fault, dtype, ha
     assert found == set(faulty)
     for check in checks:
         if (value := faulty.get((check.stage, check.tensor), check)) is not check:
-            assert check.reason.startswith(reason)
+            exact = "must be equal bit for bit, and "
+            assert check.stage not in EXACT or reason != "differs by" or check.reason.startswith(exact)
+            where_it_is_0 = ["must be exactly 0, and is"] if check.reference_value == 0 and reason == "differs by" else []
+            assert check.reason.removeprefix(exact).startswith((reason, *where_it_is_0))
             if fault in ("a little off", "the next number"):
                 index = np.unravel_index(np.argmax(value != port[check.tensor]), value.shape)
                 assert (check.differing, check.index) == (1, list(index))
@@ -335,7 +338,8 @@ def test_a_port_that_gives_two_results_is_not_repeatable(make_case, name):
     faulty = one_element(lambda value: value * (1 + 1e-9))(port[name])
     checks = checks_of(problem, start, port, again=port | {name: faulty})
     assert failed(checks) == [("repeat", "step")]
-    assert reason_of(checks, "repeat", "step").startswith(f"two runs of the port differ: {name} differs by")
+    exact = "must be equal bit for bit, and " * (name == "X")
+    assert reason_of(checks, "repeat", "step").startswith(f"two runs of the port differ: {name} {exact}differs by")
 
 
 def test_a_port_that_draws_other_masks_the_second_time_is_not_repeatable(make_case):
