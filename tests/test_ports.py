@@ -83,7 +83,7 @@ def alone(make_problem):
         before, done = [array.copy() for array in arguments], []
 
         def work():
-            done.append(implementation.training.train(X, Y, parameters, learning_rate=RATE, num_iterations=8, **BOTH))
+            done.append(implementation.adapter.train(X, Y, parameters, learning_rate=RATE, num_iterations=8, **BOTH))
             implementation.adapter.trace(X, Y, parameters, **BOTH)
             implementation.network.predict(X, parameters)
 
