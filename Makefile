@@ -11,11 +11,11 @@ compare: .venv/installed
 
 # Types and tests side by side: both cores have work from the first second on.
 test: .venv/installed
-	@echo "lint, types and tests: about three minutes on two cores"
+	@echo "lint, types and tests: about two minutes on two cores"
 	@$(MAKE) --no-print-directory --jobs 2 lint tests MARK="not full"
 
 test-full: .venv/extras
-	@echo "lint, types and all tests: about twenty-five minutes on two cores"
+	@echo "lint, types and all tests: about fifteen minutes on two cores"
 	@$(MAKE) --no-print-directory --jobs 2 lint tests MARK="full or not full" MORE="--durations=20"
 
 lint: .venv/installed

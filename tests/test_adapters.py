@@ -45,9 +45,7 @@ KERAS_FULL = ["numpy", "torch", pytest.param("tensorflow", marks=pytest.mark.ful
 
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.full)])
-def test_train_is_the_run_that_the_adapter_makes_bit_for_bit(implementation, make_problem, monkeypatch, settings, dtype):
-    if implementation.name == "tensorflow" and "keep_prob" not in settings:  # then `train` is always compiled
-        monkeypatch.setattr(declared, "COMPILE_FROM", 1)
+def test_train_is_the_run_that_the_adapter_makes_bit_for_bit(implementation, make_problem, settings, dtype):
     X, Y, parameters = make_problem(dtype=dtype)
     run = in_segments(implementation.adapter, X, Y, parameters, lengths=[3, 3], **settings)
     segments = list(run)

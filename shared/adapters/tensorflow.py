@@ -65,9 +65,14 @@ class KerasAdapter(Adapter):
         return before | arrays | self._decay(network, lambd, X.shape[-1])
 
     def train(self, X, Y, parameters, **settings):
-        """See Adapter. As anybody calls it, compiled; but in a short run with dropout, whose masks would be others."""
-        if settings.get("keep_prob", 1.0) == 1 or is_compiled([settings["num_iterations"]]):
+        """See Adapter. Compiled where a segment of so many updates is: only then it draws the masks and rounds as there.
+
+        In a short run without dropout one update is compiled all the same: a `train` that cannot be is seen.
+        """
+        if is_compiled([settings["num_iterations"]]):
             return super().train(X, Y, parameters, **settings)
+        if settings.get("keep_prob", 1.0) == 1:
+            super().train(X, Y, parameters, **settings | {"num_iterations": 1})
         with _uncompiled():
             return super().train(X, Y, parameters, **settings)
 
