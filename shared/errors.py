@@ -21,3 +21,9 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 
     close = get_close_matches(wrong, list(known), 1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names as a sentence lists them: a, b and c."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

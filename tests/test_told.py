@@ -30,7 +30,7 @@ def test_one_line_says_which_variants_agree_and_where_to_look():
         "none and l2 match, only dropout and l2-dropout differ: look at dropout"
     )
     assert line("l2", ["none", "l2"], ["dropout"]).endswith(
-        "the variant none differs already, which shows again here: mend that first"
+        "the variant none differs already, which shows again here: fix that first"
     )
     assert line("none", ["none"], []) == "nothing fits; the data agrees"
 

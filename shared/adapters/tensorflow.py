@@ -1,7 +1,7 @@
 """Looking into tf_impl: the calls of its named layers, wrapped, tell what its own `update` computes.
 
 Long runs are compiled by XLA, as its own `train` is. Short ones run as TensorFlow's graph, which is made in a tenth of the
-time and draws other masks, and so does `train` beside them where there are any.
+time, draws other masks and rounds otherwise; `train` beside them is made a graph as well, so that the two can be compared.
 """
 
 from collections.abc import Callable, Iterator, Sequence

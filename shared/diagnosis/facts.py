@@ -6,6 +6,7 @@ import numpy as np
 
 from shared.alignment.tensors import STAGE_OF, one_step
 from shared.diagnosis.hypothesis import Evidence
+from shared.errors import listed
 from shared.harness.checks import Check, Where
 from shared.harness.ledger import first_failed
 
@@ -21,18 +22,18 @@ def facts(evidence: Evidence, checks: list[Check]) -> Iterator[str]:
     wrong = {check.stage for check in single if check.failed}
     right = [stage for stage in STAGE_OF if any(check.stage == stage for check in single) and stage not in wrong]
     if wrong and right:
-        yield f"{_list(STAGE_WORDS[stage] for stage in right)} agree{'s' * (len(right) == 1)} in every state"
+        yield f"{listed(STAGE_WORDS[stage] for stage in right)} agree{'s' * (len(right) == 1)} in every state"
     states = list(dict.fromkeys(str(check.where) for check in single))
     bad = list(dict.fromkeys(str(check.where) for check in single if check.failed))
     if bad and len(bad) < len(states):
-        yield f"only the state{'s' * (len(bad) > 1)} {_list(bad)} differ{'s' * (len(bad) == 1)}"
+        yield f"only the state{'s' * (len(bad) > 1)} {listed(bad)} differ{'s' * (len(bad) == 1)}"
     first = next(iter(first_failed(single)), None)
     if first is not None and first.stage in ("gradients", "cost", "forward"):
         here = [check for check in single if check.stage == first.stage and not check.tensor.startswith("decay")]
         off = list(dict.fromkeys(check.tensor for check in here if check.failed))
         well = list(dict.fromkeys(check.tensor for check in here if check.tensor not in off))
         if off and well:
-            yield f"{_list(off)} differ{'s' * (len(off) == 1)}, {_list(well)} do{'es' * (len(well) == 1)} not"
+            yield f"{listed(off)} differ{'s' * (len(off) == 1)}, {listed(well)} do{'es' * (len(well) == 1)} not"
     if first is not None and (said := _relation(evidence, first.where, first.tensor)):
         yield said
 
@@ -51,8 +52,3 @@ def _relation(evidence: Evidence, state: Where, name: str) -> str:
     if np.ptp(its - mine) <= 1e-9 * size:
         return f"{name} of the port is the reference's {float(np.mean(its - mine)):+.6g}, in every element"
     return ""
-
-
-def _list(names) -> str:
-    names = list(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.adapters import IMPLEMENTATIONS
+from shared.errors import listed
 from shared.harness.checks import MASKS, Check, RunId, Status
 from shared.harness.figures import COLOURS, STYLES
 from shared.harness.results import Curve, Results
@@ -101,14 +102,10 @@ def _verdict(results: Results, implementations: list[str]) -> str:
     said = []
     if ends["differs"]:
         verb = "differs" if len(ends["differs"]) == 1 else "differ"
-        said.append(f"Not the same network: {_listed(ends['differs'])} {verb} from {reference}.")
+        said.append(f"Not the same network: {listed(ends['differs'])} {verb} from {reference}.")
     if ends["diverged"]:
-        said.append(f"Training diverges: {_listed(ends['diverged'])}.")
+        said.append(f"Training diverges: {listed(ends['diverged'])}.")
     return " ".join(said)
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _numbers(results: Results) -> list[tuple[str, str]]:

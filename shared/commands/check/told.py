@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from shared.config import VARIANTS
 from shared.diagnosis.catalogue import CATALOGUE
+from shared.errors import listed
 from shared.harness.checks import Cause, Check, Status
 from shared.harness.results import Diagnosis
 
@@ -49,15 +50,11 @@ def _variants(variant: str, checks: list[Check]) -> str:
     wrong = [name for name in compared if any(c.variant == name and c.failed for c in checks)]
     right = [name for name in compared if name not in wrong]
     if "none" in wrong and variant != "none":
-        return "the variant none differs already, which shows again here: mend that first"
+        return "the variant none differs already, which shows again here: fix that first"
     if not right:
         return ""
-    said = f"{_list(right)} match{'es' * (len(right) == 1)}, only {_list(wrong)} differ{'s' * (len(wrong) == 1)}"
+    said = f"{listed(right)} match{'es' * (len(right) == 1)}, only {listed(wrong)} differ{'s' * (len(wrong) == 1)}"
     for part, word in (("l2", "the penalty"), ("dropout", "dropout")):
         if all(part in name for name in wrong) and not any(part in name for name in right):
             return f"{said}: look at {word}"
     return said
-
-
-def _list(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -9,12 +9,12 @@ from numpy_impl.network import relu, sigmoid
 from shared.commands.check.rewrites import LAYERS, WrongForward, entropy, forward
 from shared.commands.check.wrong_gradients import (
     Alternative,
-    listed,
     subsets,
     wrong_backward,
     wrong_decay,
     wrong_undrop,
 )
+from shared.errors import listed
 
 
 def alternatives(name: str) -> Iterator[Alternative]:

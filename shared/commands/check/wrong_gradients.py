@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from shared.commands.check.rewrites import LAYERS, Outputs, WrongBackward, backward
+from shared.errors import listed
 
 Alternative = tuple[str, str, Callable[..., Outputs]]
 """Name of the mistake, the words, and the outputs for the function's own arguments."""
@@ -31,12 +32,6 @@ def subsets(items) -> Iterator[tuple]:
     """All of them first, then every smaller choice."""
     for size in range(len(items), 0, -1):
         yield from combinations(items, size)
-
-
-def listed(names) -> str:
-    """The names as people list them."""
-    names = list(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def wrong_decay() -> Iterator[Alternative]:
