@@ -82,7 +82,7 @@ def test_tasks_of_one_home_share_a_process_and_those_of_two_never_do(ended):
 
 def test_few_tasks_wait_for_the_process_that_has_what_they_need_and_urgent_ones_go_first(ended):
     for kind, started in ((Odd, 2), (Slow, 1)):
-        assert len({said.pid for _, said in ended(*[kind("a")] * 5, jobs=2)}) == started
+        assert len({said.pid for _, said in ended(*(kind("a") for _ in range(5)), jobs=2)}) == started
     tasks = [Odd("a"), Odd("b"), Urgent("a"), Odd("c"), Urgent("b")]
     assert [type(task) for task, _ in ended(*tasks)] == [Urgent, Urgent, Odd, Odd, Odd]
     homes = "abcabc"
