@@ -344,5 +344,17 @@ def test_what_is_no_port_is_one_line_and_exit_code_2(check, source, said):
     assert not (done.out / "results.json").exists()
 
 
+def test_a_script_without_end_is_taken_in_pieces(check, monkeypatch):
+    monkeypatch.setattr("shared.commands.check.checking.WHOLE", 1.0)
+    unfinished = "def sigmoid(x=some_name):\n    return x\n"
+    done = check(f"import numpy as np\ndef relu(x):\n    return np.maximum(0, x)\nwhile True:\n    pass\n{unfinished}")
+    assert done.code == 3, done.stdout + done.stderr
+    said = words(done.stdout)
+    assert "taken in pieces, since it gave no answer within 1 seconds: imports, definitions" in said
+    assert "judged: relu (none) not judged: sigmoid: cannot be defined (NameError: name 'some_name'" in said
+    assert done.results["port"]["functions"] == ["relu"]
+    assert "sigmoid" not in done.results["port"]["not_checked"]  # it is defined, and listed as not judged
+
+
 def test_the_help_says_that_the_file_is_executed(run_compare):
     assert "The file is executed" in run_compare("check", "--help").stdout

@@ -13,7 +13,7 @@ from shared.commands.check.command import CheckOptions
 from shared.commands.check.loading import CONTRACT, COURSE
 from shared.commands.check.source import modules_of
 from shared.commands.check.table import failure_text
-from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused, SoFar
+from shared.commands.check.tasks import WHOLE, Calling, Checked, CheckPort, Loaded, Refused, SoFar
 from shared.commands.check.told import told
 from shared.config import VARIANTS, Hyperparameters
 from shared.data import Dataset
@@ -27,7 +27,7 @@ from shared.harness.messages import Lost
 from shared.harness.output import plain
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
-from shared.harness.results import Diagnosis, Failure, PortFile, Results, Run
+from shared.harness.results import Diagnosis, Failure, PortFile, Results, Run, Settings
 from shared.harness.results_json import results_as_json
 
 
@@ -53,6 +53,12 @@ class Seen:
         """Add the remarks that are not in the list yet."""
         self.remarks += [remark for remark in remarks if remark not in self.remarks]
 
+    def load(self, file: Loaded) -> None:
+        """Take in what the file defines; only the first time, because a process that comes later reads it again."""
+        if not self.functions:
+            self.functions, self.lines, self.places = file.functions, file.lines, file.places
+            self.add(file.remarks)
+
     def take(self, item: Checked) -> None:
         """Take in what came of an item."""
         self.done.append(item.item)
@@ -72,7 +78,9 @@ class Seen:
     def lose(self, task: CheckPort, lost: Lost) -> CheckPort | None:
         """The process ended in a call: what is left to do without that function; None where nothing can be left out."""
         if not self.functions:
-            raise UsageError(f"{self.path}: cannot be imported: {lost.reason}")
+            if task.without_end or self.path.suffix != ".py":
+                raise UsageError(f"{self.path}: cannot be imported: {lost.reason}")
+            return replace(task, without_end=lost.reason)
         if self.so_far:
             self.take(self.so_far)
         function, what = self.calling.function, self.calling.what
@@ -110,7 +118,8 @@ def check(
         folder = Path(name)
         write_arrays(folder, dataset, hyper.dtype)
         np.save(folder / "Y_test.npy", dataset.Y_test)
-        with Processes(1, THREADS, folder, time_limit) as processes:
+        reading = min(time_limit, WHOLE) if path.suffix == ".py" else time_limit
+        with Processes(1, THREADS, folder, reading) as processes:
             processes.submit(
                 CheckPort(name, hyper, str(path.absolute()), variants, done=[], given_up=[], fail_fast=fail_fast)
             )
@@ -120,6 +129,7 @@ def check(
                     case Refused():
                         raise UsageError(message.reason)
                     case Lost():
+                        processes.time_limit = time_limit
                         following = seen.lose(task, message)
                         if following is None:
                             break
@@ -127,27 +137,30 @@ def check(
                     case Calling():
                         seen.calling = message
                         progress.update("checking", doing=message.what)
-                    case Loaded() if not seen.functions:
-                        seen.functions, seen.lines, seen.places = message.functions, message.lines, message.places
-                        seen.add(message.remarks)
+                    case Loaded():
+                        processes.time_limit = time_limit
+                        seen.load(message)
                     case SoFar():
                         seen.so_far = message
                     case Checked():
                         seen.take(message)
+    return results_as_json(_results(seen, dataset, settings_of(hyper, dataset, variants), time.monotonic() - started))
+
+
+def _results(seen: Seen, dataset: Dataset, settings: Settings, seconds: float) -> Results:
     failures = sorted(first_failures(seen.checks), key=_in_order)
-    results = Results(
+    return Results(
         environment=describe(THREADS),
         data=describe_data(dataset),
-        settings=settings_of(hyper, dataset, variants),
+        settings=settings,
         runs=seen.runs,
         checks=seen.checks,
         failures=[replace(each, locations=_locations(each.check, seen)) for each in failures],
         diagnoses=told(seen.diagnoses, seen.checks, modules_of(seen.path)),
-        seconds={"all": time.monotonic() - started},
-        port=PortFile(str(path), path.stem, seen.functions, seen.lines, _not_defined(seen.functions)),
+        seconds={"all": seconds},
+        port=PortFile(str(seen.path), seen.path.stem, seen.functions, seen.lines, _not_defined(seen)),
         remarks=seen.remarks,
     )
-    return results_as_json(results)
 
 
 def _not_answered(implementation: str, function: str | None, what: str, reason: str) -> Check:
@@ -157,10 +170,11 @@ def _not_answered(implementation: str, function: str | None, what: str, reason: 
     return because(Cause.NO_ANSWER, f"{what}: {reason}").of(key)
 
 
-def _not_defined(functions: list[str]) -> list[str]:
+def _not_defined(seen: Seen) -> list[str]:
     """What the file might have defined beside what it does, of the same kind: a whole port, or the course's functions."""
-    kinds: list[tuple[str, ...]] = [CONTRACT] if {"trace", "train"} & set(functions) else []
-    if set(functions) - set(CONTRACT):
+    functions = {*seen.functions} | {check.where.function for check in seen.checks if isinstance(check.where, Call)}
+    kinds: list[tuple[str, ...]] = [CONTRACT] if {"trace", "train"} & functions else []
+    if functions - set(CONTRACT):
         kinds.append(COURSE)
     return [name for kind in kinds or [CONTRACT] for name in kind if name not in functions]
 

@@ -64,14 +64,17 @@ class Port:
     uses: dict[str, set[str]] = field(default_factory=dict)
 
 
-def load_port(path: Path) -> Port:
-    """The functions of a .py or .ipynb file. UsageError where it cannot be read or defines nothing to check."""
+def load_port(path: Path, without_end: str = "") -> Port:
+    """The functions of a .py or .ipynb file. UsageError where it cannot be read or defines nothing to check.
+
+    without_end: what became of the process that executed it as a whole and did not come to its end.
+    """
     source = read_source(path)
     os.environ.setdefault("MPLBACKEND", "Agg")  # nobody looks at what a script draws
     add_course_modules(path.resolve().parent)
     own = _own_names(source)
     unread = {name: each.said for each in source.unread for name in each.functions if name not in own}
-    namespace, remarks, lost = _executed(source, path, own, unread)
+    namespace, remarks, lost = _executed(source, path, own, unread, without_end)
     if "matplotlib" in sys.modules:  # the file may have asked for one that needs a screen
         sys.modules["matplotlib"].use("Agg")
     functions = {}
@@ -106,28 +109,30 @@ def _own_names(source: Source) -> set[str]:
     return names
 
 
-def _executed(source: Source, path: Path, own: set[str], unread: dict[str, str]) -> tuple[dict[str, Any], list[str], dict]:
+def _executed(
+    source: Source, path: Path, own: set[str], unread: dict[str, str], without_end: str
+) -> tuple[dict[str, Any], list[str], dict]:
     """The names of the executed file, remarks, and the names that could not be defined, with the reason."""
-    failure: BaseException | None = None
-    if path.suffix == ".py":
-        trains = any(calls(node) & own & {*CHECKABLE} for _, node in statements(source.parts) if not _defines(node))
-        failure = None
-        if not trains:
-            namespace = _namespace(path, unread)
-            failure = _execute(source, namespace)
-            if failure is None:
-                return namespace, stand_in_remark(_imports(source) & {HELPER_MODULE} & _stood_in()), {}
+    trains = any(calls(node) & own & {*CHECKABLE} for _, node in statements(source.parts) if not _defines(node))
+    refused, why = "", "it trains when it is imported"
+    if path.suffix == ".py" and without_end:
+        refused, why = f"cannot be imported: {without_end}", without_end
+    elif path.suffix == ".py" and not trains:
+        namespace = _namespace(path, unread)
+        failure = _execute(source, namespace)
+        if failure is None:
+            return namespace, stand_in_remark(_imports(source) & {HELPER_MODULE} & _stood_in()), {}
+        said = describe(failure, path)
+        refused, why = f"cannot be imported: {said}", f"it raises {said}"
+        if isinstance(failure, SystemExit):
+            refused = f"ends the program while it is imported (exit code {failure.code})"
     namespace = _namespace(path, unread)
     pieces = Pieces(source.parts, own & {*CHECKABLE})
     pieces.execute(namespace)
-    if failure is not None and not own & {*CHECKABLE} - set(pieces.lost):
-        ends = isinstance(failure, SystemExit)
-        said = "ends the program while it is imported" if ends else "cannot be imported"
-        code = f" (exit code {failure.code})" if isinstance(failure, SystemExit) else f": {describe(failure, path)}"
-        raise UsageError(f"{path}: {said}{code}") from None
+    if refused and not own & {*CHECKABLE} - set(pieces.lost):
+        raise UsageError(f"{path}: {refused}") from None
     remarks = stand_in_remark({*pieces.missing} | _imports(source) & {HELPER_MODULE} & _stood_in())
     if path.suffix == ".py":
-        why = f"it raises {describe(failure, path)}" if failure is not None else "it trains when it is imported"
         remarks.append(f"taken in pieces, since {why}: imports, definitions and the assignments that they need")
     return namespace, remarks, pieces.lost
 

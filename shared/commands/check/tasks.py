@@ -17,6 +17,9 @@ from shared.harness.results_json import (
     run_from_json,
 )
 
+WHOLE = 60.0
+"""Seconds that reading a file as a whole may take, imports included; a script that takes longer is taken in pieces."""
+
 CURVES = {"costs": 2, "accuracies": 3, "segments": 3, "free_run": 3}
 """Curve of a run -> the length of each of its rows."""
 
@@ -96,7 +99,7 @@ class SoFar(Checked):
 class CheckPort(OnData):
     """Check someone's port: everything that is neither done (kind, variant) nor given up (functions).
 
-    fail_fast: nothing is compared after the first stage that fails.
+    fail_fast: nothing is compared after the first stage that fails. without_end: see `load_port`.
     """
 
     answers = (Refused, Loaded, Calling, Checked, SoFar)
@@ -105,6 +108,7 @@ class CheckPort(OnData):
     done: list[list[str]]
     given_up: list[str]
     fail_fast: bool = False
+    without_end: str = ""
 
     @property
     def home(self) -> str:

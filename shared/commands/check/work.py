@@ -14,7 +14,7 @@ from shared.commands.check.model import MODEL_VARIANTS, check_model, has_the_cou
 from shared.commands.check.port import check_predictions, check_step, compared
 from shared.commands.check.run import check_run
 from shared.commands.check.session import Session
-from shared.commands.check.tasks import Calling, Checked, CheckPort, Loaded, Refused, SoFar
+from shared.commands.check.tasks import WHOLE, Calling, Checked, CheckPort, Loaded, Refused, SoFar
 from shared.config import VARIANTS
 from shared.errors import UsageError
 from shared.harness.checks import STAGES, Call, Cause, Check, RunId, because
@@ -55,9 +55,9 @@ def _takes_labels(predict: Callable) -> bool:
 
 def check_port(task: CheckPort, send: Send) -> None:
     """Check everything that is neither done nor given up; see `items_of`."""
-    send(Calling(None, "reading the file"))
+    send(Calling(None, "reading the file in pieces" if task.without_end else f"reading the file, {WHOLE:g} s at most"))
     try:
-        port = load_port(Path(task.path))
+        port = load_port(Path(task.path), task.without_end)
     except UsageError as error:
         send(Refused(str(error)))
         return
