@@ -256,7 +256,7 @@ def brought(tmp_path, monkeypatch):
     """A function that checks the source of a port in this process (see tests/helpers/brought.py)."""
     from tests.helpers.brought import Brought
 
-    def check(source, name="brought.py", variants=(), dtype="float64"):
+    def check(source, name="brought.py", variants=("none", "l2", "dropout"), dtype="float64"):
         monkeypatch.setattr(sys, "path", [*sys.path])  # a port's folder comes first on it
         for module in ("reg_utils", "testCases", "checked_port"):
             monkeypatch.delitem(sys.modules, module, raising=False)

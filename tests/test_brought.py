@@ -193,6 +193,21 @@ def test_functions_in_another_form_are_covered_by_the_model_that_uses_them(broug
     assert wrong.failed == {"model"}
 
 
+def test_model_is_compared_in_what_is_asked_for_and_a_keyword_that_changes_nothing_is_not_asked(brought):
+    own = MODEL.replace(", print_cost=True, lambd=0.0, keep_prob=1.0", "").replace(
+        "return parameters", "return parameters, []"
+    )
+    own = (MERGED + own).replace("parameters, keep_prob)", "parameters)").replace("cache, lambd, keep_prob)", "cache)")
+    for variants, passed, skipped in (
+        (["none"], {"none"}, set()),
+        (["none", "dropout"], {"none"}, {"frozen-dropout"}),
+        (["l2-dropout"], set(), {"none"}),
+    ):
+        checks = [check for check in brought(own, variants=variants).checks if check["function"] == "model"]
+        for status, expected in (("passed", passed), ("skipped", skipped)):
+            assert {check["variant"] for check in checks if check["status"] == status} == expected
+
+
 def test_a_cost_in_another_form_is_called_by_its_names_or_is_not_judged(brought):
     """`model` does not return it."""
     cost = "def compute_cost(A, Y, parameters, lambd=0.0):" + COST.partition("lambd):")[2].replace(

@@ -351,7 +351,7 @@ def test_a_script_without_end_is_taken_in_pieces(check, monkeypatch):
     assert done.code == 3, done.stdout + done.stderr
     said = words(done.stdout)
     assert "taken in pieces, since it gave no answer within 1 seconds: imports, definitions" in said
-    assert "judged: relu (none) not judged: sigmoid: cannot be defined (NameError: name 'some_name'" in said
+    assert "judged: relu not judged: sigmoid: cannot be defined (NameError: name 'some_name'" in said
     assert done.results["port"]["functions"] == ["relu"]
     assert "sigmoid" not in done.results["port"]["not_checked"]  # it is defined, and listed as not judged
 

@@ -178,6 +178,7 @@ def test_the_whole_of_the_course_matches_on_the_command_line(tmp_path, run_compa
     done = run_compare("check", path, "--iterations", 50)
     assert done.code == 0, done.stdout
     assert {check["variant"] for check in done.results["checks"]} == {"none", "l2", "frozen-dropout"}
+    assert "; model (none, l2, frozen-dropout)" in " ".join(done.stdout.split())
     assert any(check["tensor"] == "W1" and check["stage"] == "trajectory" for check in done.results["checks"])
 
 
@@ -189,6 +190,7 @@ def test_one_wrong_line_makes_the_run_of_model_differ_too(tmp_path, run_compare)
     assert done.code == 1
     assert "dW2 lacks the term lambd/m * W2" in done.stdout
     assert done.results["first_divergence"]["tensor"] == "dW2"
+    assert f"\n{REGULARIZATION}  " in done.stdout  # whole, on a terminal of 80 columns
     assert max(len(line) for line in done.stdout.splitlines() if str(tmp_path) not in line) <= 80
 
 

@@ -6,6 +6,8 @@ import pytest
 from rich.console import Console
 
 from shared.alignment.judge import FACTOR
+from shared.commands.check import table as check_table
+from shared.commands.compare import table as compare_table
 from shared.commands.compare.table import EXPENDABLE, HEADINGS, show
 from shared.harness.tables import TOLERANCE
 
@@ -28,6 +30,12 @@ def test_a_narrow_terminal_loses_columns_and_no_figure(everything, width):
     assert (left_out == []) == (width >= 76)
     assert text.count("match") >= len(everything.results["runs"])
     assert all(f"{run['test_accuracy']:.2%}" in text for run in everything.results["runs"])
+
+
+@pytest.mark.parametrize("answer", [check_table.answer, compare_table.answer])
+def test_a_match_says_how_many_comparisons_say_little(everything, answer):
+    said = {n: answer(everything.results | {"beyond_horizon": n}).plain.partition("rounding")[2] for n in (0, 1, 2000)}
+    assert said == {0: "", 1: " (1 comparison uninformative)", 2000: " (2,000 comparisons uninformative)"}
 
 
 def test_the_table_of_eighty_columns_holds_everything(everything):

@@ -15,9 +15,15 @@ STYLES = {"match": "bold green", "mismatch": "bold red", "incomplete": "bold yel
 """Verdict -> how it is shown."""
 
 
-def answer_of(verdict: str, sentences: Mapping[str, str]) -> Text:
-    """The verdict, and what it means here: the last line of a command. sentences: verdict -> the meaning."""
-    return Text(verdict.upper(), STYLES[verdict]) + Text(f": {sentences[verdict]}")
+def answer_of(verdict: str, sentences: Mapping[str, str], uninformative: int = 0) -> Text:
+    """The verdict, and what it means here: the last line of a command. sentences: verdict -> the meaning.
+
+    uninformative: how many of the comparisons that make a match are.
+    """
+    told = f" ({uninformative:,} comparison{'s' * (uninformative != 1)} uninformative)"
+    return Text(verdict.upper(), STYLES[verdict]) + Text(
+        f": {sentences[verdict]}{told if uninformative and verdict == 'match' else ''}"
+    )
 
 
 def make_table(*headings: str, gap: int = 1, wrap: bool = False) -> Table:

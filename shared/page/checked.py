@@ -67,7 +67,8 @@ def _rows(results: Results, port: PortFile) -> list[dict[str, Any]]:
         result = "differs" if Status.FAILED in statuses else "no answer" if Status.SKIPPED in statuses else "match"
         shares = [share for check in checks if check.passed and (share := check.share) is not None and math.isfinite(share)]
         wrong = list(dict.fromkeys(check.tensor for check in checks if check.failed))
-        rows.append({"what": what, "variant": variant, "compared": len(checks), "share": max(shares, default=None),
+        shown = "" if what in port.functions and what != "model" else variant  # others are called in no variant
+        rows.append({"what": what, "variant": shown, "compared": len(checks), "share": max(shares, default=None),
                      "result": result, "wrong": wrong})  # fmt: skip
     return rows
 

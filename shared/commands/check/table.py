@@ -18,6 +18,8 @@ MEANING = {
     "mismatch": "something differs by more than rounding explains",
     "incomplete": "not everything could be compared",
 }
+BY_ITSELF = {*COURSE, "predict"} - {"model"}
+"""Functions that are called in no variant, each with arguments of its own."""
 COLOURS = {"match": "green", "differs": "red", "no answer": "yellow"}
 
 
@@ -30,7 +32,7 @@ def show(content: dict[str, Any], console: Console) -> None:
     if port.not_checked:
         console.print(Text(f"not defined, so not checked: {', '.join(port.not_checked)}", "dim"))
     console.print(_table(results.checks))
-    console.print(Text(f"of tolerance: the largest share of it that a tensor that matches used; {TOLERANCE}", "dim"))
+    console.print(Text(f"share: the largest share of the tolerance that a tensor that matches used; {TOLERANCE}", "dim"))
     for remark in results.remarks:
         console.print(Text(f"note: {remark}", "dim"))
     _show_failures(results, console)
@@ -46,7 +48,7 @@ def show(content: dict[str, Any], console: Console) -> None:
 
 def answer(content: dict[str, Any]) -> Text:
     """The verdict, in one line."""
-    return answer_of(content["verdict"], MEANING)
+    return answer_of(content["verdict"], MEANING, content["beyond_horizon"])
 
 
 def failure_text(content: dict[str, Any]) -> str:
@@ -60,7 +62,7 @@ def failure_text(content: dict[str, Any]) -> str:
 
 
 def _table(checks: list[Check]) -> Table:
-    table = make_table("compared", "variant", " tensors", " of tolerance", " result")
+    table = make_table("compared", "variant", " tensors", " share", " result")
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         groups.setdefault((check.variant, _what(check)), []).append(check)
@@ -68,7 +70,9 @@ def _table(checks: list[Check]) -> Table:
         statuses = {check.status for check in group}
         result = "differs" if Status.FAILED in statuses else "no answer" if Status.SKIPPED in statuses else "match"
         used = max((check.share or 0 for check in group if check.passed), default=0)
-        table.add_row(what, variant, str(len(group)), f"{used:.2f}", Text(result, COLOURS[result]))
+        table.add_row(
+            what, "" if what in BY_ITSELF else variant, str(len(group)), f"{used:.2f}", Text(result, COLOURS[result])
+        )
     return table
 
 
@@ -88,10 +92,11 @@ def _show_judged(results: Results, console: Console) -> None:
     judged: dict[str, list[str]] = {}
     for check in results.checks:
         if check.status is not Status.SKIPPED:
-            variants = judged.setdefault(_function(check, results.port.functions if results.port else []), [])
-            variants += [check.variant] if check.variant not in variants else []
+            name = _function(check, results.port.functions if results.port else [])
+            variants = judged.setdefault(name, [])
+            variants += [check.variant] if check.variant not in variants and name not in BY_ITSELF else []
     if judged:
-        said = [f"{name} ({', '.join(variants)})" for name, variants in judged.items()]
+        said = [f"{name} ({', '.join(variants)})" if variants else name for name, variants in judged.items()]
         console.print(Text(f"judged: {'; '.join(said)}"))
     for reason in dict.fromkeys(check.reason for check in results.checks if check.status is Status.SKIPPED):
         console.print(Text(f"not judged: {reason}", "yellow"))

@@ -10,7 +10,7 @@ from shared.commands.check.dropout import check_dropout
 from shared.commands.check.functions import FUNCTIONS, make_cases
 from shared.commands.check.lines import places_of
 from shared.commands.check.loading import Port, load_port
-from shared.commands.check.model import MODEL_VARIANTS, check_model, has_the_courses_sizes
+from shared.commands.check.model import check_model, model_variants
 from shared.commands.check.port import check_predictions, check_step, compared
 from shared.commands.check.run import check_run
 from shared.commands.check.session import Session
@@ -119,7 +119,7 @@ class Work:
             case "predictions":
                 return check_predictions(session, self.task.inputs()), None
             case _:
-                return check_model(session, self.hyper), None
+                return check_model(session, self.hyper, model_variants(self.hyper, self.task.variants)), None
 
     def message(self, form: type[Checked], kind: str, variant: str, found: Found, run: Run | None) -> Checked:
         """What came of an item, or what it has come to."""
@@ -147,8 +147,7 @@ class Work:
         self._begin(name, name)
         problem = Problem(self.X, self.Y, self.hyper.learning_rate, self.hyper.lambd, self.hyper.keep_prob)
         cases = make_cases(problem, self.parameters, self.hyper.dtype)
-        of_model = MODEL_VARIANTS if has_the_courses_sizes(self.hyper) else ()
-        whole = {"model": of_model, "train": self.task.variants}
+        whole = {"model": model_variants(self.hyper, self.task.variants), "train": self.task.variants}
         whole = {each: variants for each, variants in whole.items() if each in self.usable}
         return check_function(FUNCTIONS[name], self.port, cases, Path(self.task.path), whole)
 

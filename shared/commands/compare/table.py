@@ -76,7 +76,7 @@ def show(content: dict[str, Any], console: Console) -> None:
 
 def answer(content: dict[str, Any]) -> Text:
     """The verdict, in one line."""
-    return answer_of(content["verdict"], MEANING)
+    return answer_of(content["verdict"], MEANING, content["beyond_horizon"])
 
 
 def _show_shares(results: Results, console: Console) -> None:
