@@ -52,7 +52,7 @@ class Measured:
     @classmethod
     def from_json(cls, content: Content) -> Self:
         """The results in the content of the JSON file."""
-        from shared.harness.messages import from_json
+        from shared.harness.typed import from_json
 
         return from_json(cls, {key: value for key, value in content.items() if key not in ("schema", "verdict")})
 

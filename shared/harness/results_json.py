@@ -1,18 +1,17 @@
 """The one place that turns results into the entries of results.json (schema 1), and back."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
-from functools import cache
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 from shared.errors import UsageError
 from shared.harness.checks import Call, Cause, Check, Key, Status, Updates, Where
 from shared.harness.output import SCHEMA
 from shared.harness.results import Data, Diagnosis, Failure, PortFile, Results, Run, Settings, Verified
+from shared.harness.typed import WrongType, declared, from_json
 
 T = TypeVar("T")
 
@@ -167,51 +166,25 @@ def _failure_from_json(entry: dict[str, Any]) -> Failure:
 def _refusing() -> Iterator[None]:
     try:
         yield
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, WrongType) as error:
         raise ValueError(f"not an entry of results.json: {type(error).__name__}: {error}") from error
 
 
 def _read(kind: type[T], entry: dict[str, Any]) -> T:
     """A dataclass from the entries that it knows."""
     with _refusing():
-        hints = _hints(kind)
-        known = {key: value for key, value in entry.items() if key in hints}
-        wrong = [key for key, value in known.items() if not _fits(value, hints[key])]
-        if wrong:
-            raise ValueError(f"not an entry of results.json: {wrong[0]} is {str(known[wrong[0]])[:60]!r}")
-        return kind(**known)
-
-
-_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of this type, as far as JSON and results.py have types."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return True
-    if origin is UnionType:
-        return any(_fits(value, one) for one in arguments)
-    if origin is list:
-        return isinstance(value, list) and all(_fits(each, arguments[0]) for each in value)
-    if origin is dict:
-        return isinstance(value, dict) and all(_fits(each, arguments[1]) for each in value.values())
-    if hint in (int, float):
-        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
-    return isinstance(value, hint)
+        known, _ = declared(kind)  # type: ignore[arg-type]
+        return from_json(kind, {name: entry[name] for name in known if name in entry})
 
 
 def _where(entry: dict[str, Any]) -> Where:
     """Where the comparison was made; of an older file, the words alone."""
     if "first_update" in entry:
-        where: Where = Updates(entry["scope"], entry["first_update"], entry["updates"])
-    elif "function" in entry:
-        where = Call(entry["call"], entry["function"])
-    else:
-        where = Where(entry["scope"])
-    if not all(_fits(getattr(where, each.name), _hints(type(where))[each.name]) for each in fields(where)):
-        raise TypeError(f"no place of a comparison: {where!r}")
-    return where
+        updates = {"name": entry["scope"], "first": entry["first_update"], "length": entry["updates"]}
+        return from_json(Updates, updates)
+    if "function" in entry:
+        return from_json(Call, {"name": entry["call"], "function": entry["function"]})
+    return from_json(Where, {"name": entry["scope"]})
 
 
 def _cause(entry: dict[str, Any]) -> Cause:

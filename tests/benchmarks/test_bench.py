@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from shared.commands.bench.contestants import PLAIN, contestants
 from shared.commands.bench.growth import FLOOR, POINTS, exponent, grow
 from shared.commands.bench.measure import OTHERS, measure
 from shared.commands.bench.race import race
+from shared.commands.bench.tasks import Missing
 from shared.config import VARIANTS, Hyperparameters
 from shared.harness.progress import Progress
 from shared.parameters import initialize_parameters
@@ -58,24 +60,24 @@ def test_every_contestant_trains(problem):
 def test_ratios_are_to_the_plain_loop_of_the_same_variant_and_round(problem):
     X, Y, parameters = problem
     found = race(X, Y, parameters, Hyperparameters(), ["numpy", "products alone"], 10, 3)
-    rows = {(row["contestant"], row["variant"]): row for row in found["speed"]}
+    rows = {(row.contestant, row.variant): row for row in found.speed}
     assert len(rows) == 2 * 4 + 1
     for (_, variant), row in rows.items():
-        ratios = np.array(row["rounds"]) / rows[PLAIN, variant]["rounds"]
-        assert row["ratio"] == pytest.approx({"median": np.median(ratios), "low": ratios.min(), "high": ratios.max()})
-        assert len(row["rounds"]) == 3
-        assert row["microseconds"]["median"] == np.median(row["rounds"]) > 0
-    assert found["missing"] == []
+        ratios = np.array(row.rounds) / rows[PLAIN, variant].rounds
+        assert asdict(row.ratio) == pytest.approx({"median": np.median(ratios), "low": ratios.min(), "high": ratios.max()})
+        assert len(row.rounds) == 3
+        assert row.microseconds.median == np.median(row.rounds) > 0
+    assert found.missing == []
 
 
 def test_what_is_not_installed_is_said(problem, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.neural_network", None)
     X, Y, parameters = problem
     found = race(X, Y, parameters, Hyperparameters(), ["scikit-learn"], 10, 1)
-    assert {row["contestant"] for row in found["speed"]} == {PLAIN}
-    ((contestant, reason),) = ((entry["contestant"], entry["reason"]) for entry in found["missing"])
-    assert contestant == "scikit-learn"
-    assert "not installed" in reason
+    assert {row.contestant for row in found.speed} == {PLAIN}
+    (missing,) = found.missing
+    assert missing.contestant == "scikit-learn"
+    assert "not installed" in missing.reason
 
 
 def test_an_exponent_is_the_slope_of_the_logarithms():
@@ -89,10 +91,10 @@ def test_growth_has_every_point(name, monkeypatch):
     monkeypatch.setattr("shared.commands.bench.growth.WORK", 1e6)
     monkeypatch.setitem(POINTS, "examples", (50, 50_000))
     grown = grow(name, "examples")
-    assert [point["value"] for point in grown["points"]] == [50, 50_000]
-    assert all(point["seconds_per_update"] > 0 and point["updates"] >= 3 for point in grown["points"])
+    assert [point.value for point in grown.points] == [50, 50_000]
+    assert all(point.seconds_per_update > 0 and point.updates >= 3 for point in grown.points)
     if Path("/proc/self/clear_refs").exists():
-        assert grown["points"][1]["bytes"] > 50_000 * 20 * 8  # at least one activation of the first layer
+        assert (grown.points[1].bytes or 0) > 50_000 * 20 * 8  # at least one activation of the first layer
 
 
 @pytest.mark.full
@@ -121,5 +123,5 @@ def test_the_command_writes_its_results_and_shows_them_within_eighty_columns(run
 def test_a_whole_command_that_fails_is_no_measurement():
     options = BenchOptions(rounds=1, updates=2, growth=False, whole=-5, implementations=["numpy"])
     results = measure(options, Progress())
-    assert results["whole"] is None
-    assert results["missing"] == [{"contestant": "the whole command", "reason": "it ended with exit code 2"}]
+    assert results.whole is None
+    assert results.missing == [Missing("the whole command", "it ended with exit code 2")]

@@ -9,6 +9,7 @@ import numpy as np
 from shared.adapters import IMPLEMENTATIONS
 from shared.case import Problem
 from shared.commands.bench.contestants import products
+from shared.commands.bench.tasks import Exponents, Grown, Point
 from shared.contract import segment_lengths
 from shared.parameters import initialize_parameters
 
@@ -26,18 +27,15 @@ WORK = 4e8
 """Numbers of the first hidden layer that are computed in all at one point of examples and hidden: at least 3 updates."""
 
 
-def grow(implementation: str, what: str, report: Callable[[], None] = lambda: None) -> dict:
-    """Seconds per update and peak memory at every point, and the exponents fitted to them.
-
-    Memory is the process's peak beyond what it held before the run, in bytes; None where the system does not tell.
-    """
+def grow(implementation: str, what: str, report: Callable[[], None] = lambda: None) -> Grown:
+    """Seconds per update and peak memory at every point, and the exponents fitted to them."""
     _measure(implementation, what, POINTS[what][0])  # what a framework holds after its first run is its own
     points = []
     for value in POINTS[what]:
         points.append(_measure(implementation, what, value))
         report()
-    exponents = {key: exponent([(p["value"], p[key]) for p in points]) for key in ("seconds_per_update", "bytes")}
-    return {"implementation": implementation, "grows": what, "points": points, "exponents": exponents}
+    seconds, memory = ([(p.value, getattr(p, key)) for p in points] for key in ("seconds_per_update", "bytes"))
+    return Grown(implementation, what, points, Exponents(exponent(seconds), exponent(memory)))
 
 
 def exponent(pairs: list) -> float | None:
@@ -49,7 +47,7 @@ def exponent(pairs: list) -> float | None:
     return float(np.polyfit(x, y, 1)[0])
 
 
-def _measure(implementation: str, what: str, value: int) -> dict:
+def _measure(implementation: str, what: str, value: int) -> Point:
     m = value if what == "examples" else 211
     h1 = value if what == "hidden" else 20
     rng = np.random.default_rng(0)
@@ -62,12 +60,12 @@ def _measure(implementation: str, what: str, value: int) -> dict:
     seconds = _run(implementation, X, Y, parameters, lengths)
     peak = _status("VmHWM")
     steady = seconds[1:] or seconds  # the first holds tracing and compiling
-    return {
-        "value": value,
-        "updates": sum(lengths),
-        "seconds_per_update": float(np.median(np.array(steady) / lengths[-len(steady) :])),
-        "bytes": peak - before if peak is not None and before is not None else None,
-    }
+    return Point(
+        value,
+        sum(lengths),
+        float(np.median(np.array(steady) / lengths[-len(steady) :])),
+        peak - before if peak is not None and before is not None else None,
+    )
 
 
 def _run(implementation: str, X, Y, parameters, lengths: list[int]) -> list[float]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.commands.bench.contestants import PLAIN, Contestant, contestants
+from shared.commands.bench.tasks import Missing, Raced, Speed, Spread
 from shared.config import Hyperparameters
 from shared.parameters import Parameters
 
@@ -20,12 +21,8 @@ def race(
     updates: int,
     rounds: int,
     report: Callable[[], None] = lambda: None,
-) -> dict:
-    """{"speed": a row per contestant and variant, "missing": who could not race, and why}.
-
-    A row: microseconds per update and its ratio to the plain loop of the same variant in the same round, each as median,
-    low and high over the rounds; first_block_seconds: the block before them, which compiles and warms up; costs.
-    """
+) -> Raced:
+    """Race the named contestants beside the plain loop: what was measured of each, and who could not race."""
     running: list[tuple[Contestant, Iterator[float], float, list[float], list[float]]] = []
     missing: dict[str, str] = {}
     for contestant in contestants(X, Y, parameters, hyper, names, updates, rounds + 1):
@@ -51,21 +48,21 @@ def race(
         report()
     plain = {contestant.variant: np.array(seconds) for contestant, _, _, _, seconds in running if contestant.name == PLAIN}
     rows = [
-        {
-            "contestant": contestant.name,
-            "variant": contestant.variant,
-            "updates": contestant.updates,
-            "microseconds": spread(1e6 * np.array(seconds)),
-            "ratio": spread(np.array(seconds) / plain[contestant.variant]),
-            "rounds": [1e6 * value for value in seconds],
-            "first_block_seconds": first_seconds,
-            "costs": costs,
-        }
+        Speed(
+            contestant.name,
+            contestant.variant,
+            contestant.updates,
+            microseconds=spread(1e6 * np.array(seconds)),
+            ratio=spread(np.array(seconds) / plain[contestant.variant]),
+            rounds=[1e6 * value for value in seconds],
+            first_block_seconds=first_seconds,
+            costs=list(costs),
+        )
         for contestant, _, first_seconds, costs, seconds in running
     ]
-    return {"speed": rows, "missing": [{"contestant": name, "reason": reason} for name, reason in missing.items()]}
+    return Raced(rows, [Missing(name, reason) for name, reason in missing.items()])
 
 
-def spread(values: NDArray) -> dict:
+def spread(values: NDArray) -> Spread:
     """Median, lowest and highest."""
-    return {"median": float(np.median(values)), "low": float(np.min(values)), "high": float(np.max(values))}
+    return Spread(float(np.median(values)), float(np.min(values)), float(np.max(values)))

@@ -6,7 +6,7 @@ from typing import Any, Self
 from shared.config import VARIANTS
 from shared.harness.checks import STAGES, Check
 from shared.harness.inputs import OnData
-from shared.harness.messages import BadMessage, Send, checked, from_json
+from shared.harness.messages import BadMessage, Send
 from shared.harness.results import Diagnosis, Run
 from shared.harness.results_json import (
     check_as_json,
@@ -16,6 +16,7 @@ from shared.harness.results_json import (
     run_as_json,
     run_from_json,
 )
+from shared.harness.typed import from_json
 
 WHOLE = 60.0
 """Seconds that reading a file as a whole may take, imports included; a script that takes longer is taken in pieces."""
@@ -77,7 +78,7 @@ class Checked:
             content["run"] and run_from_json(content["run"]),
             from_json(list[str], content["remarks"]),
         )
-        for check in checked(found, cls).checks:
+        for check in found.checks:
             counted = check.index is None or None not in (check.elements, check.differing)
             if check.variant not in VARIANTS or check.stage not in STAGES or not counted:
                 raise BadMessage(f"no comparison: {check.variant}, {check.stage}, {check.tensor}"[:200])

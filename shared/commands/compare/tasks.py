@@ -17,7 +17,7 @@ from shared.case import Case
 from shared.config import VARIANTS
 from shared.harness.checks import RunId
 from shared.harness.inputs import OnData
-from shared.harness.messages import Progressed, Send, checked
+from shared.harness.messages import Progressed, Send
 from shared.harness.records import Record, read_free_run, record_of, save_free_run
 from shared.harness.results import Run, Verified
 from shared.harness.results_json import check_as_json, verified_as_json, verified_from_json
@@ -61,7 +61,7 @@ class Compared:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Compared":
-        return cls(checked(verified_from_json(content), Verified))
+        return cls(verified_from_json(content))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,71 @@
+"""Values of JSON as the types that are declared: what a process says, and what a command has written, is checked here."""
+
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from enum import EnumType
+from functools import cache
+from typing import Any
+
+
+class WrongType(ValueError):
+    """A value that is not of the type that is declared; the text says which."""
+
+
+def from_json(kind: Any, value: Any) -> Any:
+    """A value of JSON as a type: a dataclass, list, tuple, dict, union or plain value; WrongType where it is none.
+
+    A dataclass or a member of an enumeration in it may have been read before, and stays what it is.
+    """
+    if kind is Any or (kind in (str, bool, int, type(None)) and type(value) is kind):
+        return value
+    if kind is float and type(value) in (int, float):
+        return float(value)
+    if is_dataclass(kind) or isinstance(kind, EnumType):
+        if isinstance(value, kind):  # type: ignore[arg-type]
+            return value
+        if is_dataclass(kind):
+            return _fields_from_json(kind, value)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return _first_that_fits(arguments, kind, value)
+    if origin in (list, Sequence) and isinstance(value, list):
+        return [from_json(arguments[0], item) for item in value]
+    if origin is tuple and isinstance(value, list | tuple):
+        kinds = [arguments[0]] * len(value) if arguments[-1] is ... else arguments
+        if len(kinds) == len(value):
+            return tuple(from_json(each, item) for each, item in zip(kinds, value, strict=True))
+    if origin is dict and isinstance(value, dict):
+        return {key: from_json(arguments[1], item) for key, item in value.items()}
+    raise WrongType(f"expected {getattr(kind, '__name__', kind)}, got {short(value)}")
+
+
+@cache
+def declared(kind: Any) -> tuple[dict[str, Any], set[str]]:
+    """The fields of a dataclass with their types, and those that have no default."""
+    hints, own = typing.get_type_hints(kind), fields(kind)
+    needed = {field.name for field in own if field.default is field.default_factory is MISSING}
+    return {field.name: hints[field.name] for field in own}, needed
+
+
+def short(value: Any) -> str:
+    """A value as the message of an error shows it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def _fields_from_json(kind: Any, value: Any) -> Any:
+    known, needed = declared(kind)
+    if not isinstance(value, dict) or not needed <= value.keys() <= known.keys():
+        raise WrongType(f"expected the fields of {kind.__name__} ({', '.join(known)}), got {short(value)}")
+    return kind(**{name: from_json(known[name], item) for name, item in value.items()})
+
+
+def _first_that_fits(kinds: tuple[Any, ...], whole: Any, value: Any) -> Any:
+    for kind in kinds:
+        try:
+            return from_json(kind, value)
+        except WrongType:
+            continue
+    raise WrongType(f"expected {whole}, got {short(value)}")
