@@ -45,6 +45,15 @@ def test_what_is_named_is_told_once_and_hides_no_other_variant():
     assert found[0].remedy == "torch.optim.SGD(..., momentum=0), the default"
 
 
+def test_masks_that_never_change_may_be_meant():
+    frozen = Diagnosis("dropout", "port", "masks-frozen", "the masks are the same at every iteration")
+    (found,) = told([frozen], [check("dropout", True)], {"numpy"})
+    assert found.remedy == (
+        "np.random.seed once, before the loop, never in the forward pass; if that is meant, as in the course's own code: "
+        "--variants frozen-dropout"
+    )
+
+
 def test_float32_comes_first_with_the_remedy_of_what_the_port_imports():
     single = because(Cause.FLOAT32, "").of(RunId("none", "port").at("data", Call("dtype", "train"), "dtype"))
     (first,) = told([], [single], {"torch"})

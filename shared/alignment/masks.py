@@ -6,6 +6,7 @@ where such a count has a probability below FALSE_ALARM. The seeds are fixed, so 
 
 from collections.abc import Iterator
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 import scipy  # scipy.special is imported where it is used first: that takes longer than many a run
@@ -23,6 +24,17 @@ BITS = 1_000_000
 
 FRESH_TESTS = ("iterations", "kept per iteration")
 LAYER_TESTS = ("kept share", "units", "examples", "kept per unit", "kept per example")
+
+
+AXES = ("iteration", "unit", "example")
+"""What the axes of masks (n, h, m) count."""
+
+
+class Chance(NamedTuple):
+    """How likely what was counted is for correct masks, and what it was."""
+
+    likely: float
+    seen: str
 
 
 def mask_tests(frozen: bool) -> list[str]:
@@ -43,7 +55,7 @@ def sample_length(h1: int, h2: int, m: int) -> int:
 
 def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, run: RunId) -> Iterator[Check]:
     """Test the masks D1 (n, h1, m), D2 (n, h2, m) of n iterations; bool."""
-    chances: dict[str, float] = {}
+    chances: dict[str, Chance] = {}
     for layer, D in (("D1", D1), ("D2", D2)):
         chances |= layer_chances(layer, D, keep_prob, frozen)
     first = slice(0, 1) if frozen else slice(None)
@@ -51,13 +63,16 @@ def mask_checks(D1: NDArray, D2: NDArray, keep_prob: float, frozen: bool, run: R
     yield from outcomes_of(chances, keep_prob, run, MASKS)
 
 
-def layer_chances(layer: str, D: NDArray, keep_prob: float, frozen: bool) -> dict[str, float]:
+def layer_chances(layer: str, D: NDArray, keep_prob: float, frozen: bool) -> dict[str, Chance]:
     """Test -> how likely the masks D (n, h, m) of one layer are, by themselves."""
-    chances: dict[str, float] = {}
+    chances: dict[str, Chance] = {}
     if frozen:
-        chances[f"{layer}: frozen"] = 1.0 if bool((D[:1] == D).all()) else 0.0
+        other = int(np.sum(np.any(D[:1] != D, axis=(1, 2))))
+        chances[f"{layer}: frozen"] = Chance(float(not other), f"{other:,} of {len(D):,} iterations have other masks")
         D = D[:1]
-    chances[f"{layer}: kept share"] = chance(D.sum(), D.size, keep_prob)
+    kept = int(D.sum())
+    likely = chance(kept, D.size, keep_prob)
+    chances[f"{layer}: kept share"] = Chance(likely, f"{kept:,} of {D.size:,} ({kept / D.size:.2%}) are kept")
     chances[f"{layer}: units"] = _independence(D, 1, keep_prob)
     chances[f"{layer}: examples"] = _independence(D, 2, keep_prob)
     chances[f"{layer}: kept per unit"] = _each(D, 1, keep_prob)
@@ -68,40 +83,53 @@ def layer_chances(layer: str, D: NDArray, keep_prob: float, frozen: bool) -> dic
     return chances
 
 
-def outcomes_of(chances: dict[str, float], keep_prob: float, run: RunId, where: Where) -> Iterator[Check]:
+def outcomes_of(chances: dict[str, Chance], keep_prob: float, run: RunId, where: Where) -> Iterator[Check]:
     """The comparisons of such tests: each fails where it is less likely than FALSE_ALARM."""
-    for test, probability in chances.items():
+    for test, (probability, seen) in chances.items():
         cause = Cause.AGREES if probability >= FALSE_ALARM else Cause.UNLIKELY
         # Shown as the normal deviate of the same probability, so that it can be compared with a limit like the rest.
         deviate = abs(float(scipy.special.ndtri(max(probability, 1e-300) / 2)))
-        outcome = because(cause, FALSE_ALARM, keep_prob, difference=deviate, tolerance=LIMIT)
+        outcome = because(cause, seen, FALSE_ALARM, keep_prob, difference=deviate, tolerance=LIMIT)
         yield outcome.of(run.at("forward", where, test))
 
 
 def chance(kept: NDArray | int, of: int, probability: float) -> float:
     """Exact two-sided binomial probability of so few or so many, of the most unlikely of several counts (Bonferroni)."""
     kept = np.atleast_1d(kept)
-    tails = np.minimum(scipy.special.bdtr(kept, of, probability), scipy.special.bdtrc(kept - 1, of, probability))
-    return float(min(1.0, 2 * tails.min() * kept.size))
+    return float(min(1.0, 2 * _tails(kept, of, probability).min() * kept.size))
 
 
-def _each(D: NDArray, axis: int, keep_prob: float) -> float:
+def least(chances: list[Chance]) -> Chance:
+    """The least likely of several, as likely as that is of so many."""
+    first = min(chances, default=Chance(1.0, ""))
+    return Chance(min(1.0, len(chances) * first.likely), first.seen)
+
+
+def _tails(kept: NDArray, of: int, probability: float) -> NDArray:
+    """The smaller of the probabilities of so few and of so many."""
+    return np.minimum(scipy.special.bdtr(kept, of, probability), scipy.special.bdtrc(kept - 1, of, probability))
+
+
+def _each(D: NDArray, axis: int, keep_prob: float) -> Chance:
     """Every unit, example or iteration by itself is kept as often as it should be."""
-    others = tuple(i for i in range(3) if i != axis)
-    return chance(D.sum(axis=others), D.size // D.shape[axis], keep_prob)
+    kept, of = D.sum(axis=tuple(i for i in range(3) if i != axis)), D.size // D.shape[axis]
+    worst = int(_tails(kept, of, keep_prob).argmin())
+    seen = f"{AXES[axis]} {worst + 1} of {len(kept):,} is kept in {kept[worst]:,} of {of:,} cases"
+    return Chance(chance(kept, of, keep_prob), seen)
 
 
-def _independence(D: NDArray, axis: int, keep_prob: float) -> float:
+def _independence(D: NDArray, axis: int, keep_prob: float) -> Chance:
     """Neighbours along an axis, in pairs that share no bit, agree as often as independent ones do."""
     pairs = D.shape[axis] // 2
     if not pairs:
-        return 1.0
+        return Chance(1.0, "")
     # Neighbours, and one half against the other: a generator that starts again half way is seen by the second alone.
     couples = ((range(0, 2 * pairs, 2), range(1, 2 * pairs, 2)), (range(pairs), range(pairs, 2 * pairs)))
-    return min(1.0, 2 * min(_agreement(D.take(one, axis), D.take(two, axis), keep_prob) for one, two in couples))
+    what = f"pairs of {AXES[axis]}s"
+    return least([_agreement(D.take(one, axis), D.take(two, axis), keep_prob, what) for one, two in couples])
 
 
-def _layers_independence(D1: NDArray, D2: NDArray, keep_prob: float) -> float:
+def _layers_independence(D1: NDArray, D2: NDArray, keep_prob: float) -> Chance:
     """Two layers with the same seed draw the same bits: unit by unit, or in the order of either layout, n x m or m x n."""
     units = min(D1.shape[1], D2.shape[1])
     pairs = [(D1[:, :units], D2[:, :units])]
@@ -109,8 +137,10 @@ def _layers_independence(D1: NDArray, D2: NDArray, keep_prob: float) -> float:
         left, right = (D.transpose(order).reshape(len(D), -1) for D in (D1, D2))
         bits = min(left.shape[1], right.shape[1])
         pairs.append((left[:, :bits], right[:, :bits]))
-    return min(1.0, len(pairs) * min(_agreement(left, right, keep_prob) for left, right in pairs))
+    return least([_agreement(left, right, keep_prob, "D1 and D2") for left, right in pairs])
 
 
-def _agreement(left: NDArray, right: NDArray, keep_prob: float) -> float:
-    return chance(np.sum(left == right), left.size, keep_prob**2 + (1 - keep_prob) ** 2)
+def _agreement(left: NDArray, right: NDArray, keep_prob: float, what: str) -> Chance:
+    equal, expected = int(np.sum(left == right)), keep_prob**2 + (1 - keep_prob) ** 2
+    seen = f"{what} agree in {equal / left.size:.2%} of {left.size:,} places, independent ones in {expected:.2%}"
+    return Chance(chance(equal, left.size, expected), seen)

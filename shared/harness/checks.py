@@ -114,7 +114,7 @@ class Cause(Enum):
     ENDS_NOT_FINITE = Status.FAILED, "the final parameters are not finite"
     TWO_RUNS = Status.FAILED, "two runs of the port differ: {}"
     OWN_TRAINING = Status.FAILED, "its own `train` and a run of its `update` differ: {}"
-    UNLIKELY = Status.FAILED, "a chance of less than {:g} for masks with keep_prob {:g}"
+    UNLIKELY = Status.FAILED, "{}: a chance of less than {:g} for masks with keep_prob {:g}"
     SHARE = Status.FAILED, "{} keeps {:.1%} of {} units; keep_prob is {:g}"
     MASKS_CHANGE = (
         Status.FAILED,

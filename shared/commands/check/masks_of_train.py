@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from shared.alignment.masks import FALSE_ALARM, LIMIT, chance, layer_chances, outcomes_of
+from shared.alignment.masks import FALSE_ALARM, LIMIT, Chance, chance, layer_chances, least, outcomes_of
 from shared.commands.check.contract import unpack_train
 from shared.commands.check.course import Found
 from shared.commands.check.session import Session
@@ -58,10 +58,10 @@ def check_masks(session: Session, found: Found) -> None:
         chances["D1 and D2: independence"] = _independence(seen[0], problem.keep_prob)
         for layer in ("D1", "D2"):
             likely = [layer_chances(layer, getattr(each, layer), problem.keep_prob, False) for each in seen[1:]]
-            least = min((one[f"{layer}: {test}"] for one in likely for test in ("kept per unit", "iterations")), default=1.0)
-            chances[f"{layer}: every unit"] = min(1.0, 2 * len(likely) * least)
+            tested = [one[f"{layer}: {test}"] for one in likely for test in ("kept per unit", "iterations")]
+            chances[f"{layer}: every unit"] = least(tested)
     found.checks += outcomes_of(chances, problem.keep_prob, session.run, TRAIN_MASKS)
-    if any(likely < FALSE_ALARM for likely in chances.values()):
+    if any(each.likely < FALSE_ALARM for each in chances.values()):
         found.diagnoses += _explain(session, seen[0])
 
 
@@ -103,17 +103,20 @@ def _diagnosis(session: Session, name: str, words: str = "") -> Diagnosis:
     return Diagnosis(*_of(session), name, words or mistake.title)
 
 
-def _independence(seen: Seen, keep_prob: float) -> float:
+def _independence(seen: Seen, keep_prob: float) -> Chance:
     """A unit of the first layer is kept as often where the same unit of the second is kept, and where it is not."""
     units = min(seen.D1.shape[1], seen.shown.shape[1])
-    least, tests = 1.0, 0
+    tests = []
     for example in range(seen.D1.shape[2]):
         one, other = seen.D1[:, :units, example], seen.shown[:, :units, example]
         for there in (True, False):
-            if np.any(other == there):
-                tests += 1
-                least = min(least, chance(one[other == there].sum(), int(np.sum(other == there)), keep_prob))
-    return min(1.0, tests * least)
+            kept, of = int(one[other == there].sum()), int(np.sum(other == there))
+            if of:
+                words = (
+                    f"where a unit of D2 is {'kept' if there else 'dropped'}, that of D1 is kept in {kept:,} of {of:,} cases"
+                )
+                tests.append(Chance(chance(kept, of, keep_prob), words))
+    return least(tests)
 
 
 def _explain(session: Session, seen: Seen) -> list[Diagnosis]:

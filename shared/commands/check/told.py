@@ -8,6 +8,8 @@ from shared.errors import listed
 from shared.harness.checks import Cause, Check, Status
 from shared.harness.results import Diagnosis
 
+MEANT = {"masks-frozen": "if that is meant, as in the course's own code: --variants frozen-dropout"}
+"""Mistake -> how to check a port that means it."""
 MISTAKES = {mistake.name: mistake for mistake in CATALOGUE}
 
 
@@ -33,6 +35,7 @@ def told(diagnoses: list[Diagnosis], checks: list[Check], modules: set[str]) -> 
 
 def _with_remedies(diagnosis: Diagnosis, modules: set[str]) -> Diagnosis:
     remedies = [MISTAKES[name].remedy(*modules) for name in diagnosis.mistakes if name in MISTAKES]
+    remedies += [MEANT[name] for name in diagnosis.mistakes if name in MEANT]
     return replace(diagnosis, remedy="; ".join(dict.fromkeys(remedies))) if remedies else diagnosis
 
 
