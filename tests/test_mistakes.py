@@ -2,14 +2,22 @@
 
 import io
 import json
+from collections import defaultdict
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from shared.commands.mistakes.mistakes import verdict
+from shared.commands.mistakes.planting import planted
 from shared.commands.mistakes.table import answer, show
+from shared.commands.mistakes.tasks import Tried, TryMistake
 from shared.commands.mistakes.trial import TRIALS
+from shared.config import Hyperparameters
 from shared.diagnosis.catalogue import CATALOGUE
+from shared.harness.inputs import write_arrays
+from shared.synthetic import make_dataset
+from tests.conftest import NAMES
 
 
 @pytest.fixture(scope="session")
@@ -42,15 +50,35 @@ def test_what_is_planted_in_numpy_is_found_named_and_shown(run_mistakes):
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+def once():
+    """(implementation, variant) -> its plantings: every mistake once, in each implementation every stage of a variant."""
+    chosen, seen = defaultdict(list), set[object]()
+    for number, trial in sorted(enumerate(TRIALS), key=lambda each: NAMES.index(each[1].plant.implementation)):
+        shown = {trial.name, (trial.plant.implementation, trial.plant.variant, trial.stage)}
+        if trial.legal or not shown <= seen:
+            chosen[trial.plant.implementation, trial.plant.variant].append(number)
+        seen |= shown
+    return {run: numbers for run, numbers in chosen.items() if run[0] != "numpy"}
+
+
 @pytest.mark.full
-@pytest.mark.parametrize("implementation", ["torch", "tensorflow"])
-def test_what_is_planted_in_a_framework_is_found_and_named(run_mistakes, implementation):
-    done, results = run_mistakes("--implementations", implementation, "--iterations", "1")
-    assert done.code == 0, done.stdout
-    assert all(entry["right"] for entry in results["mistakes"])
-    assert {m.name for m in CATALOGUE if any(p.implementation == implementation for p in m.plants)} == {
-        entry["name"] for entry in results["mistakes"] if not entry["legal"]
-    }
+@pytest.mark.parametrize(("implementation", "variant"), once())
+def test_what_is_planted_in_a_framework_is_found_and_named(implementation, variant, tmp_path):
+    """In this process, which has imported the framework; NumPy's are tried by the command."""
+    data, hyper, tried = make_dataset(), Hyperparameters(num_iterations=1), list[Tried]()
+    write_arrays(tmp_path, data, hyper.dtype)
+    np.save(tmp_path / "Y_test.npy", data.Y_test)
+    for number in once()[implementation, variant]:
+        TryMistake(str(tmp_path), hyper, implementation, number).run(tried.append)
+    assert [one.result for one in tried if not one.result["right"]] == []
+
+
+def test_everything_that_is_planted_can_be_imported(implementation, tmp_path):
+    plants = [trial.plant for trial in TRIALS if trial.plant.implementation == implementation.name]
+    assert len(plants) > 20
+    for number, plant in enumerate(plants):
+        with planted(plant, tmp_path / str(number)) as port:
+            assert str(tmp_path / str(number)) in str(port.training.__file__)
 
 
 def test_every_mistake_is_planted_somewhere():
