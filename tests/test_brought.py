@@ -233,6 +233,5 @@ def test_functions_in_another_form_that_nothing_covers_are_not_judged(brought):
 def test_the_own_line_is_said_as_exactly_as_it_is_known(tmp_path):
     path = tmp_path / "brought.ipynb"
     path.write_text(notebook(IMPORTS, COST))
-    places = places_of(load_port(path).trees, path)
-    assert places[f"{L2}.penalty"] == f"cell 2, line 4: `penalty = {PENALTY}`"[: len("cell 2, line 4: `") + 80] + "`"
-    assert places[L2].startswith(f"cell 2, line 2: `def {L2}(A3, Y, parameters, lambd):")
+    port = load_port(path)
+    assert places_of([L2], port.trees, port.uses, path) == {L2: f"cell 2, lines 2 to 5 ({L2})"}

@@ -74,11 +74,49 @@ def test_fail_fast_stops_at_the_first_stage_that_differs(tmp_path, run_compare):
     assert {"update", "predictions"} <= {each["stage"] for each in skipped}
 
 
-@pytest.mark.parametrize("kept", ["costs.append(cost)", "losses[i] = cost", "history += [cost]"])
-def test_a_failed_cost_stands_where_train_keeps_its_costs(tmp_path, kept):
+BROUGHT = """
+def forward(X, p):
+    W1 = torch.tensor(p["W1"])
+    A1 = relu(W1 @ X)
+    A1 = A1 * (rand(*A1.shape) < 0.9)
+    return {"Z3": A1, "A3": sigmoid(A1)}
+def backward(cache):
+    Z1, A1 = cache
+    dW1 = A1 @ A1.T
+def trace(X, Y, parameters):
+    out = forward(X, parameters)
+    out["D1"], out["dW2"] = out["A1"] != 0, net.weight.grad.numpy()
+    return out | {"dW1": backward(out)}
+def train(X, p):
+    loss = bce(X) + decay
+    KEPT
+    W2 = p["W2"].copy()
+    W2 -= 0.1 * X
+    return {"W1": p["W1"] - X}
+def predict(X):
+    return (forward(X)["A3"] > 0.5).astype(int)
+"""
+
+
+@pytest.mark.parametrize("kept", ["costs.append(loss.item())", "losses[i] = loss", "history += [loss]"])
+def test_a_line_is_quoted_where_it_computes_the_tensor_and_else_none(tmp_path, kept):
     path = tmp_path / "port.py"
-    path.write_text(f"def train(X):\n    costs, losses, history = [], [], []\n    {kept}\n    X[0] = 1\n    return X\n")
-    assert places_of(load_port(path).trees, path)["train.cost"] == f"port.py, line 3: `{kept}`"
+    path.write_text(BROUGHT.replace("KEPT", kept))
+    port = load_port(path)
+    assert places_of(port.functions, port.trees, port.uses, path) == {
+        "trace": "port.py, lines 10 to 13 (trace)",
+        "trace.A1": "port.py, lines 4 and 5: `A1 = relu(W1 @ X)`; `A1 = A1 * (rand(*A1.shape) < 0.9)`",
+        "trace.A3": 'port.py, line 6: `return {"Z3": A1, "A3": sigmoid(A1)}`',
+        "trace.dW1": 'port.py, line 13: `return out | {"dW1": backward(out)}`',
+        "train": "port.py, lines 14 to 19 (train)",
+        "train.W1": 'port.py, line 19: `return {"W1": p["W1"] - X}`',
+        "train.W2": "port.py, line 18: `W2 -= 0.1 * X`",
+        "train.cost": f"port.py, lines 15 and 16: `loss = bce(X) + decay`; `{kept}`",
+        "predict": "port.py, lines 20 to 21 (predict)",
+        "predict.A1": "port.py, lines 4 and 5: `A1 = relu(W1 @ X)`; `A1 = A1 * (rand(*A1.shape) < 0.9)`",
+        "predict.A3": 'port.py, line 6: `return {"Z3": A1, "A3": sigmoid(A1)}`',
+        "predict.classes": 'port.py, line 21: `return (forward(X)["A3"] > 0.5).astype(int)`',
+    }
 
 
 @pytest.mark.parametrize(

@@ -44,18 +44,20 @@ def single_step_checks(
     yield _repeat_outcome(reference, floors, port, again).of(run.at("repeat", where, "step"))
     outcomes = _outcomes(problem, port, reference, floors, wanted)
     for legal, largest in LEGAL:
-        if all(outcome.passed for outcome in outcomes.values()):
+        right = {key for key, outcome in outcomes.items() if outcome.passed}
+        if len(right) == len(outcomes):
             break
         if np.nanmax(np.abs(reference["Z3"]), initial=0) < largest:
             step = Step()
             for effect in legal:
                 step = effect(step)
-            if not comes_near(step.tensors(problem, parameters, port), port, outcomes):
+            tensors = step.tensors(problem, parameters, port)
+            if sum(comes_near(tensors, port, [key]) for key in outcomes) <= len(right):
                 continue
             written = reference_tensors(problem, parameters, port, step.tensors)
             other = _outcomes(problem, port, *written, wanted)
-            if all(outcome.passed for outcome in other.values()):
-                outcomes = other
+            if sum(outcome.passed for outcome in other.values()) > len(right):
+                outcomes = other  # the form that fits best, so that one wrong tensor is blamed alone
     for (stage, name), outcome in outcomes.items():
         yield outcome.of(run.at(stage, where, name))
 

@@ -1,5 +1,6 @@
 """The check of a port from outside: its process, its time limit, and the content of results.json."""
 
+import re
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
@@ -174,7 +175,7 @@ def _not_defined(seen: Seen) -> list[str]:
     """What the file might have defined beside what it does, of the same kind: a whole port, or the course's functions."""
     functions = {*seen.functions} | {check.where.function for check in seen.checks if isinstance(check.where, Call)}
     kinds: list[tuple[str, ...]] = [CONTRACT] if {"trace", "train"} & functions else []
-    if functions - set(CONTRACT):
+    if functions - {*CONTRACT} - ({"sigmoid", "relu"} if kinds else set()):  # which a whole port has for itself
         kinds.append(COURSE)
     return [name for kind in kinds or [CONTRACT] for name in kind if name not in functions]
 
@@ -188,10 +189,11 @@ def _locations(check: Check, seen: Seen) -> dict[str, str]:
     """The port's own line first, as exactly as it is known; of one of the course's functions it alone."""
     called = check.where.function if isinstance(check.where, Call) else check.tensor
     own = next((name for name in (called, "trace", "train", "predict") if name in seen.lines), None)
-    names = [f"{own}.{check.tensor}", f"{own}"]
+    names = [f"{own}.{re.split('[: ]', check.tensor)[0]}", f"{own}"]
     place = next((seen.places[name] for name in names if name in seen.places), "")
     if seen.path.suffix == ".py":
         place = place.replace(f"{seen.path.name}, line ", f"{seen.path}:", 1)
+        place = place.replace(f"{seen.path.name}, lines ", f"{seen.path}, lines ", 1)
     elif place:
         place = f"{seen.path}, {place}"
     found = {check.implementation: place} if place else {}

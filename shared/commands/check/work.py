@@ -61,7 +61,7 @@ def check_port(task: CheckPort, send: Send) -> None:
     except UsageError as error:
         send(Refused(str(error)))
         return
-    places = places_of({name: each for name, each in port.trees.items() if name in port.functions}, Path(task.path))
+    places = places_of(port.functions, port.trees, port.uses, Path(task.path))
     send(Loaded(list(port.functions), port.lines, port.remarks, places))
     work = Work(task, port, send)
     unread = [(READING, EVERYTHING)] if port.unread else []
