@@ -21,9 +21,9 @@ NUMPY_ALONE = ["--implementations", "numpy", "--variants", "none"]
 
 
 @pytest.fixture
-def verified(everything, tmp_path):
+def verified(numpy_alone, tmp_path):
     """A folder, and the command of a run that is reused in it: nothing is trained."""
-    shutil.copytree(everything.out / VERIFIED, tmp_path / "Fu\xdf" / VERIFIED)
+    shutil.copytree(numpy_alone.out / VERIFIED, tmp_path / "Fu\xdf" / VERIFIED)
     return tmp_path, [sys.executable, str(ROOT / "compare.py"), *NUMPY_ALONE, "--iterations", "50", "--out", "Fu\xdf"]
 
 

@@ -2,6 +2,8 @@
 
 import copy
 
+from shared.adapters import IMPLEMENTATIONS
+
 HOSTILE = "<script>alert(1)</script>\"onload=x' {{ 7 * 7 }} &amp; <!--"
 """What nobody's name should be."""
 
@@ -16,6 +18,15 @@ def only(results: dict, *implementations: str, variants: tuple[str, ...] = ()) -
         ]  # fmt: skip
     results["hyperparameters"]["variants"] = list(dict.fromkeys(run["variant"] for run in results["runs"]))
     return results
+
+
+def of_all(results: dict) -> dict:
+    """NumPy's results as if each of the three had given them."""
+    each = {
+        key: [one | {"implementation": name} for one in results[key] for name in IMPLEMENTATIONS]
+        for key in ("runs", "checks")
+    }
+    return copy.deepcopy(results | each)
 
 
 def failing(results: dict, **more) -> dict:
