@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 
-from shared.page.build import page
-from tests.helpers.results import HOSTILE, failing, of_all, of_check, only
+from tests.helpers.results import HOSTILE, failing, of_all, of_check, only, page_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs requirements-browser.txt")
@@ -67,10 +66,10 @@ def chromium():
 def pages(numpy_alone, tmp_path_factory):
     """The pages of a matching run of all implementations, of a failing one of NumPy alone, and of a check."""
     folder = tmp_path_factory.mktemp("browser")
-    (folder / "match.html").write_text(page(of_all(numpy_alone.results)), encoding="utf-8")
+    (folder / "match.html").write_text(page_of(of_all(numpy_alone.results)), encoding="utf-8")
     failed = failing(numpy_alone.results, reason="differs " * 40)
-    (folder / "mismatch.html").write_text(page(failed), encoding="utf-8")
-    (folder / "check.html").write_text(page(of_check(numpy_alone.results)), encoding="utf-8")
+    (folder / "mismatch.html").write_text(page_of(failed), encoding="utf-8")
+    (folder / "check.html").write_text(page_of(of_check(numpy_alone.results)), encoding="utf-8")
     return folder
 
 
@@ -106,13 +105,13 @@ def offences(window):
 
 
 def test_long_names_and_reasons_fit_and_a_picture_of_one_variant_is_not_blown_up(numpy_alone, visit, tmp_path):
-    one = page(only(numpy_alone.results, "numpy", variants=("none",)))
+    one = page_of(only(numpy_alone.results, "numpy", variants=("none",)))
     (tmp_path / "one.html").write_text(one, encoding="utf-8")
     results = only(numpy_alone.results, "numpy")
     results["data"] |= {"name": HOSTILE + "x" * 240 + ".csv", "source": "/y" * 200}
     results["runs"][0] |= {"status": "crashed", "reason": "z" * 400, "implementation": HOSTILE}
     results["runs"][1] |= {"status": "crashed", "reason": "word " * 80}
-    (tmp_path / "long.html").write_text(page(results), encoding="utf-8")
+    (tmp_path / "long.html").write_text(page_of(results), encoding="utf-8")
     small, long = visit(tmp_path / "one.html"), visit(tmp_path / "long.html")
     for width in (360, 1400):
         resize(small, width)

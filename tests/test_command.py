@@ -18,6 +18,7 @@ from shared.errors import UsageError
 from shared.harness import flags
 from shared.harness.command import Command, Made, Options
 from shared.harness.progress import Progress
+from shared.harness.results import Measured
 from shared.harness.runner import run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,19 @@ class Own(Options):
     out: Path = flags.out("own.json and own.png")
 
 
+@dataclass
+class Sized(Measured):
+    """What it measures."""
+
+    size: int
+    end: str
+    odd: float | None = float("nan")
+
+    @property
+    def verdict(self):
+        return self.end
+
+
 def own(verdict="match", draw=lambda results: [("own.png", lambda: b"new")]):
     """A command that does nothing but what its verdict says."""
     return Command(
@@ -44,9 +58,9 @@ def own(verdict="match", draw=lambda results: [("own.png", lambda: b"new")]):
         summary="is tested",
         about="About it.",
         options=Own,
-        work=lambda options, progress: Made({"verdict": verdict, "size": options.size, "odd": float("nan")}),
-        show=lambda results, console: console.print(f"shown: {results['size']}"),
-        answer=lambda results: results["verdict"],
+        work=lambda options, progress: Made(Sized(options.size, verdict)),
+        show=lambda results, console: console.print(f"shown: {results.size}"),
+        answer=lambda results: results.verdict,
         examples=(("own here --size 4", "does it four times"),),
         written=("own.json", "own.png"),
         draw=draw,
@@ -85,7 +99,8 @@ def test_results_that_nobody_could_read_are_said_in_one_line(tmp_path, monkeypat
 def test_the_verdict_decides_the_exit_code_and_everything_is_written_and_said(tmp_path, capsys, verdict, code):
     (tmp_path / "own.png").write_text("old")
     assert run(own(verdict), Own("here", out=tmp_path)) == code
-    assert json.loads((tmp_path / "own.json").read_text()) == {"verdict": verdict, "size": 3, "odd": None}
+    content = {"schema": 1, "verdict": verdict, "size": 3, "end": verdict, "odd": None}
+    assert json.loads((tmp_path / "own.json").read_text()) == content
     assert (tmp_path / "own.png").read_bytes() == b"new"
     shown, written, answer = capsys.readouterr().out.splitlines()
     assert (shown, answer) == ("shown: 3", verdict)  # the answer last

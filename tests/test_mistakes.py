@@ -3,19 +3,20 @@
 import io
 import json
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from shared.commands.mistakes.mistakes import verdict
+from shared.commands.mistakes.mistakes import Found
 from shared.commands.mistakes.planting import planted
 from shared.commands.mistakes.table import answer, show
-from shared.commands.mistakes.tasks import Tried, TryMistake
+from shared.commands.mistakes.tasks import Planted, TryMistake
 from shared.commands.mistakes.trial import TRIALS
 from shared.config import Hyperparameters
 from shared.diagnosis.catalogue import CATALOGUE
-from shared.harness.inputs import write_arrays
+from shared.harness.inputs import describe_data, write_arrays
 from shared.synthetic import make_dataset
 from tests.conftest import NAMES
 
@@ -65,12 +66,12 @@ def once():
 @pytest.mark.parametrize(("implementation", "variant"), once())
 def test_what_is_planted_in_a_framework_is_found_and_named(implementation, variant, tmp_path):
     """In this process, which has imported the framework; NumPy's are tried by the command."""
-    data, hyper, tried = make_dataset(), Hyperparameters(num_iterations=1), list[Tried]()
+    data, hyper, tried = make_dataset(), Hyperparameters(num_iterations=1), list[Planted]()
     write_arrays(tmp_path, data, hyper.dtype)
     np.save(tmp_path / "Y_test.npy", data.Y_test)
     for number in once()[implementation, variant]:
         TryMistake(str(tmp_path), hyper, implementation, number).run(tried.append)
-    assert [one.result for one in tried if not one.result["right"]] == []
+    assert [planted for planted in tried if not planted.right] == []
 
 
 def test_everything_that_is_planted_can_be_imported(implementation, tmp_path):
@@ -85,36 +86,36 @@ def test_every_mistake_is_planted_somewhere():
     assert {trial.name for trial in TRIALS if not trial.legal} == {mistake.name for mistake in CATALOGUE}
 
 
-RIGHT = {"name": "a", "right": True, "legal": False}
+RIGHT = replace(TRIALS[0].planted, right=True)
+KILLED = replace(RIGHT, right=False, reason="its process was killed")
+
+
+def found(*mistakes):
+    return Found({}, describe_data(make_dataset()), Hyperparameters(), list(mistakes))
 
 
 @pytest.mark.parametrize(
-    ("results", "expected"),
+    ("mistakes", "expected"),
     [
         ([RIGHT], "match"),
-        ([RIGHT, RIGHT | {"right": False}], "mismatch"),
-        ([RIGHT, RIGHT | {"legal": True, "right": False}], "mismatch"),
-        ([RIGHT, {"name": "b", "legal": False, "reason": "its process was killed"}], "incomplete"),
-        ([RIGHT | {"right": False}, {"name": "b", "legal": False, "reason": "killed"}], "mismatch"),
+        ([RIGHT, replace(RIGHT, right=False)], "mismatch"),
+        ([RIGHT, replace(RIGHT, legal=True, right=False)], "mismatch"),
+        ([RIGHT, KILLED], "incomplete"),
+        ([replace(RIGHT, right=False), KILLED], "mismatch"),
         ([], "incomplete"),
     ],
 )
-def test_the_verdict_needs_every_one(results, expected):
-    assert verdict(results) == expected
+def test_the_verdict_needs_every_one(mistakes, expected):
+    assert found(*mistakes).verdict == expected
 
 
 def test_what_is_wrong_is_shown():
-    wrong: dict = {"right": False, "found": None, "named": False, "diagnoses": [], "sizes": None}
-    entries = [
-        {"name": t.name, "title": t.title, "legal": t.legal, "implementation": "numpy", "variant": t.plant.variant} | wrong
-        for t in OWN
-    ]
-    for key in wrong:
-        del entries[0][key]
-    entries[0]["reason"] = "it died"
+    first, *others = (trial.planted for trial in OWN)
+    results = found(replace(first, reason="it died"), *others)
+    assert Found.from_json(results.as_json()) == results
     console = Console(width=100, record=True, file=io.StringIO())
-    show({"mistakes": entries}, console)
-    console.print(answer({"mistakes": entries, "verdict": "mismatch"}))
+    show(results, console)
+    console.print(answer(results))
     text = console.export_text()
     assert "it died" in text
     assert "not found" in text

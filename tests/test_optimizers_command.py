@@ -68,7 +68,7 @@ def test_the_table_shows_every_row_and_fits(measured):
 @pytest.mark.full
 def test_one_row_that_does_not_hold_makes_it_1(measured, monkeypatch, tmp_path, capsys):
     def run_on(results):
-        monkeypatch.setattr(measure, "work", lambda options, progress: Made(measure.Found.from_json(results).as_json()))
+        monkeypatch.setattr(measure, "work", lambda options, progress: Made(measure.Found.from_json(results)))
         return run(*compare.parse(["optimizers", "--out", str(tmp_path)]))
 
     results = copy.deepcopy(measured[2])

@@ -18,7 +18,6 @@ from shared.adapters.implementation import Place
 from shared.adapters.places import find
 from shared.commands.compare import comparison
 from shared.commands.compare.command import COMMAND, REPRODUCTIONS
-from shared.commands.compare.markdown import markdown
 from shared.config import DEFAULT_DATA_SEED
 from shared.errors import UsageError
 from shared.harness import runner
@@ -26,10 +25,9 @@ from shared.harness.checks import Call, Cause, RunId, because
 from shared.harness.command import Made
 from shared.harness.results_json import results_from_json
 from shared.harness.runner import write
-from shared.page.build import page
 from shared.page.concepts import CONCEPTS, agreement
 from shared.page.course import as_in_the_course
-from tests.helpers.results import HOSTILE, ended, failing, of_check, only
+from tests.helpers.results import HOSTILE, ended, failing, markdown_of, of_check, only, page_of
 
 ROOT = Path(__file__).resolve().parents[1]
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -175,7 +173,7 @@ def test_a_mismatch_begins_with_the_cause_then_the_remedy_then_the_place_and_the
     failed = failing(only(results, "numpy"), reason="must be exactly 0, and is 1")
     failed["failures"][0]["locations"] = {"numpy": f"numpy_impl/gradients.py:{find('numpy', 'Gradients', 'dW2').line}"}
     explained = {"variant": "none", "implementation": "numpy", "mistake": "m", "explanation": "because", "remedy": "do()"}
-    text = page(failed | {"diagnoses": [explained | {"fit": 0.5}]})
+    text = page_of(failed | {"diagnoses": [explained | {"fit": 0.5}]})
     assert in_order(
         text,
         "Not the same network: numpy in none differs",
@@ -186,12 +184,12 @@ def test_a_mismatch_begins_with_the_cause_then_the_remedy_then_the_place_and_the
     )
     assert re.findall(r'<code class="marked">(.*?)</code>', text)[0].startswith('    <span class="n">dW2</span>')
     assert text.count("<details open>") == 0  # the rest is folded
-    assert "no known mistake explains it: dW2" in words_of(page(failed))
+    assert "no known mistake explains it: dW2" in words_of(page_of(failed))
 
 
 def test_the_page_of_a_check_has_the_own_line_and_the_course_s(results):
     assert in_order(
-        page(of_check(results)),
+        page_of(of_check(results)),
         "own.py differs from the reference in", "dW2 lacks the term lambd/m * W2", "own.py:97: `dW2 = 1/m",
         "dW2 = 1/m * np.dot(dZ2, A1.T) + lambd/m * W2", "sigmoid is not written yet", "share of the tolerance",
         "seeds NumPy's global",
@@ -216,7 +214,7 @@ def test_what_is_right_is_said_in_the_course_s_words(tensor, function, line):
 def test_the_page_is_made_again_from_a_folder_s_results(little, tmp_path, capsys):
     (tmp_path / "results.json").write_text(json.dumps(little))
     assert runner.run(*compare.parse(["page", str(tmp_path)])) == 0
-    assert (tmp_path / "index.html").read_text(encoding="utf-8") == page(little)
+    assert (tmp_path / "index.html").read_text(encoding="utf-8") == page_of(little)
     assert json.loads((tmp_path / "results.json").read_text()) == little
     assert capsys.readouterr().out.endswith("MATCH: the page shows that everything compared agrees\n")
     for content in ("{", "{}", '{"schema": 9}', '{"schema": 1, "data": 3}', "[]"):
@@ -235,7 +233,7 @@ def test_the_lines_are_those_of_the_run_not_of_today(little):
             "code": "def once():\n    return 'as it was', 'and to its end'",
         }
         del entry["torch"]["lines"]  # as an older version wrote it
-    text = page(failing(little))
+    text = page_of(failing(little))
     assert "torch_impl/elsewhere.py:7" in text
     assert "as it was" in text
     assert re.search(r"<i>8</i><code>.*and to its end", text)
@@ -256,35 +254,35 @@ def test_the_lines_are_those_of_the_run_not_of_today(little):
 )
 def test_the_verdict_is_one_sentence_with_names(results, ends, sentence):
     both = ended(only(results, "numpy", "torch"), **ends)
-    text = page(both)
+    text = page_of(both)
     assert f">{sentence}</p>" in text
     for name, end in ends.items():
         implementation, variant = name.split("_")
         assert re.search(rf"{variant}, {implementation} [\d.% e,-]* {end}", words_of(text))
-    rows = [line for line in markdown(both).splitlines() if line.startswith("| l2 | torch")]
+    rows = [line for line in markdown_of(both).splitlines() if line.startswith("| l2 | torch")]
     assert rows[0].endswith(f"| {ends.get('torch_l2', 'match')} |")
 
 
 def test_one_implementation_alone_is_the_reference_or_held_against_it(results):
-    assert "torch is the same network as the reference, numpy_impl: every update" in page(only(results, "torch"))
-    assert "numpy_impl is the reference itself" in page(only(results, "numpy"))
+    assert "torch is the same network as the reference, numpy_impl: every update" in page_of(only(results, "torch"))
+    assert "numpy_impl is the reference itself" in page_of(only(results, "numpy"))
 
 
 @pytest.mark.full
 def test_many_examples_make_no_heavy_page(little):
-    size = len(page(little))
+    size = len(page_of(little))
     little["data"]["train"] = [point for point in little["data"]["train"] for _ in range(20)][:2000]
     for run in little["runs"]:
         run["predictions"]["train"] = "01" * 1000
     little["runs"][0]["predictions"]["train"] = "10" * 1000
-    assert len(page(little)) < 1.6 * size
+    assert len(page_of(little)) < 1.6 * size
 
 
 @pytest.mark.full
 def test_predictions_without_form_have_no_accuracy_and_no_picture(little):
     little["runs"][0] |= {"train_accuracy": None, "test_accuracy": None, "predictions": None, "grid": None}
-    assert "Training as a film" in page(little)
-    assert "| none | numpy | " in markdown(little)
+    assert "Training as a film" in page_of(little)
+    assert "| none | numpy | " in markdown_of(little)
 
 
 @pytest.mark.full
@@ -299,7 +297,7 @@ def test_what_comes_from_outside_is_never_markup(little):
     checked = of_check(little) | {"remarks": [HOSTILE]}
     checked["port"] |= {"file": HOSTILE, "functions": [HOSTILE]}
     for content in (failed, checked):
-        read = Reader(page(content))
+        read = Reader(page_of(content))
         assert read.tags.count("script") == 1
         assert "{{ 7 * 7 }}" in " ".join(read.words)
         assert "alert(1)" in " ".join(read.words)
@@ -313,27 +311,27 @@ def test_a_run_that_is_missing_or_diverged_is_shown(little):
     missing |= {"status": "missing", "reason": "not installed"}
     diverged["status"] = "diverged"
     diverged["costs"][-1][1] = None
-    words = words_of(page(little | {"verdict": "incomplete"}))
+    words = words_of(page_of(little | {"verdict": "incomplete"}))
     assert "missing : not installed" in words
     assert "not finite" in words
 
 
 @pytest.mark.parametrize("used", [None, float("inf"), float("nan")])
 def test_a_difference_beyond_all_numbers_is_shown(little, used):
-    assert 'class="failed' in page(failing(little, budget_used=used))
+    assert 'class="failed' in page_of(failing(little, budget_used=used))
 
 
 @pytest.mark.full
 def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, monkeypatch):
 
     written = set(COMMAND.written) - set(REPRODUCTIONS)
-    write(COMMAND, Made(little), tmp_path)
+    write(COMMAND, Made(results_from_json(little)), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == written
     mine = tmp_path / "mine.txt"
     for name in ("reproduce_torch_l2.py", "reproduce_torch_l2.npz", "mine.txt"):
         (tmp_path / name).write_text("old")
     three = little | {"data": little["data"] | {"features": 3, "grid_axes": None}}
-    paths = write(COMMAND, Made(three), tmp_path)
+    paths = write(COMMAND, Made(results_from_json(three)), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == written - {"decision_boundary.png"} | {"mine.txt"}
     assert set(paths) == set(tmp_path.iterdir()) - {mine}
     assert "the data has 3" in (tmp_path / "index.html").read_text()
@@ -343,7 +341,7 @@ def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, mo
 
     monkeypatch.setattr(comparison, "markdown", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write(COMMAND, Made(little | {"verdict": "mismatch"}), tmp_path)
+        write(COMMAND, Made(results_from_json(failing(little))), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"results.json", "mine.txt"}
     assert json.loads((tmp_path / "results.json").read_text())["verdict"] == "mismatch"
 
@@ -352,7 +350,7 @@ def test_nothing_of_an_earlier_run_stays_beside_the_results(little, tmp_path, mo
 
 
 def test_the_markdown_has_every_run_and_the_verdict(results):
-    text = markdown(results)
+    text = markdown_of(results)
     assert text.startswith("## samenet: MATCH\n")
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(results["runs"])
@@ -365,7 +363,7 @@ def test_markdown_from_outside_stays_text(results):
     failed["data"]["name"] = "a | b\n# c <b> [x](y) `d`"
     failed["runs"][0] |= {"reason": "one | two\n``` three"}
     failed["failures"][0]["reason"] = "``````\n<script>"
-    lines = markdown(failed).splitlines()
+    lines = markdown_of(failed).splitlines()
     assert any(
         line.startswith(r"some updates differ by more than rounding explains. a \| b \# c \<b\> \[x\]\(y\) \`d\`")
         for line in lines

@@ -34,8 +34,8 @@ def test_an_older_file_is_read_and_nothing_of_it_is_lost(kind):
 
 
 def test_an_older_file_is_shown():
-    assert "dW2 lacks the term lambd/m * W2" in failure_text(OLDER["check"])
-    assert "| dropout | numpy |" in markdown(OLDER["comparison"])
+    assert "dW2 lacks the term lambd/m * W2" in failure_text(results_from_json(OLDER["check"]))
+    assert "| dropout | numpy |" in markdown(results_from_json(OLDER["comparison"]))
     causes = [check.cause for check in results_from_json(OLDER["check"]).checks]
     assert causes == [Cause.NOT_RUN, Cause.AGREES, Cause.UNKNOWN]
 

@@ -319,6 +319,7 @@ def results_of_many():
     """A function that shows a study of which the last question has that verdict, after many that are equivalent."""
     from rich.console import Console
 
+    from shared.commands.study.found import Found
     from shared.commands.study.table import answer, show
 
     def shown(verdict, many, missing=1):
@@ -336,8 +337,9 @@ def results_of_many():
         results = {"environment": {}, "seconds_per_run": {}, "data": data, "grid": grid, "counts": counts, "luck": [],
                    "effects": [], "choice": [], "equivalence": questions, "missing": [], "verdict": "mismatch"}  # fmt: skip
         console = Console(width=80, record=True, file=io.StringIO())
-        show(results, console)
-        console.print(answer(results))
+        found = Found.from_json(results)
+        show(found, console)
+        console.print(answer(found))
         return console.export_text()
 
     return shown

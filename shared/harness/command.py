@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from shared.harness import flags
 
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
     from shared.harness.console import Console
     from shared.harness.progress import Progress
+    from shared.harness.results import Measured
 
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
 """Verdict -> exit code, of every command. 2 is wrong usage."""
-
-Content = dict[str, Any]
-"""The content of a command's JSON file; its `verdict` decides the exit code."""
 
 
 class Options:
@@ -35,28 +33,6 @@ class Options:
         """Read what the options name, before anything is written: what cannot be read is wrong usage."""
 
 
-class Measured:
-    """Typed results of a command: a dataclass, whose fields are the keys of the JSON, beside `schema` and the verdict."""
-
-    @property
-    def verdict(self) -> str:
-        """match, mismatch or incomplete."""
-        raise NotImplementedError
-
-    def as_json(self) -> Content:
-        """The content of the JSON file."""
-        from shared.harness.output import SCHEMA
-
-        return {"schema": SCHEMA, "verdict": self.verdict, **asdict(self)}  # type: ignore[call-overload]
-
-    @classmethod
-    def from_json(cls, content: Content) -> Self:
-        """The results in the content of the JSON file."""
-        from shared.harness.typed import from_json
-
-        return from_json(cls, {key: value for key, value in content.items() if key not in ("schema", "verdict")})
-
-
 S = TypeVar("S", bound=Options)
 Files = Iterable[tuple[str, Callable[[], bytes]]]
 """Names of files beside the JSON, and what makes the content of each."""
@@ -66,7 +42,7 @@ Files = Iterable[tuple[str, Callable[[], bytes]]]
 class Made:
     """What the work of a command gives: its results, and files that need not, or cannot, be made from them."""
 
-    results: Content
+    results: "Measured"
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -76,7 +52,7 @@ def later(where: str) -> Callable[..., Any]:
     return lambda *given: getattr(import_module(module), name)(*given)
 
 
-def _no_files(results: Content) -> Files:
+def _no_files(results: Any) -> Files:
     return ()
 
 
@@ -94,10 +70,10 @@ class Command(Generic[S]):
     about: str
     options: type[S]
     work: Callable[[S, "Progress"], Made]
-    show: Callable[[Content, "Console"], None]
-    answer: Callable[[Content], "str | Text"]
+    show: Callable[[Any, "Console"], None]
+    answer: Callable[[Any], "str | Text"]
     written: tuple[str, ...]
-    draw: Callable[[Content], Files] = _no_files
+    draw: Callable[[Any], Files] = _no_files
     kept: tuple[str, ...] = ()
     examples: tuple[tuple[str, str], ...] = ()
     """What follows the program's name on a command line, and what it does."""

@@ -7,12 +7,12 @@ a process, whatever it runs, can neither make its parent run something nor fail.
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
 
 from shared.harness.output import plain
-from shared.harness.typed import from_json, short
+from shared.harness.typed import as_json, from_json, short
 
 MOST = 64 * 2**20
 """Bytes of the longest line that is read."""
@@ -72,8 +72,7 @@ class Task:
 
 def encode(message: Any) -> bytes:
     """A message as a line. Numbers that are not finite become null."""
-    content = message.as_json() if hasattr(message, "as_json") else asdict(message)
-    return _line({"message": type(message).__name__, "content": plain(content)})
+    return _line({"message": type(message).__name__, "content": plain(as_json(message))})
 
 
 def decode(line: bytes, answers: tuple[type, ...]) -> Any:
@@ -87,7 +86,7 @@ def decode(line: bytes, answers: tuple[type, ...]) -> Any:
         raise BadMessage(f"expected one of {', '.join(kinds)}, got {short(name)}")
     kind = kinds[name]
     try:
-        return kind.from_json(content["content"]) if hasattr(kind, "from_json") else from_json(kind, content["content"])
+        return from_json(kind, content["content"])
     except BadMessage:
         raise
     except Exception as error:  # whatever a wrong content makes of it
@@ -97,7 +96,7 @@ def decode(line: bytes, answers: tuple[type, ...]) -> Any:
 def encode_task(task: Task) -> bytes:
     """A task as a line."""
     kind = type(task)
-    return _line({"module": kind.__module__, "task": kind.__name__, "content": asdict(task)})  # type: ignore[call-overload]
+    return _line({"module": kind.__module__, "task": kind.__name__, "content": as_json(task)})
 
 
 def decode_task(line: bytes) -> Task:

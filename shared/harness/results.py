@@ -1,13 +1,36 @@
-"""The results of a comparison; shared/harness/results_json.py turns them into results.json and back."""
+"""The results of a command, and those of a comparison; results_json.py turns these into results.json and back."""
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Self
 
 from shared.harness.checks import Check, RunId, Status
 from shared.harness.ledger import Counts, count, verdict_of
+from shared.harness.output import SCHEMA
+from shared.harness.typed import fields_as_json, fields_from_json
+
+Content = dict[str, Any]
+"""The content of a command's JSON file."""
 
 Curve = list[list[float | None]]
 """[iteration, largest difference, largest noise floor] of the cost, since the entry before; None where not finite."""
+
+
+class Measured:
+    """The results of a command: a dataclass, whose fields are the keys of the JSON, beside `schema` and the verdict."""
+
+    @property
+    def verdict(self) -> str:
+        """match, mismatch or incomplete, which decides the exit code."""
+        raise NotImplementedError
+
+    def as_json(self) -> Content:
+        """The content of the JSON file."""
+        return {"schema": SCHEMA, "verdict": self.verdict, **fields_as_json(self)}
+
+    @classmethod
+    def from_json(cls, content: Content) -> Self:
+        """The results in the content of the JSON file."""
+        return fields_from_json(cls, {key: value for key, value in content.items() if key not in ("schema", "verdict")})
 
 
 @dataclass(frozen=True)
@@ -144,7 +167,7 @@ class PortFile:
 
 
 @dataclass(frozen=True)
-class Results:
+class Results(Measured):
     """Everything that is shown of a comparison.
 
     seconds: of the whole, of the ports (of them imports, and what a training pays once: compiling) and of the reference.
@@ -165,6 +188,17 @@ class Results:
     port: PortFile | None = None
     remarks: list[str] = field(default_factory=list)
     message: str | None = None
+
+    def as_json(self) -> Content:
+        from shared.harness.results_json import results_as_json
+
+        return results_as_json(self)
+
+    @classmethod
+    def from_json(cls, content: Content) -> "Results":
+        from shared.harness.results_json import results_from_json
+
+        return results_from_json(content)
 
     @property
     def counts(self) -> Counts:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from shared.errors import UsageError
 from shared.harness.checks import Call, Cause, Check, Key, Status, Updates, Where
 from shared.harness.output import SCHEMA
-from shared.harness.results import Data, Diagnosis, Failure, PortFile, Results, Run, Settings, Verified
+from shared.harness.results import Content, Data, Diagnosis, Failure, PortFile, Results, Run, Settings, Verified
 from shared.harness.typed import WrongType, declared, from_json
 
 T = TypeVar("T")
@@ -115,13 +115,13 @@ def results_from_json(content: dict[str, Any]) -> Results:
         return Results(**{each.name: entries[each.name] for each in fields(Results) if each.name in entries})
 
 
-def read_results(path: Path) -> dict[str, Any]:
-    """The content of a results.json; UsageError where it is none of a comparison or a check."""
+def read_results(path: Path) -> tuple[Results, Content]:
+    """The results in a results.json, and its content as it is; UsageError where it is none of a comparison or a check."""
     try:
         content = json.loads(path.read_bytes())
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema {content['schema']!r}")
-        results_from_json(content)
+        return results_from_json(content), content
     except OSError as error:
         raise UsageError(
             f"{path}: expected the results of a comparison or a check ({error.strerror}): run one of them with --out first"
@@ -131,7 +131,6 @@ def read_results(path: Path) -> dict[str, Any]:
             f"{path}: expected the results of a comparison or a check, of schema {SCHEMA}; it is damaged, of another "
             "version or something else: make the results again"
         ) from error
-    return content
 
 
 def check_from_json(entry: dict[str, Any]) -> Check:

@@ -5,10 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import UsageError
-from shared.harness.command import EXIT, Command, Content, Made, S
+from shared.harness.command import EXIT, Command, Made, S
 from shared.harness.console import Console
 from shared.harness.output import as_text, plain, prepare, write_json, write_whole
 from shared.harness.progress import Progress
+from shared.harness.results import Measured
 
 
 def run(command: Command[S], options: S) -> int:
@@ -22,18 +23,21 @@ def run(command: Command[S], options: S) -> int:
             _show(command, options, made.results, console)
         raise
     _show(command, options, made.results, console, paths)
-    return EXIT[made.results["verdict"]]
+    return EXIT[made.results.verdict]
 
 
 def compute(command: Command[S], options: S) -> Made:
-    """Do the work; nothing is computed where the results could not be written."""
+    """Do the work; nothing is computed where the results could not be written.
+
+    The results are as they would be read from the JSON, so that nothing is shown that is not written.
+    """
     options.load()
     for name in (*command.kept, *command.written):
         if "*" not in name:
             prepare(options.out / name)
     with Progress(Console(stderr=True, quiet=options.quiet)) as progress:
         made = command.work(options, progress)
-    return Made(plain(made.results), made.files)
+    return Made(made.results.from_json(plain(made.results.as_json())), made.files)
 
 
 def write(command: Command, made: Made, folder: Path) -> list[Path]:
@@ -46,7 +50,7 @@ def write(command: Command, made: Made, folder: Path) -> list[Path]:
     try:
         for old in (path for name in command.written[1:] for path in folder.glob(name)):
             old.unlink()
-        write_json(made.results, folder / json)
+        write_json(made.results.as_json(), folder / json)
         for name, content in made.files.items():
             write_whole(folder / name, content)
         for name, make in command.draw(made.results):
@@ -60,11 +64,11 @@ def write(command: Command, made: Made, folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _show(command: Command[S], options: S, results: Content, console: Console, paths: Iterable[Path] = ()) -> None:
+def _show(command: Command[S], options: S, results: Measured, console: Console, paths: Iterable[Path] = ()) -> None:
     """Print the results and the paths written; UsageError where standard output cannot be written (a full disk)."""
     try:
         if options.json:
-            console.print(as_text(results), end="", markup=False, highlight=False, soft_wrap=True)
+            console.print(as_text(results.as_json()), end="", markup=False, highlight=False, soft_wrap=True)
         else:
             if not options.quiet:
                 command.show(results, console)

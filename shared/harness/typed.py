@@ -1,4 +1,8 @@
-"""Values of JSON as the types that are declared: what a process says, and what a command has written, is checked here."""
+"""Dataclasses as JSON and back: what processes say and what commands write.
+
+A dataclass becomes an object of its fields, unless it has an `as_json` and a `from_json` of its own. What comes back is held
+against the types that are declared.
+"""
 
 import types
 import typing
@@ -13,6 +17,22 @@ class WrongType(ValueError):
     """A value that is not of the type that is declared; the text says which."""
 
 
+def as_json(value: Any) -> Any:
+    """A value as plain lists and dicts."""
+    if hasattr(value, "as_json"):
+        return value.as_json()
+    if is_dataclass(value):
+        return fields_as_json(value)
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def fields_as_json(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass, by their names."""
+    return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
+
+
 def from_json(kind: Any, value: Any) -> Any:
     """A value of JSON as a type: a dataclass, list, tuple, dict, union or plain value; WrongType where it is none.
 
@@ -25,8 +45,10 @@ def from_json(kind: Any, value: Any) -> Any:
     if is_dataclass(kind) or isinstance(kind, EnumType):
         if isinstance(value, kind):  # type: ignore[arg-type]
             return value
+        if hasattr(kind, "from_json"):
+            return kind.from_json(value)
         if is_dataclass(kind):
-            return _fields_from_json(kind, value)
+            return fields_from_json(kind, value)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return _first_that_fits(arguments, kind, value)
@@ -55,7 +77,8 @@ def short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
-def _fields_from_json(kind: Any, value: Any) -> Any:
+def fields_from_json(kind: Any, value: Any) -> Any:
+    """A dataclass from an object of its fields; WrongType where one is missing, or is no field."""
     known, needed = declared(kind)
     if not isinstance(value, dict) or not needed <= value.keys() <= known.keys():
         raise WrongType(f"expected the fields of {kind.__name__} ({', '.join(known)}), got {short(value)}")

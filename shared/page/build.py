@@ -1,4 +1,4 @@
-"""Everything that the page of a comparison shows, computed from the content of results.json; the template lays it out."""
+"""Everything that the page of a comparison shows, computed from the results; the template lays it out."""
 
 import re
 import shlex
@@ -13,7 +13,6 @@ from shared.errors import listed
 from shared.harness.checks import MASKS, Check, RunId, Status
 from shared.harness.figures import COLOURS, STYLES
 from shared.harness.results import Curve, Results
-from shared.harness.results_json import results_from_json
 from shared.page.causes import causes
 from shared.page.charts import DASHES, POWERS, Line, chart, updates_axis
 from shared.page.checked import checked
@@ -34,8 +33,8 @@ NOT_MEASURED = "\N{EN DASH}"
 FOLDER = Path(__file__).parent
 
 
-def page(content: dict[str, Any]) -> str:
-    """The page as HTML, of a comparison or of a check, made from the content of results.json.
+def page(results: Results) -> str:
+    """The page as HTML, of a comparison or of a check.
 
     What came from outside is escaped by the template; the page loads nothing, and no script runs in it but its own.
     """
@@ -46,7 +45,6 @@ def page(content: dict[str, Any]) -> str:
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"number": _number, "percent": lambda share: NOT_MEASURED if share is None else f"{share:.2%}"}
-    results = results_from_json(content)
     script = (FOLDER / "film.js").read_text(encoding="utf-8")
     shown = checked(results) if results.port else _compared(results)
     return environment.get_template("check.html.j2" if results.port else "compare.html.j2").render(
@@ -61,9 +59,9 @@ def page(content: dict[str, Any]) -> str:
     )
 
 
-def draw(content: dict[str, Any]) -> list[tuple[str, Callable[[], bytes]]]:
+def draw(results: Results) -> list[tuple[str, Callable[[], bytes]]]:
     """The page as the file that commands write."""
-    return [("index.html", lambda: page(content).encode())]
+    return [("index.html", lambda: page(results).encode())]
 
 
 def _compared(results: Results) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 import copy
 
 from shared.adapters import IMPLEMENTATIONS
+from shared.commands.compare.markdown import markdown
+from shared.harness.results_json import results_from_json
+from shared.page.build import page
 
 HOSTILE = "<script>alert(1)</script>\"onload=x' {{ 7 * 7 }} &amp; <!--"
 """What nobody's name should be."""
@@ -63,3 +66,13 @@ def of_check(results: dict) -> dict:
     results["checks"][0] |= {"status": "skipped", "reason": "sigmoid is not written yet", "cause": "no_answer"}
     port = {"file": "/home/me/own.py", "name": "numpy", "functions": ["predict", function["function"]], "lines": {}}
     return results | {"port": port | {"not_checked": ["trace"]}, "remarks": ["train seeds NumPy's global generator"]}
+
+
+def page_of(content: dict) -> str:
+    """The page of the content of a results.json."""
+    return page(results_from_json(content))
+
+
+def markdown_of(content: dict) -> str:
+    """The summary of the content of a results.json."""
+    return markdown(results_from_json(content))

@@ -16,13 +16,13 @@ from shared.commands.bench.contestants import PLAIN
 from shared.commands.bench.growth import FLOOR, POINTS
 from shared.commands.bench.tasks import Grow, Grown, Missing, Race, Raced, Speed
 from shared.config import Hyperparameters
-from shared.harness.command import EXIT, Made, Measured
+from shared.harness.command import EXIT, Made
 from shared.harness.environment import available_cores, describe
 from shared.harness.inputs import describe_data, write_arrays
 from shared.harness.messages import Lost, Progressed, Task
 from shared.harness.processes import ROOT, THREADS, Processes
 from shared.harness.progress import Progress
-from shared.harness.results import Data
+from shared.harness.results import Data, Measured
 
 OTHERS = ("products alone", "scikit-learn", "Keras fit")
 """Contestants beside the plain loop and the implementations: the floor, and what people would otherwise use."""
@@ -87,7 +87,7 @@ class Found(Measured):
 
 def work(options: BenchOptions, progress: Progress) -> Made:
     """Measure speed and memory."""
-    return Made(measure(options, progress).as_json())
+    return Made(measure(options, progress))
 
 
 def measure(options: BenchOptions, progress: Progress) -> Found:

@@ -1,4 +1,4 @@
-"""The plot of `compare.py bench`, made from the content of bench.json."""
+"""The plot of `compare.py bench`, made from the results."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,9 +9,9 @@ from shared.commands.bench.tasks import Speed
 from shared.harness.figures import COLOURS, png
 
 
-def draw(content: dict[str, Any]) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def draw(results: Found) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """The plot, with its name."""
-    yield "bench.png", partial(bench_picture, Found.from_json(content))
+    yield "bench.png", partial(bench_picture, results)
 
 
 def bench_picture(results: Found) -> bytes:

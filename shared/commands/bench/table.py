@@ -1,6 +1,4 @@
-"""The tables and the plot of `compare.py bench`, made from the content of bench.json."""
-
-from typing import Any
+"""The tables and the plot of `compare.py bench`, made from the results."""
 
 from rich.console import Console
 from rich.table import Table
@@ -17,9 +15,8 @@ COLUMNS = (
 MEANING = {"match": "everything was measured", "incomplete": "not everything could be measured"}
 
 
-def show(content: dict[str, Any], console: Console) -> None:
+def show(results: Found, console: Console) -> None:
     """Speed, growth, the whole command, and what could not be measured."""
-    results = Found.from_json(content)
     environment = results.environment
     console.print(
         f"{results.data.name}: {results.data.train_examples} examples, {results.hyperparameters.dtype}, "
@@ -42,9 +39,9 @@ def show(content: dict[str, Any], console: Console) -> None:
         console.print(f"not measured: {entry.contestant}: {entry.reason}", markup=False, highlight=False)
 
 
-def answer(content: dict[str, Any]) -> Text:
+def answer(results: Found) -> Text:
     """Whether everything was measured, in one line."""
-    return answer_of(content["verdict"], MEANING)
+    return answer_of(results.verdict, MEANING)
 
 
 def _speed(rows: list[Speed]) -> Table:

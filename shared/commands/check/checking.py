@@ -1,4 +1,4 @@
-"""The check of a port from outside: its process, its time limit, and the content of results.json."""
+"""The check of a port from outside: its process, its time limit, and the results."""
 
 import re
 import tempfile
@@ -25,11 +25,9 @@ from shared.harness.command import Made
 from shared.harness.environment import describe
 from shared.harness.inputs import describe_data, settings_of, write_arrays
 from shared.harness.messages import Lost
-from shared.harness.output import plain
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
 from shared.harness.results import Diagnosis, Failure, PortFile, Results, Run, Settings
-from shared.harness.results_json import results_as_json
 
 
 @dataclass
@@ -95,8 +93,8 @@ class Seen:
 def work(options: CheckOptions, progress: Progress) -> Made:
     """Check the port that the options name."""
     wanted = options.hyperparameters, options.variants, options.time_limit
-    results = plain(check(options.file, options.data.dataset, *wanted, progress, fail_fast=options.fail_fast))
-    return Made(results | {"message": failure_text(results)})
+    results = check(options.file, options.data.dataset, *wanted, progress, fail_fast=options.fail_fast)
+    return Made(replace(results, message=failure_text(results)))
 
 
 def check(
@@ -107,10 +105,10 @@ def check(
     time_limit: float,
     progress: Progress | None = None,
     fail_fast: bool = False,
-) -> dict:
+) -> Results:
     """Check the port in a process of its own. If a function hangs or ends the process, another process checks the rest.
 
-    Returns the content of results.json. UsageError where the file cannot be read or defines nothing to check.
+    UsageError where the file cannot be read or defines nothing to check.
     """
     started, progress = time.monotonic(), progress or Progress()
     progress.add("checking", doing="starting")
@@ -145,7 +143,7 @@ def check(
                         seen.so_far = message
                     case Checked():
                         seen.take(message)
-    return results_as_json(_results(seen, dataset, settings_of(hyper, dataset, variants), time.monotonic() - started))
+    return _results(seen, dataset, settings_of(hyper, dataset, variants), time.monotonic() - started)
 
 
 def _results(seen: Seen, dataset: Dataset, settings: Settings, seconds: float) -> Results:

@@ -1,6 +1,4 @@
-"""The summary of `compare.py check` on the terminal, made from the content of results.json."""
-
-from typing import Any
+"""The summary of `compare.py check` on the terminal, made from the results."""
 
 from rich.console import Console
 from rich.table import Table
@@ -10,7 +8,6 @@ from shared.commands.check.loading import CHECKABLE, COURSE
 from shared.diagnosis.failure import diagnoses_of, explanation, message
 from shared.harness.checks import FREE_RUN, MASKS, Call, Check, Status, Updates
 from shared.harness.results import Results
-from shared.harness.results_json import results_from_json
 from shared.harness.tables import TOLERANCE, answer_of, make_table
 
 MEANING = {
@@ -23,9 +20,8 @@ BY_ITSELF = {*COURSE, "predict"} - {"model"}
 COLOURS = {"match": "green", "differs": "red", "no answer": "yellow"}
 
 
-def show(content: dict[str, Any], console: Console) -> None:
+def show(results: Results, console: Console) -> None:
     """What was compared and what came of it, remarks, the first difference of each variant, and counts."""
-    results = results_from_json(content)
     port, counts = results.port, results.counts
     assert port is not None, "results of a check"
     console.print(Text(f"{port.file} defines {', '.join(port.functions) or 'nothing that can be called'}"))
@@ -46,14 +42,13 @@ def show(content: dict[str, Any], console: Console) -> None:
     _show_judged(results, console)
 
 
-def answer(content: dict[str, Any]) -> Text:
+def answer(results: Results) -> Text:
     """The verdict, in one line."""
-    return answer_of(content["verdict"], MEANING, content["beyond_horizon"])
+    return answer_of(results.verdict, MEANING, results.counts.uninformative)
 
 
-def failure_text(content: dict[str, Any]) -> str:
+def failure_text(results: Results) -> str:
     """All that went wrong, as plain text: for a test's message."""
-    results = results_from_json(content)
     lines: list[str] = []
     for failure in results.failures:
         lines += message(failure, results.diagnoses)

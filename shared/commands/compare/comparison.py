@@ -43,13 +43,12 @@ from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
 from shared.harness.records import record_of
 from shared.harness.results import Diagnosis, Failure, Results, Run, Verified
-from shared.harness.results_json import results_as_json
 from shared.page import build
 from shared.page.concepts import sources
 
 
 def work(options: CompareOptions, progress: Progress) -> Made:
-    """Run the whole comparison: the content of results.json, and the reproductions of failures.
+    """Run the whole comparison: its results, and the reproductions of failures.
 
     In options.out verified runs are kept; unless options.fresh, those that still hold are reused.
     """
@@ -85,15 +84,14 @@ def work(options: CompareOptions, progress: Progress) -> Made:
         notes=comparison.notes,
         sources=code,
     )
-    content = results_as_json(results)
-    return Made(content, files | pictures.unchanged(content, options.out))
+    return Made(results, files | pictures.unchanged(results, options.out))
 
 
-def draw(content: dict[str, Any]) -> Files:
-    """The summary, the pictures and the page, by file name. content: of results.json."""
-    yield SUMMARY, lambda: markdown(content).encode()
-    yield from pictures.pictures(content)
-    yield from build.draw(content)
+def draw(results: Results) -> Files:
+    """The summary, the pictures and the page, by file name."""
+    yield SUMMARY, lambda: markdown(results).encode()
+    yield from pictures.pictures(results)
+    yield from build.draw(results)
 
 
 class Comparing:

@@ -1,16 +1,14 @@
 """The summary in Markdown, for the summary of a CI job or a pull request."""
 
 import re
-from typing import Any
 
 from shared.commands.compare.table import MEANING, figures, state
 from shared.diagnosis.failure import message
-from shared.harness.results_json import results_from_json
+from shared.harness.results import Results
 
 
-def markdown(content: dict[str, Any]) -> str:
-    """Verdict, table of runs, what differs, counts. content: of results.json."""
-    results = results_from_json(content)
+def markdown(results: Results) -> str:
+    """Verdict, table of runs, what differs, counts."""
     word, meaning = results.verdict.upper(), MEANING[results.verdict]
     data, counts = results.data, results.counts
     lines = [

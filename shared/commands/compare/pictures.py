@@ -1,8 +1,9 @@
-"""The pictures, made from the content of results.json; headless."""
+"""The pictures, made from the results; headless."""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from shared.harness import figures
 from shared.harness.figures import CLASSES, COLOURS, STYLES, png
 from shared.harness.results import Curve, Results, Run
-from shared.harness.results_json import results_from_json
+from shared.harness.results_json import run_as_json
 from shared.page import film
 from shared.page.film import disputed, thinned
 
@@ -19,12 +20,9 @@ NOT_SHOWN = ("seconds", "microseconds_per_iteration", "reused")
 """Of a run, what is in no picture and changes from one command to the next."""
 
 
-def pictures(content: dict[str, Any]) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """The pictures by file name, and what draws each as PNG; decision_boundary.png for two features only.
-
-    content: of results.json.
-    """
-    results, comment = results_from_json(content), _comment(content)
+def pictures(results: Results) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """The pictures by file name, and what draws each as PNG; decision_boundary.png for two features only."""
+    comment = _comment(results)
     for name, draw in PICTURES.items():
         if draw is not decision_boundaries or results.data.grid_axes is not None:
             yield name, partial(_drawn, draw, results, comment)
@@ -34,18 +32,18 @@ def _drawn(draw: Callable[[Results], Any], results: Results, comment: str) -> by
     return png(draw(results), comment)
 
 
-def unchanged(content: dict[str, Any], folder: Path) -> dict[str, bytes]:
+def unchanged(results: Results, folder: Path) -> dict[str, bytes]:
     """The pictures in the folder that show what `pictures` would draw: a comment in each says what it was drawn from."""
-    comment = _comment(content).encode()
-    found = {name: folder / name for name, _ in pictures(content)}
+    comment = _comment(results).encode()
+    found = {name: folder / name for name, _ in pictures(results)}
     images = {name: path.read_bytes() for name, path in found.items() if path.is_file()}
     return {name: image for name, image in images.items() if comment in image}
 
 
-def _comment(content: dict[str, Any]) -> str:
+def _comment(results: Results) -> str:
     """A digest of everything that the pictures depend on."""
-    runs = [{key: value for key, value in run.items() if key not in NOT_SHOWN} for run in content["runs"]]
-    shown = [content["data"], content["hyperparameters"], runs, version("matplotlib")]
+    runs = [{key: value for key, value in run_as_json(run).items() if key not in NOT_SHOWN} for run in results.runs]
+    shown = [asdict(results.data), asdict(results.settings), runs, version("matplotlib")]
     digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode())
     for source in (__file__, figures.__file__, film.__file__):
         digest.update(Path(source).read_bytes())

@@ -1,7 +1,6 @@
-"""The summary on the terminal, made from the content of results.json."""
+"""The summary on the terminal, made from the results."""
 
 from collections import Counter
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -9,7 +8,6 @@ from rich.text import Text
 
 from shared.diagnosis.failure import is_to_copy, message
 from shared.harness.results import Results, Run
-from shared.harness.results_json import results_from_json
 from shared.harness.tables import TOLERANCE, answer_of, fitting, make_table
 
 MEANING = {
@@ -29,9 +27,8 @@ EXPENDABLE = ("us/iter", "free run", "train", "in segments", "cost")
 """The columns that a narrow terminal leaves out, the first of these first, so that no figure is cut off."""
 
 
-def show(content: dict[str, Any], console: Console) -> None:
-    """Data, the table of runs, what went wrong, the counts and the verdict. content: of results.json."""
-    results = results_from_json(content)
+def show(results: Results, console: Console) -> None:
+    """Data, the table of runs, what went wrong, the counts and the verdict."""
     data, settings, seconds, counts = results.data, results.settings, results.seconds, results.counts
     console.print(
         Text(
@@ -74,9 +71,9 @@ def show(content: dict[str, Any], console: Console) -> None:
         )
 
 
-def answer(content: dict[str, Any]) -> Text:
+def answer(results: Results) -> Text:
     """The verdict, in one line."""
-    return answer_of(content["verdict"], MEANING, content["beyond_horizon"])
+    return answer_of(results.verdict, MEANING, results.counts.uninformative)
 
 
 def _show_shares(results: Results, console: Console) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 from shared.commands.limits.command import LimitsOptions
 from shared.commands.limits.tasks import Alarms, CountAlarms, FindLimits, Limits
 from shared.config import DTYPES, Hyperparameters
-from shared.harness.command import Made, Measured
+from shared.harness.command import Made
 from shared.harness.environment import describe
 from shared.harness.inputs import write_arrays
 from shared.harness.messages import Lost, Progressed, Task
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
+from shared.harness.results import Measured
 from shared.synthetic import make_dataset
 
 
@@ -79,7 +80,7 @@ def work(options: LimitsOptions, progress: Progress) -> Made:
     for alarms in (found.false_alarms, found.whole_problems):
         alarms.sort(key=lambda entry: (DTYPES.index(entry.dtype), entry.implementation))
     found.detection.sort(key=lambda limits: DTYPES.index(limits.dtype))
-    return Made(found.as_json())
+    return Made(found)
 
 
 def _not_measured(task: Task, reason: str) -> NotMeasured:

@@ -1,7 +1,6 @@
-"""The tables of `compare.py limits`, made from the content of limits.json."""
+"""The tables of `compare.py limits`, made from the results."""
 
 from collections.abc import Callable
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -36,43 +35,42 @@ COLUMNS: dict[str, Callable[[Alarms], str]] = {
 }
 
 
-def show(content: dict[str, Any], console: Console) -> None:
+def show(results: Found, console: Console) -> None:
     """False alarms, detection limits, and what could not be measured."""
-    limits = Found.from_json(content)
-    for what, counted in (("single steps", limits.false_alarms), ("whole problems", limits.whole_problems)):
+    for what, counted in (("single steps", results.false_alarms), ("whole problems", results.whole_problems)):
         if counted:
             table = make_table(what, *(f" {column}" for column in COLUMNS))
             for alarms in counted:
                 table.add_row(alarms.implementation, *(cell(alarms) for cell in COLUMNS.values()))
             console.print(table)
     console.print(ALARMS, style="dim", highlight=False)
-    for alarms in limits.false_alarms + limits.whole_problems:
+    for alarms in results.false_alarms + results.whole_problems:
         for alarm in alarms.alarms:
             console.print(Text(f"{alarms.implementation}, {alarms.dtype}: {alarm}", "red"))
 
     table = _figures("one element off, relative", "dtype", "tried", "median", "9 in 10", "largest")
-    for found in limits.detection:
+    for found in results.detection:
         for stage, smallest in found.elements.items():
             sizes = map(_size, (smallest.median, smallest.nine_in_ten, smallest.largest))
             table.add_row(stage, found.dtype, str(smallest.tried), *sizes)
     console.print(table)
     console.print(ELEMENTS, style="dim", highlight=False)
 
-    table = _figures("times 1 + e", *(found.dtype for found in limits.detection))
-    for name in dict.fromkeys(name for found in limits.detection for name in found.hyperparameters):
-        table.add_row(name, *(_size(found.hyperparameters.get(name)) for found in limits.detection))
-    rewrites = (f"{found.neighbours_budget_used:.2f}" for found in limits.detection)
+    table = _figures("times 1 + e", *(found.dtype for found in results.detection))
+    for name in dict.fromkeys(name for found in results.detection for name in found.hyperparameters):
+        table.add_row(name, *(_size(found.hyperparameters.get(name)) for found in results.detection))
+    rewrites = (f"{found.neighbours_budget_used:.2f}" for found in results.detection)
     table.add_row("correct rewrites use, of the tolerance", *rewrites)
     console.print(table)
     console.print(FACTORS, style="dim", highlight=False)
-    for entry in limits.incomplete:
+    for entry in results.incomplete:
         of = (entry.implementation, entry.dtype, f"{entry.problems} problems" if entry.problems else None)
         console.print(Text(f"not measured: {', '.join(filter(None, of))}: {entry.reason}", "yellow"))
 
 
-def answer(content: dict[str, Any]) -> Text:
+def answer(results: Found) -> Text:
     """Whether a correct implementation raised an alarm, in one line."""
-    return answer_of(content["verdict"], MEANING)
+    return answer_of(results.verdict, MEANING)
 
 
 def _figures(first: str, *others: str) -> Table:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from shared.alignment.recording import record_run
 from shared.alignment.verification import verify_run
 from shared.case import Problem, case_of
 from shared.commands.mistakes.planting import planted
+from shared.commands.mistakes.tasks import Place, Planted, Sizes
 from shared.config import VARIANTS, Hyperparameters
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.diagnosis.legal import NOT_MISTAKES
@@ -21,7 +22,6 @@ from shared.harness.checks import Check
 from shared.harness.ledger import first_failed
 from shared.harness.records import Record
 from shared.harness.results import Diagnosis
-from shared.harness.results_json import diagnosis_as_json
 from shared.metrics import accuracy
 from shared.parameters import Parameters
 
@@ -46,6 +46,12 @@ class Trial:
     small_logits: bool = False
 
     @property
+    def planted(self) -> Planted:
+        """What is planted; nothing is known of it yet."""
+        changes = [list(change) for change in self.plant.changes]
+        return Planted(self.name, self.title, self.legal, self.plant.implementation, self.plant.variant, changes)
+
+    @property
     def legal(self) -> bool:
         return self.stage is None
 
@@ -57,34 +63,28 @@ TRIALS = (
 """Every planting, mistakes first."""
 
 
-Sizes = dict[int, tuple[Parameters, float]]
+Snapshots = dict[int, tuple[Parameters, float]]
 """Number of updates -> the parameters after them, and the accuracy on the test set."""
 
 
-def try_out(trial: Trial, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Sizes | None) -> dict:
+def try_out(trial: Trial, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Snapshots | None) -> Planted:
     """Plant it, compare it with the reference, diagnose it; measure it against the correct run of the same implementation.
 
-    data: X_train, Y_train, X_test, Y_test, grid. correct: see `correct_run`; None: sizes are not measured.
-    Returns found ({stage, scope, tensor} or None), named, right (as it must be), diagnoses, and sizes.
-    """
+    data: X_train, Y_train, X_test, Y_test, grid. correct: see `correct_run`; None: sizes are not measured."""
     with tempfile.TemporaryDirectory(prefix="samenet-") as name, planted(trial.plant, Path(name) / "source") as port:
         found, diagnoses = _verdict(trial, port, hyper, data, parameters, Path(name))
         sizes = None
         if correct is not None and not trial.legal:
             sizes = _sizes(port, trial.plant, hyper, data, parameters, correct)
     named = any(trial.name in diagnosis.mistakes for diagnosis in diagnoses)
-    return {
-        "name": trial.name,
-        "title": trial.title,
-        "legal": trial.legal,
-        "implementation": trial.plant.implementation,
-        "variant": trial.plant.variant,
-        "found": found and {"stage": found.stage, "scope": str(found.where), "tensor": found.tensor},
-        "named": named,
-        "right": found is None if trial.legal else found is not None and found.stage == trial.stage and named,
-        "diagnoses": [diagnosis_as_json(diagnosis) for diagnosis in diagnoses],
-        "sizes": sizes,
-    }
+    return replace(
+        trial.planted,
+        found=None if found is None else Place(found.stage, str(found.where), found.tensor),
+        named=named,
+        right=found is None if trial.legal else found is not None and found.stage == trial.stage and named,
+        diagnoses=diagnoses,
+        sizes=sizes,
+    )
 
 
 def _verdict(
@@ -102,24 +102,24 @@ def _verdict(
     return next(iter(first_failed(checks)), None), diagnose_run(case, record, implementation, checks)
 
 
-def correct_run(port: Adapter, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters) -> Sizes:
+def correct_run(port: Adapter, variant: str, hyper: Hyperparameters, data: dict, parameters: Parameters) -> Snapshots:
     """The run of an implementation in which nothing is changed, where sizes are measured."""
     return dict(_snapshots(port, variant, hyper, data, parameters, hyper.num_iterations))
 
 
-def _sizes(port: Adapter, plant: Plant, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Sizes) -> dict:
-    """Largest difference of any parameter from the correct run, and the accuracy lost, after so many updates."""
+def _sizes(
+    port: Adapter, plant: Plant, hyper: Hyperparameters, data: dict, parameters: Parameters, correct: Snapshots
+) -> Sizes:
+    """The sizes after every number of updates at which both runs were looked at."""
     last = min(hyper.num_iterations, plant.iterations or hyper.num_iterations)
-    sizes: dict = {"differences": {}, "updates": last}
+    differences: dict[str, float | None] = {}
     for done, (ends, score) in _snapshots(port, plant.variant, hyper, data, parameters, last):
         if done in correct:
             right, right_score = correct[done]
             with np.errstate(all="ignore"):
-                apart = max(float(np.abs(ends[name].astype(float) - right[name]).max()) for name in right)
-            sizes["differences"][done] = apart
-            sizes["accuracy_lost"] = right_score - score
-            sizes["finite"] = all(bool(np.isfinite(value).all()) for value in ends.values())
-    return sizes
+                differences[str(done)] = max(float(np.abs(ends[name].astype(float) - right[name]).max()) for name in right)
+            lost, finite = right_score - score, all(bool(np.isfinite(value).all()) for value in ends.values())
+    return Sizes(differences, last, lost, finite)
 
 
 def _snapshots(

@@ -16,11 +16,12 @@ from shared.commands.optimizers.settings import ADAM_LEARNING_RATE, BETA_1, BETA
 from shared.commands.optimizers.tasks import TrainOptimizers
 from shared.commands.optimizers.verdicts import Judged, Run, judge_row
 from shared.config import Hyperparameters
-from shared.harness.command import Made, Measured
+from shared.harness.command import Made
 from shared.harness.environment import describe
 from shared.harness.messages import Done, Lost, Progressed
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
+from shared.harness.results import Measured
 from shared.synthetic import make_dataset
 
 
@@ -81,7 +82,7 @@ def work(options: OptimizersOptions, progress: Progress) -> Made:
                     found.incomplete.append(NotMeasured(implementation, message.reason))
     if not found.incomplete:
         found.rows = _judge(runs)
-    return Made(found.as_json())
+    return Made(found)
 
 
 def _judge(runs: dict[str, Run]) -> list[Judged]:

@@ -1,6 +1,4 @@
-"""The table of `compare.py optimizers`, made from the content of optimizers.json."""
-
-from typing import Any
+"""The table of `compare.py optimizers`, made from the results."""
 
 from rich.console import Console
 from rich.table import Table
@@ -28,9 +26,8 @@ WIDTH = 57
 """The width of the first column: with it the whole table fits a terminal of 100 columns."""
 
 
-def show(content: dict[str, Any], console: Console) -> None:
+def show(results: Found, console: Console) -> None:
     """Where PyTorch and Keras are equal and where not, how to write the remedies, and what could not be measured."""
-    results = Found.from_json(content)
     if results.rows:
         console.print(ABOUT.format(**results.hyperparameters, factor=results.factor))
         console.print()
@@ -51,9 +48,9 @@ def show(content: dict[str, Any], console: Console) -> None:
         console.print(Text(f"not measured: {entry.implementation}: {entry.reason}", "yellow"))
 
 
-def answer(content: dict[str, Any]) -> Text:
+def answer(results: Found) -> Text:
     """Whether everything is as claimed, in one line."""
-    return answer_of(content["verdict"], MEANING)
+    return answer_of(results.verdict, MEANING)
 
 
 def _table(heading: str, rows: list[Judged]) -> Table:

@@ -1,6 +1,6 @@
 """Make the page of results that were written before."""
 
-from typing import Any
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.text import Text
@@ -8,7 +8,7 @@ from rich.text import Text
 from shared.commands.page.command import PageOptions
 from shared.harness.command import Made
 from shared.harness.progress import Progress
-from shared.harness.results_json import results_from_json
+from shared.harness.results import Content, Results
 from shared.harness.tables import answer_of
 
 MEANING = {
@@ -18,17 +18,31 @@ MEANING = {
 }
 
 
+@dataclass(frozen=True)
+class AsRead(Results):
+    """Results whose file stays what it is, whoever wrote it."""
+
+    content: Content = field(default_factory=dict)
+
+    def as_json(self) -> Content:
+        return self.content
+
+    @classmethod
+    def from_json(cls, content: Content) -> "AsRead":
+        return cls(**vars(Results.from_json(content)), content=content)
+
+
 def work(options: PageOptions, progress: Progress) -> Made:
     """The results as they are."""
-    return Made(options.content)
+    results, content = options.read
+    return Made(AsRead(**vars(results), content=content))
 
 
-def show(content: dict[str, Any], console: Console) -> None:
+def show(results: Results, console: Console) -> None:
     """Show whose results they are."""
-    results = results_from_json(content)
     console.print(Text(results.port.file if results.port else results.data.name))
 
 
-def answer(content: dict[str, Any]) -> Text:
+def answer(results: Results) -> Text:
     """Return the verdict of the results."""
-    return answer_of(content["verdict"], MEANING)
+    return answer_of(results.verdict, MEANING)

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.harness import flags
-from shared.harness.command import Command, Content, Options, later
+from shared.harness.command import Command, Options, later
+
+if TYPE_CHECKING:
+    from shared.harness.results import Content, Results
 
 ABOUT = """Make the page, index.html, from the results.json that a comparison or a check has left in DIR. Nothing is trained.
 
@@ -19,15 +23,15 @@ class PageOptions(Options):
     out: Path = flags.flag(Path(), "the folder with results.json; index.html goes there", positional=True, metavar="DIR")
 
     @cached_property
-    def content(self) -> Content:
-        """The results; UsageError where the folder holds none of a comparison or a check."""
+    def read(self) -> "tuple[Results, Content]":
+        """The results, and the content of their file; UsageError where the folder holds none of a comparison or a check."""
         from shared.harness.results_json import read_results
 
         return read_results(self.out / "results.json")
 
     def load(self) -> None:
         """Read the results."""
-        _ = self.content
+        _ = self.read
 
 
 COMMAND = Command(

@@ -1,4 +1,4 @@
-"""The pictures of `compare.py study`, made from the content of study.json."""
+"""The pictures of `compare.py study`, made from the results."""
 
 import statistics
 import textwrap
@@ -24,9 +24,8 @@ def _figure(columns: int, rows: int, width: float, height: float, sharey: bool =
     return figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey)
 
 
-def draw(content: dict[str, Any]) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def draw(results: Found) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Test accuracy over the seeds, and where there are several values, curves over lambd and keep_prob."""
-    results = Found.from_json(content)
     figures = {"study_seeds.png": over_seeds(results)} | {name: over_values(results, axis) for axis, name in AXES.items()}
     yield from ((name, partial(png, figure)) for name, figure in figures.items() if figure is not None)
 

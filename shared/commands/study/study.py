@@ -55,7 +55,7 @@ def work(options: StudyOptions, progress: Progress) -> Made:
     """Run what is not kept yet, and say what it shows."""
     problem = options.grid, options.dataset, options.margins
     found, table = study(*problem, options.out, options.jobs, options.scheduler, progress)
-    return Made(found.as_json(), {"study.csv": table})
+    return Made(found, {"study.csv": table})
 
 
 def study(

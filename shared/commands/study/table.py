@@ -1,8 +1,7 @@
-"""The tables of `compare.py study`, made from the content of study.json."""
+"""The tables of `compare.py study`, made from the results."""
 
 import itertools
 import math
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,9 +18,8 @@ SHOWN = 24
 """Rows of equivalence on the terminal; all are in study.json."""
 
 
-def show(content: dict[str, Any], console: Console) -> None:
+def show(results: Found, console: Console) -> None:
     """What is luck, what was chosen, what is equivalent, and what is missing."""
-    results = Found.from_json(content)
     data, grid, counts = results.data, results.grid, results.counts
     console.print(
         Text(
@@ -53,9 +51,8 @@ def show(content: dict[str, Any], console: Console) -> None:
         console.print(Text(f"missing: {entry.runs}: {entry.reason}", "yellow"))
 
 
-def answer(content: dict[str, Any]) -> Text:
+def answer(results: Found) -> Text:
     """What the study says, in one line."""
-    results = Found.from_json(content)
     verdicts = [entry.verdict for entry in results.equivalence]
     found = ", ".join(f"{verdicts.count(word)} {word}" for word in STYLES if word in verdicts)
     counts = results.counts
