@@ -83,9 +83,11 @@ for dtype in {dtypes}:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("dtypes", [("float64", "float32"), ("float32", "float64")])
 @pytest.mark.parametrize("package", ["torch_impl", "tf_impl"])
-def test_train_alone_in_a_process_of_its_own_is_right_in_both_precisions(package, dtypes, clean_environment):
+def test_train_alone_in_a_process_of_its_own_is_right_in_both_precisions(package, clean_environment):
+    """In both orders: what the first has made must not serve the second."""
+    dtypes = ("float64", "float32", "float64")
+
     def lines(package):
         program = FRESH.format(package=package, dtypes=dtypes)
         done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=clean_environment, text=True,

@@ -206,7 +206,8 @@ def test_functions_without_an_answer_are_reported_and_the_rest_goes_on(check, br
     bodies = {name: f"    {body}\n" for name, (body, _) in broken.items()}
     rest = "\n\n".join(PORT.split("\n\n\n")[1:5])  # sigmoid, step, penalty, trace
     source = TRAIN + bodies["train"] + PREDICT + bodies["predict"] + "import numpy as np\n" + rest
-    done = check(source, "--variants", "none", "--time-limit", "6")
+    limit = ["--time-limit", "6"] if "within 6" in broken["predict"][1] else []  # a busy machine is slow
+    done = check(source, "--variants", "none", *limit)
     assert done.code == 3, done.stdout + done.stderr
     assert [said for _, said in broken.values() if said not in words(done.stdout)] == []
     results = done.results
@@ -337,7 +338,7 @@ def test_files_that_cannot_be_read_are_one_line(refusal, tmp_path):
     ],
 )
 def test_what_is_no_port_is_one_line_and_exit_code_2(check, source, said):
-    done = check(source, "--time-limit", "6")
+    done = check(source, *(["--time-limit", "6"] if "within 6" in said else []))
     assert done.code == 2, done.stdout + done.stderr
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -3,9 +3,7 @@
 import io
 import json
 import os
-import resource
 import shlex
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,16 +169,6 @@ def test_what_is_mistyped_is_named_and_what_was_meant(typed, said):
     with pytest.raises(UsageError) as raised:
         compare.parse(typed.split(), "samenet")
     assert said in str(raised.value)
-
-
-def test_help_takes_a_fifth_of_a_second_of_processor_time():
-    took = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, ROOT / "compare.py", "--help"], check=True, capture_output=True, env=os.environ)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(took) < 0.2  # a busy machine takes more
 
 
 def test_progress_says_a_line_now_and_then_where_there_is_no_terminal(monkeypatch):

@@ -268,7 +268,7 @@ def test_a_correct_port_matches_however_it_is_written(brought, form, dtype):
         pytest.importorskip("torch")
     if "tensorflow" in FORMS[form]:
         pytest.importorskip("tensorflow")
-    result = brought(FORMS[form], variants=["none", "l2"], dtype=dtype)
+    result = brought(FORMS[form], variants=["none", "l2"] if form in QUICK else ["l2"], dtype=dtype)
     assert not result.failed_tensors, (result.failed_tensors, result.names)
     assert not result.skipped
     assert {"W1 after update 1", "b3 after update 2", "cost"} <= {check["tensor"] for check in result.checks}

@@ -78,7 +78,8 @@ def test_everything_that_is_planted_can_be_imported(implementation, tmp_path):
     plants = [trial.plant for trial in TRIALS if trial.plant.implementation == implementation.name]
     assert len(plants) > 20
     for number, plant in enumerate(plants):
-        with planted(plant, tmp_path / str(number)) as port:
+        assert all(right != wrong for _, right, wrong in plant.changes)
+        with planted(plant, tmp_path / str(number)) as port:  # which asks for every line that is changed
             assert str(tmp_path / str(number)) in str(port.training.__file__)
 
 

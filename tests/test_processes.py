@@ -96,17 +96,21 @@ ENDS = {
     "leaves a process behind": "its process ended with exit code 7",
     "exits": "its process ended with exit code 7",
     "ends the program": "its process ended with exit code 3",
-    "is silent": "it gave no answer within 4 seconds",
     **dict.fromkeys(LINES, "its process said what is no message: "),
 }
 
 
 def test_a_process_that_dies_or_lies_loses_its_task_alone(ended):
-    ends = ended(Odd("a"), *(Odd("a", what) for what in ENDS), Odd("a"), jobs=2, time_limit=4)
+    ends = ended(Odd("a"), *(Odd("a", what) for what in ENDS), Odd("a"), jobs=2)
     lost = {task.what: end.reason for task, end in ends if isinstance(end, Lost)}
     assert lost.keys() == ENDS.keys()
     assert [what for what, reason in ENDS.items() if not lost[what].startswith(reason)] == []
     assert [task.what for task, end in ends if isinstance(end, Said)] == ["well", "well"]
+
+
+def test_a_process_that_says_nothing_is_ended_after_its_time(ended):
+    [(_, lost)] = ended(Odd("a", "is silent"), time_limit=1)
+    assert lost.reason == "it gave no answer within 1 seconds"
 
 
 def test_a_line_without_end_is_cut_and_its_task_lost(ended, monkeypatch):

@@ -141,24 +141,18 @@ def test_the_altered_run_of_these_tests_is_otherwise_the_trained_one(make_run, v
 
 
 @pytest.mark.parametrize("variant", ["none", "l2", "dropout", "l2-dropout"])
-@pytest.mark.parametrize(("altered", "segment"), [(0, 0), (27, 1), (58, 2)])
-def test_one_altered_update_turns_its_own_segment_red_at_the_iteration_after_it(make_run, variant, altered, segment):
+@pytest.mark.parametrize("altered", [0, 27, 39, 58, 59])
+def test_one_altered_update_turns_its_own_segment_red_at_the_iteration_after_it(make_run, variant, altered):
     problem, _, record = make_run(variant, altered=altered)
     result = replay_in_segments(problem, record, RUN)
-    assert scopes(result.checks) == [SCOPES[segment]]
+    assert scopes(result.checks) == [SCOPES[altered // 20]]
     iterations = {check.tensor: check.iteration for check in failed(result.checks)}
-    assert iterations.pop("cost") == altered + 1
-    assert set(iterations.values()) == {20 * segment + 20}
+    if altered % 20 == 19:  # the last update of a segment shows in its parameters alone
+        assert "cost" not in iterations
+    else:
+        assert iterations.pop("cost") == altered + 1
+    assert set(iterations.values()) == {20 * (altered // 20) + 20}
     assert len(iterations) >= 4
-
-
-@pytest.mark.parametrize("altered", [19, 39, 59])
-def test_an_altered_last_update_of_a_segment_shows_in_its_parameters_alone(make_run, altered):
-    problem, _, record = make_run(altered=altered)
-    bad = failed(replay_in_segments(problem, record, RUN).checks)
-    assert {str(check.where) for check in bad} == {SCOPES[altered // 20]}
-    assert {check.iteration for check in bad} == {altered + 1}
-    assert "cost" not in {check.tensor for check in bad}
 
 
 @pytest.mark.parametrize("altered", [20, 27, 39])
@@ -202,14 +196,6 @@ def test_masks_swapped_between_two_iterations_are_red_at_the_first_of_them(make_
     result = replay_in_segments(problem, swapped, RUN)
     assert scopes(result.checks) == [SCOPES[1]]
     assert next(check.iteration for check in failed(result.checks) if check.tensor == "cost") == 25
-
-
-def test_masks_of_another_seed_are_red_everywhere(make_run):
-    problem, _, record = make_run("dropout")
-    other = make_run("dropout", seed=2)[2]
-    for layer in (1, 2):
-        np.save(record.folder / f"D{layer}.npy", np.load(other.folder / f"D{layer}.npy"))
-    assert scopes(replay_in_segments(problem, Record(record.folder), RUN).checks) == SCOPES
 
 
 @pytest.mark.parametrize("which", ["lambd", "keep_prob", "learning_rate"])
@@ -309,18 +295,14 @@ def test_the_horizon_is_where_two_correct_runs_part_visibly(at):
     assert horizon(spreading(at, size=1.1e-3)) == at
 
 
-def test_a_spread_that_shrinks_again_does_not_bring_the_horizon_back():
+def test_a_spread_that_shrinks_again_does_not_bring_the_horizon_back_and_one_that_is_not_a_number_ends_it():
     costs = spreading(30)
     costs[31:, 2] = costs[31:, 0]
     assert horizon(costs) == 30
     assert cost_floor(costs)[-1] == cost_floor(costs)[30] > 0
-
-
-def test_a_spread_that_is_not_a_number_ends_the_horizon():
-    costs = spreading(30, size=0.0)
-    assert horizon(costs) == 60
-    costs[40, 3] = np.nan
-    assert horizon(costs) == 40
+    endless = spreading(30, size=0.0)
+    endless[40, 3] = np.nan
+    assert horizon(endless) == 40
 
 
 def test_the_floor_of_a_cost_is_the_largest_spread_so_far_and_at_least_one_unit_in_the_last_place():
@@ -373,15 +355,12 @@ def test_beyond_the_horizon_only_finite_values_are_asked_for_and_it_is_said(beyo
             check.reason
             == "beyond the horizon of 30 iterations, where two correct runs differ visibly: only finite is asked"
         )
+    for value in (np.nan, np.inf):
+        bad = failed(free_run_checks(costs, ends, edit(record, "b3", -1, lambda b3, value=value: value), RUN))
+        assert [(check.tensor, check.reason) for check in bad] == [("b3", "1 of 1 values of the port's are not finite")]
+    record = edit(record, "b3", -1, lambda b3: ends["b3"][0])
     costs[30:, 1] -= 1  # the control: within the horizon the same parameters fail
     assert [check.tensor for check in failed(free_run_checks(costs, ends, record, RUN))] == ["W1"]
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
-def test_beyond_the_horizon_what_is_not_finite_fails(beyond, value):
-    record, costs, ends = beyond
-    bad = failed(free_run_checks(costs, ends, edit(record, "b3", -1, lambda b3: value), RUN))
-    assert [(check.tensor, check.reason) for check in bad] == [("b3", "1 of 1 values of the port's are not finite")]
 
 
 def test_up_to_the_horizon_every_cost_is_compared(beyond):

@@ -120,7 +120,8 @@ def test_the_command_writes_its_results_and_shows_them_within_eighty_columns(run
 
 
 @pytest.mark.full
-def test_a_whole_command_that_fails_is_no_measurement():
+def test_a_whole_command_that_fails_is_no_measurement(monkeypatch):
+    monkeypatch.setattr("shared.commands.bench.measure.OTHERS", ())
     options = BenchOptions(rounds=1, updates=2, growth=False, whole=-5, implementations=["numpy"])
     results = measure(options, Progress())
     assert results.whole is None
