@@ -12,7 +12,7 @@ from shared.harness import messages
 from shared.harness.checks import FREE_RUN, Cause, RunId, because
 from shared.harness.messages import BadMessage, Done, Lost, Progressed, decode, decode_task, encode, encode_task
 from shared.harness.processes import Processes
-from shared.harness.results import Diagnosis, Run
+from shared.harness.results import Run, unnamed
 from tests.helpers.odd_tasks import LINES, Odd, Said, Slow, Urgent
 
 
@@ -162,7 +162,7 @@ def test_nothing_runs_on_when_nobody_listens(tmp_path):
 )
 def test_an_answer_of_a_port_holds_what_it_should(wrong):
     checks = [because(Cause.AGREES).of(RunId("l2", "mine").at("cost", FREE_RUN, "cost"))]
-    right = Checked(["step", "l2"], checks, [Diagnosis("l2", "mine", None, "nothing fits")], Run("mine", "l2"), [])
+    right = Checked(["step", "l2"], checks, [unnamed(RunId("l2", "mine"), "nothing fits")], Run("mine", "l2"), [])
     line = encode(right)
     assert decode(line, (Checked,)) == right
     message = json.loads(line)

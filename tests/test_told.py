@@ -6,8 +6,10 @@ from shared.commands.check.lines import places_of
 from shared.commands.check.loading import load_port
 from shared.commands.check.told import told
 from shared.harness.checks import Call, Cause, Check, RunId, Where, because
-from shared.harness.results import Diagnosis
+from shared.harness.results import named, unnamed
 from tests.test_names import PORT, edited
+
+PLAIN = RunId("none", "port")
 
 
 def check(variant, failed):
@@ -17,7 +19,7 @@ def check(variant, failed):
 
 def line(variant, wrong, right):
     checks: list[Check] = [*(check(v, True) for v in wrong), *(check(v, False) for v in right)]
-    unknown = [Diagnosis(variant, "port", None, said) for said in ("nothing fits; the data agrees", "nothing fits")]
+    unknown = [unnamed(RunId(variant, "port"), *said) for said in (("nothing fits", "the data agrees"), ("nothing fits",))]
     (only,) = told(unknown, checks, {"numpy"})
     return only.explanation
 
@@ -36,17 +38,15 @@ def test_one_line_says_which_variants_agree_and_where_to_look():
 
 
 def test_what_is_named_is_told_once_and_hides_no_other_variant():
-    one = Diagnosis("none", "port", "momentum", "a momentum", 0.1)
-    other = Diagnosis("l2", "port", None, "nothing fits")
-    found = told(
-        [one, one, Diagnosis("none", "port", None, "nothing"), other], [check("none", True), check("l2", True)], {"torch"}
-    )
+    one = named(PLAIN, "momentum", "a momentum", fit=0.1)
+    other = unnamed(RunId("l2", "port"), "nothing fits")
+    found = told([one, one, unnamed(PLAIN, "nothing"), other], [check("none", True), check("l2", True)], {"torch"})
     assert [(each.variant, each.mistake) for each in found] == [("none", "momentum"), ("l2", None)]
     assert found[0].remedy == "torch.optim.SGD(..., momentum=0), the default"
 
 
 def test_masks_that_never_change_may_be_meant():
-    frozen = Diagnosis("dropout", "port", "masks-frozen", "the masks are the same at every iteration")
+    frozen = named(RunId("dropout", "port"), "masks-frozen", "the masks are the same at every iteration")
     (found,) = told([frozen], [check("dropout", True)], {"numpy"})
     assert found.remedy == (
         "np.random.seed once, before the loop, never in the forward pass; if that is meant, as in the course's own code: "

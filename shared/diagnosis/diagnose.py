@@ -14,7 +14,7 @@ from shared.diagnosis.mistake import Mistake
 from shared.diagnosis.search import OTHER_SETTINGS, Explanation, Search
 from shared.harness.checks import MASKS, STAGES, Cause, Check, RunId
 from shared.harness.ledger import first_failed
-from shared.harness.results import Diagnosis
+from shared.harness.results import Diagnosis, named, unnamed
 
 WHATEVER = "other-weights"
 """What is said of initial weights where nothing more is known of them."""
@@ -43,18 +43,20 @@ def diagnose(
         found = _of_masks(evidence, run) or found
     if first.stage == "predictions":
         found = list(_of_predictions(evidence, run))
-    return found or [Diagnosis(run.variant, run.implementation, None, _unexplained(first, evidence, checks))]
+    return found or [unnamed(run, *_unexplained(first, evidence, checks))]
 
 
-def _unexplained(first: Check, evidence: Evidence, checks: list[Check]) -> str:
+def _unexplained(first: Check, evidence: Evidence, checks: list[Check]) -> Iterator[str]:
     """What is said of a failure that no mistake explains."""
     if first.cause is Cause.OWN_TRAINING:
-        return "single updates are right, so the fault is in what `train` itself does"
-    if first.stage == "repeat":
-        return "two runs of the port with the same seed differ, so nothing can be told from one"
-    if first.cause is Cause.BOTH_DIVERGE:
-        return "training diverges, the reference's as well: nothing can be compared; take a smaller learning rate"
-    return "; ".join(["no known mistake, and no other setting, reproduces this", *facts(evidence, checks)])
+        yield "single updates are right, so the fault is in what `train` itself does"
+    elif first.stage == "repeat":
+        yield "two runs of the port with the same seed differ, so nothing can be told from one"
+    elif first.cause is Cause.BOTH_DIVERGE:
+        yield "training diverges, the reference's as well: nothing can be compared; take a smaller learning rate"
+    else:
+        yield "no known mistake, and no other setting, reproduces this"
+        yield from facts(evidence, checks)
 
 
 def _of_step(evidence: Evidence, run: RunId, report: Callable[[], None]) -> list[Diagnosis]:
@@ -75,9 +77,9 @@ def _of_step(evidence: Evidence, run: RunId, report: Callable[[], None]) -> list
     if not found:
         return []
     (part,) = found
-    rest = [stage for stage, _ in evidence.names() if stage not in part.stages]
-    said = f"what is left, no known mistake explains: {', '.join(dict.fromkeys(rest))}"
-    return [_explained(part, run), Diagnosis(run.variant, run.implementation, None, said)]
+    rest = tuple(dict.fromkeys(stage for stage, _ in evidence.names() if stage not in part.stages))
+    said = f"what is left, no known mistake explains: {', '.join(rest)}"
+    return [_explained(part, run), unnamed(run, said, left=rest)]
 
 
 def _is_recognized(mistake: Mistake, evidence: Evidence) -> bool:
@@ -125,7 +127,7 @@ def masks_named(D1: NDArray, D2: NDArray, evidence: Evidence, run: RunId) -> lis
                 f"{name} keeps {kept / of:.4f} of the units (99.9 % interval {low:.4f} to {high:.4f}), not {keep_prob:g}"
             )
     if shares and not found:
-        found = [Diagnosis(run.variant, run.implementation, OTHER_SETTINGS, "; ".join(shares))]
+        found = [named(run, OTHER_SETTINGS, *shares)]
     return found
 
 
@@ -167,13 +169,13 @@ def _explained(explanation: Explanation, run: RunId) -> Diagnosis:
     return Diagnosis(
         run.variant,
         run.implementation,
-        " + ".join(part.mistake.name for part in parts),
-        "; and ".join(part.words for part in parts),
-        explanation.fit,
-        "; ".join(dict.fromkeys(remedies)) or None,
+        tuple(part.mistake.name for part in parts),
+        tuple(part.words for part in parts),
+        fit=explanation.fit,
+        remedy="; ".join(dict.fromkeys(remedies)) or None,
     )
 
 
 def _named(mistake: Mistake, run: RunId) -> Diagnosis:
     """The diagnosis of a mistake that is recognized."""
-    return Diagnosis(run.variant, run.implementation, mistake.name, mistake.title, None, mistake.remedy(run.implementation))
+    return named(run, mistake.name, mistake.title, remedy=mistake.remedy(run.implementation))

@@ -6,7 +6,7 @@ from typing import Any, Self
 from shared.harness.checks import Check, RunId, Status
 from shared.harness.ledger import Counts, count, verdict_of
 from shared.harness.output import SCHEMA
-from shared.harness.typed import fields_as_json, fields_from_json
+from shared.harness.typed import fields_as_json, fields_from_json, known_from_json
 
 Content = dict[str, Any]
 """The content of a command's JSON file."""
@@ -37,26 +37,54 @@ class Measured:
 class Diagnosis:
     """What explains the failed comparisons of a run; of a student's file, of one function.
 
-    mistake: names joined by " + ", or None where nothing fits. fit: the largest share of the tolerance that is used where
-    the mistake reproduces every tensor; None where it is recognized, not reproduced.
+    mistakes: the names of those that explain it together; none where nothing fits. said: what they do; where nothing fits,
+    the facts that are known. left: the stages that nothing explains, where a mistake explains the others. fit: the largest
+    share of the tolerance where the mistakes reproduce every tensor; None where they are recognized, not reproduced.
     """
 
     variant: str
     implementation: str
-    mistake: str | None
-    explanation: str
+    mistakes: tuple[str, ...]
+    said: tuple[str, ...]
+    left: tuple[str, ...] = ()
     fit: float | None = None
     remedy: str | None = None
     function: str | None = None
 
     @property
-    def mistakes(self) -> list[str]:
-        """The names of the mistakes that explain it together; none where nothing fits."""
-        return self.mistake.split(" + ") if self.mistake else []
+    def mistake(self) -> str | None:
+        """The mistakes in one word; None where nothing fits."""
+        return " + ".join(self.mistakes) or None
+
+    @property
+    def explanation(self) -> str:
+        """Everything that is said, in one line."""
+        return ("; and " if len(self.mistakes) > 1 else "; ").join(self.said)
 
     @property
     def run(self) -> RunId:
         return RunId(self.variant, self.implementation)
+
+    def as_json(self) -> Content:
+        """The entry of results.json; `function` and `left` only where there are any."""
+        entry = {"mistake": self.mistake, "explanation": self.explanation, **fields_as_json(self)}
+        return {key: value for key, value in entry.items() if key not in ("function", "left") or value}
+
+    @classmethod
+    def from_json(cls, entry: Content) -> "Diagnosis":
+        """The diagnosis of an entry; of an older one, the names as they are joined there."""
+        older = {"mistakes": [entry["mistake"]] if entry["mistake"] else [], "said": [entry["explanation"]]}
+        return known_from_json(cls, older | entry)
+
+
+def named(run: RunId, mistake: str, *said: str, **more: Any) -> Diagnosis:
+    """The diagnosis that this mistake explains the failures of a run; more: other fields."""
+    return Diagnosis(run.variant, run.implementation, (mistake,), said, **more)
+
+
+def unnamed(run: RunId, *facts: str, **more: Any) -> Diagnosis:
+    """What is known of the failures of a run where no mistake explains them; more: other fields."""
+    return Diagnosis(run.variant, run.implementation, (), facts, **more)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from shared.errors import UsageError
 from shared.harness.checks import Call, Cause, Check, Key, Status, Updates, Where
 from shared.harness.output import SCHEMA
 from shared.harness.results import Content, Data, Diagnosis, Failure, PortFile, Results, Run, Settings, Verified
-from shared.harness.typed import WrongType, declared, from_json
+from shared.harness.typed import WrongType, as_json, from_json, known_from_json
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def results_as_json(results: Results) -> dict[str, Any]:
         "checks": [check_as_json(check) for check in results.checks],
         "first_divergence": first and {name: getattr(first, name) for name in told},
         "failures": [_failure_as_json(failure) for failure in results.failures],
-        "diagnoses": [diagnosis_as_json(diagnosis) for diagnosis in results.diagnoses],
+        "diagnoses": as_json(results.diagnoses),
         "counts": counts,
         "beyond_horizon": uninformative,
         "notes": results.notes,
@@ -71,18 +71,12 @@ def run_as_json(run: Run) -> dict[str, Any]:
     return {name: value for name, value in asdict(run).items() if value is not None or name in shown}
 
 
-def diagnosis_as_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The entry of one diagnosis; `function` only where it has one."""
-    entry = asdict(diagnosis)
-    return entry if diagnosis.function is not None else {key: entry[key] for key in entry if key != "function"}
-
-
 def verified_as_json(verified: Verified) -> dict[str, Any]:
     """A run with its comparisons and diagnoses."""
     return {
         "run": run_as_json(verified.run),
         "checks": [check_as_json(check) for check in verified.checks],
-        "diagnoses": [diagnosis_as_json(diagnosis) for diagnosis in verified.diagnoses],
+        "diagnoses": as_json(verified.diagnoses),
     }
 
 
@@ -109,7 +103,7 @@ def results_from_json(content: dict[str, Any]) -> Results:
             "runs": [run_from_json(entry) for entry in content["runs"]],
             "checks": [check_from_json(entry) for entry in content["checks"]],
             "failures": [_failure_from_json(entry) for entry in content["failures"]],
-            "diagnoses": [diagnosis_from_json(entry) for entry in content["diagnoses"]],
+            "diagnoses": from_json(list[Diagnosis], content["diagnoses"]),
             "port": port,
         }
         return Results(**{each.name: entries[each.name] for each in fields(Results) if each.name in entries})
@@ -145,16 +139,11 @@ def run_from_json(entry: dict[str, Any]) -> Run:
     return _read(Run, entry)
 
 
-def diagnosis_from_json(entry: dict[str, Any]) -> Diagnosis:
-    """The diagnosis of an entry."""
-    return _read(Diagnosis, entry)
-
-
 def verified_from_json(content: dict[str, Any]) -> Verified:
     """The run of such a content, with its comparisons and diagnoses."""
     with _refusing():
         checks = [check_from_json(entry) for entry in content["checks"]]
-        return Verified(run_from_json(content["run"]), checks, [diagnosis_from_json(each) for each in content["diagnoses"]])
+        return Verified(run_from_json(content["run"]), checks, from_json(list[Diagnosis], content["diagnoses"]))
 
 
 def _failure_from_json(entry: dict[str, Any]) -> Failure:
@@ -172,8 +161,7 @@ def _refusing() -> Iterator[None]:
 def _read(kind: type[T], entry: dict[str, Any]) -> T:
     """A dataclass from the entries that it knows."""
     with _refusing():
-        known, _ = declared(kind)  # type: ignore[arg-type]
-        return from_json(kind, {name: entry[name] for name in known if name in entry})
+        return known_from_json(kind, entry)
 
 
 def _where(entry: dict[str, Any]) -> Where:

@@ -85,6 +85,11 @@ def fields_from_json(kind: Any, value: Any) -> Any:
     return kind(**{name: from_json(known[name], item) for name, item in value.items()})
 
 
+def known_from_json(kind: Any, value: dict[str, Any]) -> Any:
+    """A dataclass from an object that may hold more than its fields."""
+    return fields_from_json(kind, {field.name: value[field.name] for field in fields(kind) if field.name in value})
+
+
 def _first_that_fits(kinds: tuple[Any, ...], whole: Any, value: Any) -> Any:
     for kind in kinds:
         try:

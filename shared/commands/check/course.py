@@ -21,7 +21,7 @@ from shared.commands.check.outputs import alike, hide_what_is_off, usable_mask, 
 from shared.commands.check.words import alternatives
 from shared.config import VARIANTS, Variant
 from shared.harness.checks import Call, Cause, Check, RunId, because
-from shared.harness.results import Diagnosis
+from shared.harness.results import Diagnosis, named, unnamed
 
 UNMASKED = (
     "the mask is not applied to {}: the gradients do not show it, since those units are off; but the exercise's own test "
@@ -151,7 +151,6 @@ def _reference(spec: Function, arguments: tuple, outputs: Outputs) -> tuple[Outp
 
 def _check_masks(spec: Function, drawn: list, run: RunId, found: Found) -> None:
     """The masks: the course's, or at least with the right share of units kept."""
-    of_run = run.variant, run.implementation
     for i in (1, 2):
         kept = of = 0
         share, same = 0.0, True
@@ -172,26 +171,22 @@ def _check_masks(spec: Function, drawn: list, run: RunId, found: Found) -> None:
             found.checks.append(outcome.of(run.at(spec.stage, Call("masks", spec.name), f"D{i}")))
             if not passed and chance(kept, of, 1 - share) >= FALSE_ALARM:
                 said = f"D{i} keeps the share that should be dropped: it should be rand(...) < keep_prob"
-                found.diagnoses.append(Diagnosis(*of_run, "mask-turned", said, function=spec.name))
+                found.diagnoses.append(named(run, "mask-turned", said, function=spec.name))
             elif not passed and chance(kept, of, float(special.ndtr(share))) >= FALSE_ALARM:
                 said = f"D{i} is drawn from randn, which is normal; it should be rand(...) < keep_prob, which is uniform"
-                found.diagnoses.append(
-                    Diagnosis(run.variant, run.implementation, "mask-from-randn", said, function=spec.name)
-                )
+                found.diagnoses.append(named(run, "mask-from-randn", said, function=spec.name))
 
 
 def _explain(spec: Function, seen: list[tuple[tuple, Outputs]], run: RunId) -> Iterator[Diagnosis]:
     """Every other way of writing it that gives what came back in every case, to within rounding."""
-    of_run = run.variant, run.implementation
-    named: dict[str, Diagnosis] = {}
+    fitting: dict[str, Diagnosis] = {}
     for mistake, words, compute in alternatives(spec.name):
         used = _fit(compute, spec, seen)
         if used is not None:
-            named.setdefault(words, Diagnosis(*of_run, mistake, words, used, function=spec.name))
-    if not named:
-        said = f"no known way of getting {spec.name} wrong gives this"
-        yield Diagnosis(*of_run, None, said, function=spec.name)
-    yield from named.values()
+            fitting.setdefault(words, named(run, mistake, words, fit=used, function=spec.name))
+    if not fitting:
+        yield unnamed(run, f"no known way of getting {spec.name} wrong gives this", function=spec.name)
+    yield from fitting.values()
 
 
 def _fit(compute: Callable, spec: Function, seen: list[tuple[tuple, Outputs]]) -> float | None:

@@ -13,7 +13,7 @@ from shared.diagnosis.hypothesis import Evidence
 from shared.diagnosis.moves import moves, rounded
 from shared.diagnosis.search import Search
 from shared.harness.checks import Check, Where
-from shared.harness.results import Diagnosis
+from shared.harness.results import Diagnosis, named, unnamed
 from shared.parameters import Parameters
 
 SAME = 1e-9
@@ -36,7 +36,7 @@ def explain_run(session: Session, checks: list[Check], costs: NDArray, right: ND
     bad = np.flatnonzero(~(np.abs(costs[: len(right)] - right) <= SAME * np.abs(right)))
     if not len(bad) or bad[0] < 1:
         said = "the first updates are right, and the costs say nothing of where the run parts"
-        return Diagnosis(*_of(session), None, said)
+        return unnamed(session.run, said)
     update = int(bad[0])
     before, _ = train(session.parameters, update - 1, "the updates before") if update > 1 else (session.parameters, costs)
     behind, _ = train(session.parameters, update, "the first update that differs")
@@ -51,14 +51,6 @@ def _is_right(session: Session, before: Parameters, behind: Parameters) -> bool:
     return all(np.allclose(behind[name], value, rtol=SAME, atol=SAME) for name, value in right.items())
 
 
-def _of(session: Session) -> tuple[str, str]:
-    return session.variant.name, session.implementation
-
-
-def _named(session: Session, name: str, words: str) -> Diagnosis:
-    return Diagnosis(*_of(session), name, words)
-
-
 def _of_costs(session: Session, costs: NDArray, right: NDArray) -> Diagnosis:
     """The costs alone are off: they may be late, averaged, or computed only now and then."""
     n = len(right)
@@ -68,13 +60,13 @@ def _of_costs(session: Session, costs: NDArray, right: NDArray) -> Diagnosis:
 
     agree = "the parameters agree at every update, only the costs do not"
     if are(right[1:]):
-        return _named(session, "cost-after-update", f"{agree}: costs[i] is the cost after update i, not before it")
+        return named(session.run, "cost-after-update", f"{agree}: costs[i] is the cost after update i, not before it")
     if are(np.cumsum(right) / np.arange(1, n + 1)):
-        return _named(session, "costs-averaged", f"{agree}: costs[i] is the mean of all costs so far")
+        return named(session.run, "costs-averaged", f"{agree}: costs[i] is the mean of all costs so far")
     for length in HELD:
         if length < n and are(right[np.arange(n) // length * length]):
-            return _named(session, "costs-held", f"{agree}: a cost is computed at every {length}th update and repeated")
-    return Diagnosis(*_of(session), None, agree)
+            return named(session.run, "costs-held", f"{agree}: a cost is computed at every {length}th update and repeated")
+    return unnamed(session.run, agree)
 
 
 def _of_update(session: Session, update: int, before: Parameters, behind: Parameters, train: Train) -> Diagnosis:
@@ -87,9 +79,9 @@ def _of_update(session: Session, update: int, before: Parameters, behind: Parame
     known = Search(evidence, session.alive).one()
     if len(known) == 1:
         (part,) = known[0].parts
-        return _named(session, part.mistake.name, f"{so_far}: {part.words}")
+        return named(session.run, part.mistake.name, f"{so_far}: {part.words}")
     said = "something changes during the run, such as a schedule, a switch, or what is kept from update to update"
-    return Diagnosis(*_of(session), None, f"{so_far}: {said}")
+    return unnamed(session.run, f"{so_far}: {said}")
 
 
 def _of_rate(session: Session, update: int, rate: float, behind: Parameters, train: Train, so_far: str) -> Diagnosis:
@@ -97,15 +89,15 @@ def _of_rate(session: Session, update: int, rate: float, behind: Parameters, tra
     if rate == 0:
         ends, _ = train(session.parameters, max(update + 1, session.hyper.num_iterations), "the updates after")
         if all(np.array_equal(ends[name], value) for name, value in behind.items()):
-            return _named(session, "training-stops", f"{so_far}: it moves nothing: training stops before the last update")
-        return Diagnosis(*_of(session), None, f"{so_far}: it moves nothing, and later ones do")
+            return named(session.run, "training-stops", f"{so_far}: it moves nothing: training stops before the last update")
+        return unnamed(session.run, f"{so_far}: it moves nothing, and later ones do")
     said = f"{so_far}: it goes {rate:.6g} times as far as it should"
     if 0 < rate < 1:
         ends, _ = train(session.parameters, update + 1, "the updates after")
         later = _rate(_evidence(session, update + 1, behind, ends))
         if later is not None and 0 < later < 1:
-            return _named(session, "learning-rate-decays", f"{said}: the learning rate changes during the run")
-    return Diagnosis(*_of(session), None, said)
+            return named(session.run, "learning-rate-decays", f"{said}: the learning rate changes during the run")
+    return unnamed(session.run, said)
 
 
 def _evidence(session: Session, update: int, before: Parameters, behind: Parameters) -> Evidence:

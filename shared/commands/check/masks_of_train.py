@@ -13,7 +13,7 @@ from shared.commands.check.session import Session
 from shared.commands.check.unseen_masks import FACTORS, ITERATIONS, Design, Read, designs, read, updates_off
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.harness.checks import Call, Cause, because
-from shared.harness.results import Diagnosis
+from shared.harness.results import Diagnosis, named
 
 TRAIN_MASKS = Call("masks", "train")
 NOT_SET = "training mode is not set back, or never set"
@@ -97,10 +97,10 @@ def never_on(session: Session, found: Found) -> None:
     found.diagnoses.append(_diagnosis(session, "dropout-off", said))
 
 
-def _diagnosis(session: Session, name: str, words: str = "") -> Diagnosis:
-    """A mistake of the catalogue, in these words or its own, with its remedy."""
+def _diagnosis(session: Session, name: str, *said: str) -> Diagnosis:
+    """A mistake of the catalogue, in these words or its own."""
     mistake = next(mistake for mistake in CATALOGUE if mistake.name == name)
-    return Diagnosis(*_of(session), name, words or mistake.title)
+    return named(session.run, name, *(said or (mistake.title,)))
 
 
 def _independence(seen: Seen, keep_prob: float) -> Chance:
@@ -139,14 +139,10 @@ def _explain(session: Session, seen: Seen) -> list[Diagnosis]:
     shared = min(seen.D1.shape[1], seen.shown.shape[1])
     if (seen.D1[:, :shared, 0] == seen.shown[:, :shared, 0]).all():
         told.append(("the second layer repeats the first's draws: both start from the same seed", "same-masks"))
-    said: dict[str, str] = {}
+    said: dict[str, list[str]] = {}
     for words, mistake in told:
-        said[mistake] = f"{said[mistake]}; {words}" if mistake in said else words
-    known = {mistake.name for mistake in CATALOGUE}
-    return [
-        _diagnosis(session, mistake, words) if mistake in known else Diagnosis(*_of(session), mistake, words)
-        for mistake, words in said.items()
-    ]
+        said.setdefault(mistake, []).append(words)
+    return [named(session.run, mistake, *words) for mistake, words in said.items()]
 
 
 def _share(name: str, kept: int, of: int, keep_prob: float) -> tuple[str, str]:
@@ -156,7 +152,3 @@ def _share(name: str, kept: int, of: int, keep_prob: float) -> tuple[str, str]:
     if chance(kept, of, 1 - keep_prob) > 1e-3:
         return f"{name} keeps the share that should be dropped: it should be rand(...) < keep_prob", "keep-prob-as-rate"
     return f"{name} keeps {kept / of:.1%} of the units; keep_prob is {keep_prob:g}", "other settings"
-
-
-def _of(session: Session) -> tuple[str, str]:
-    return session.variant.name, session.implementation

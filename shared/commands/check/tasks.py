@@ -11,12 +11,10 @@ from shared.harness.results import Diagnosis, Run
 from shared.harness.results_json import (
     check_as_json,
     check_from_json,
-    diagnosis_as_json,
-    diagnosis_from_json,
     run_as_json,
     run_from_json,
 )
-from shared.harness.typed import from_json
+from shared.harness.typed import as_json, from_json
 
 WHOLE = 60.0
 """Seconds that reading a file as a whole may take, imports included; a script that takes longer is taken in pieces."""
@@ -64,7 +62,7 @@ class Checked:
         return {
             "item": self.item,
             "checks": [check_as_json(check) for check in self.checks],
-            "diagnoses": [diagnosis_as_json(diagnosis) for diagnosis in self.diagnoses],
+            "diagnoses": as_json(self.diagnoses),
             "run": self.run and run_as_json(self.run),
             "remarks": self.remarks,
         }
@@ -74,7 +72,7 @@ class Checked:
         found = cls(
             from_json(list[str], content["item"]),
             [check_from_json(entry) for entry in content["checks"]],
-            [diagnosis_from_json(entry) for entry in content["diagnoses"]],
+            from_json(list[Diagnosis], content["diagnoses"]),
             content["run"] and run_from_json(content["run"]),
             from_json(list[str], content["remarks"]),
         )

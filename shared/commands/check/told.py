@@ -6,7 +6,7 @@ from shared.config import VARIANTS
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.errors import listed
 from shared.harness.checks import Cause, Check, Status
-from shared.harness.results import Diagnosis
+from shared.harness.results import Diagnosis, named, unnamed
 
 MEANT = {"masks-frozen": "if that is meant, as in the course's own code: --variants frozen-dropout"}
 """Mistake -> how to check a port that means it."""
@@ -22,14 +22,12 @@ def told(diagnoses: list[Diagnosis], checks: list[Check], modules: set[str]) -> 
     found: list[Diagnosis] = []
     for variant, function in sorted(places, key=lambda place: list(VARIANTS).index(place[0])):
         here = [each for each in diagnoses if (each.variant, each.function) == (variant, function)]
-        known = list({(each.mistake, each.explanation): each for each in here if each.mistake}.values())
+        known = list({(each.mistakes, each.said): each for each in here if each.mistakes}.values())
         found += known or [_unknown(here, checks)]
-        found += [each for each in here if known and not each.mistake and each.explanation.startswith("what is left")]
+        found += [each for each in here if known and each.left]
     single = next((check for check in checks if check.cause is Cause.FLOAT32), None)
     if single is not None:
-        title = MISTAKES["float32"].title
-        known = [each for each in found if each.mistake]
-        found = [Diagnosis(single.variant, single.implementation, "float32", title), *known]
+        found = [named(single, "float32", MISTAKES["float32"].title), *(each for each in found if each.mistakes)]
     return [_with_remedies(each, modules) for each in found]
 
 
@@ -42,9 +40,9 @@ def _with_remedies(diagnosis: Diagnosis, modules: set[str]) -> Diagnosis:
 def _unknown(diagnoses: list[Diagnosis], checks: list[Check]) -> Diagnosis:
     """One line of everything that is known where nothing fits: also of which variants agree."""
     first = diagnoses[0]
-    said = list(dict.fromkeys(part for each in diagnoses for part in each.explanation.split("; ")))
-    said += [hint] if (hint := _variants(first.variant, checks)) else []
-    return Diagnosis(first.variant, first.implementation, None, "; ".join(said), function=first.function)
+    facts = list(dict.fromkeys(fact for each in diagnoses for fact in each.said))
+    facts += [hint] if (hint := _variants(first.variant, checks)) else []
+    return unnamed(first.run, *facts, function=first.function)
 
 
 def _variants(variant: str, checks: list[Check]) -> str:
