@@ -15,8 +15,8 @@ from shared.commands import commands
 from shared.errors import UsageError
 from shared.harness import flags
 from shared.harness.command import Command, Made, Options
+from shared.harness.measured import Measured
 from shared.harness.progress import Progress
-from shared.harness.results import Measured
 from shared.harness.runner import run
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from shared.harness.console import Console
+    from shared.harness.measured import Measured
     from shared.harness.progress import Progress
-    from shared.harness.results import Measured
 
 EXIT = {"match": 0, "mismatch": 1, "incomplete": 3}
 """Verdict -> exit code, of every command. 2 is wrong usage."""

@@ -1,36 +1,15 @@
-"""The results of a command, and those of a comparison; results_json.py turns these into results.json and back."""
+"""The results of a comparison; results_json.py turns them into results.json and back."""
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any
 
 from shared.harness.checks import Check, RunId, Status
 from shared.harness.ledger import Counts, count, verdict_of
-from shared.harness.output import SCHEMA
-from shared.harness.typed import fields_as_json, fields_from_json, known_from_json
-
-Content = dict[str, Any]
-"""The content of a command's JSON file."""
+from shared.harness.measured import Content, Measured
+from shared.harness.typed import fields_as_json, known_from_json
 
 Curve = list[list[float | None]]
 """[iteration, largest difference, largest noise floor] of the cost, since the entry before; None where not finite."""
-
-
-class Measured:
-    """The results of a command: a dataclass, whose fields are the keys of the JSON, beside `schema` and the verdict."""
-
-    @property
-    def verdict(self) -> str:
-        """match, mismatch or incomplete, which decides the exit code."""
-        raise NotImplementedError
-
-    def as_json(self) -> Content:
-        """The content of the JSON file."""
-        return {"schema": SCHEMA, "verdict": self.verdict, **fields_as_json(self)}
-
-    @classmethod
-    def from_json(cls, content: Content) -> Self:
-        """The results in the content of the JSON file."""
-        return fields_from_json(cls, {key: value for key, value in content.items() if key not in ("schema", "verdict")})
 
 
 @dataclass(frozen=True)

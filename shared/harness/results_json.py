@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from shared.errors import UsageError
 from shared.harness.checks import Call, Cause, Check, Key, Status, Updates, Where
+from shared.harness.measured import Content
 from shared.harness.output import SCHEMA
-from shared.harness.results import Content, Data, Diagnosis, Failure, PortFile, Results, Run, Settings, Verified
+from shared.harness.results import Data, Diagnosis, Failure, PortFile, Results, Run, Settings, Verified
 from shared.harness.typed import WrongType, as_json, from_json, known_from_json
 
 T = TypeVar("T")

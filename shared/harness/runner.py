@@ -7,9 +7,9 @@ from pathlib import Path
 from shared.errors import UsageError
 from shared.harness.command import EXIT, Command, Made, S
 from shared.harness.console import Console
+from shared.harness.measured import Measured
 from shared.harness.output import as_text, plain, prepare, write_json, write_whole
 from shared.harness.progress import Progress
-from shared.harness.results import Measured
 
 
 def run(command: Command[S], options: S) -> int:

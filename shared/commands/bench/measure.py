@@ -19,10 +19,11 @@ from shared.config import Hyperparameters
 from shared.harness.command import EXIT, Made
 from shared.harness.environment import available_cores, describe
 from shared.harness.inputs import describe_data, write_arrays
+from shared.harness.measured import Measured
 from shared.harness.messages import Lost, Progressed, Task
 from shared.harness.processes import ROOT, THREADS, Processes
 from shared.harness.progress import Progress
-from shared.harness.results import Data, Measured
+from shared.harness.results import Data
 
 OTHERS = ("products alone", "scikit-learn", "Keras fit")
 """Contestants beside the plain loop and the implementations: the floor, and what people would otherwise use."""

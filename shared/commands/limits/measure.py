@@ -11,10 +11,10 @@ from shared.config import DTYPES, Hyperparameters
 from shared.harness.command import Made
 from shared.harness.environment import describe
 from shared.harness.inputs import write_arrays
+from shared.harness.measured import Measured
 from shared.harness.messages import Lost, Progressed, Task
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
-from shared.harness.results import Measured
 from shared.synthetic import make_dataset
 
 

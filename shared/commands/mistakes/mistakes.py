@@ -14,10 +14,11 @@ from shared.config import Hyperparameters
 from shared.harness.command import Made
 from shared.harness.environment import describe
 from shared.harness.inputs import describe_data, write_arrays
+from shared.harness.measured import Measured
 from shared.harness.messages import Lost
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
-from shared.harness.results import Data, Measured
+from shared.harness.results import Data
 
 CHUNK = 8
 """Plantings that one process tries: what they import and compile is not piled up for ever."""

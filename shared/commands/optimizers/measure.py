@@ -18,10 +18,10 @@ from shared.commands.optimizers.verdicts import Judged, Run, judge_row
 from shared.config import Hyperparameters
 from shared.harness.command import Made
 from shared.harness.environment import describe
+from shared.harness.measured import Measured
 from shared.harness.messages import Done, Lost, Progressed
 from shared.harness.processes import THREADS, Processes
 from shared.harness.progress import Progress
-from shared.harness.results import Measured
 from shared.synthetic import make_dataset
 
 

@@ -7,8 +7,9 @@ from rich.text import Text
 
 from shared.commands.page.command import PageOptions
 from shared.harness.command import Made
+from shared.harness.measured import Content
 from shared.harness.progress import Progress
-from shared.harness.results import Content, Results
+from shared.harness.results import Results
 from shared.harness.tables import answer_of
 
 MEANING = {

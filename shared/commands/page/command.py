@@ -9,7 +9,8 @@ from shared.harness import flags
 from shared.harness.command import Command, Options, later
 
 if TYPE_CHECKING:
-    from shared.harness.results import Content, Results
+    from shared.harness.measured import Content
+    from shared.harness.results import Results
 
 ABOUT = """Make the page, index.html, from the results.json that a comparison or a check has left in DIR. Nothing is trained.
 

@@ -6,7 +6,7 @@ from typing import Any
 from shared.commands.study.equivalence import ALPHA, POWER
 from shared.commands.study.findings import METRICS, Choice, Effect, Luck, Question
 from shared.commands.study.grid import Grid
-from shared.harness.results import Content, Measured
+from shared.harness.measured import Content, Measured
 
 
 @dataclass(frozen=True)
