@@ -46,18 +46,24 @@ class Perturbation:
             done += size
         return parameters
 
-    def _shares(self, size: int, dtype: np.dtype) -> NDArray:
-        """-1, 0 or 1 times half the relative rounding error: what this takes of a number rounds to its last place."""
-        if size >= POOL:
-            return (self.rng.integers(-1, 2, size=size) * (np.finfo(dtype).eps / 2)).astype(dtype)
+    def pool(self, dtype: np.dtype, size: int = 0) -> tuple[NDArray, int]:
+        """Many shares, -1, 0 or 1 times half the relative rounding error, and where in them to read the next `size`.
+
+        What a share takes of a number rounds to its last place. A pool read at random offsets is as good as fresh signs, and
+        drawing them would cost more than an update does.
+        """
         if dtype not in self._pools:
-            # A pool read at random offsets is as good as fresh signs, and drawing them would cost more than the update does.
             first = not self._pools
             self._pools[dtype], state = _pool(self._seed, dtype)
             if first:
                 self.rng.bit_generator.state = state
-        offset = int(self.rng.integers(0, POOL - size))
-        return self._pools[dtype][offset : offset + size]
+        return self._pools[dtype], int(self.rng.integers(0, POOL - size))
+
+    def _shares(self, size: int, dtype: np.dtype) -> NDArray:
+        if size >= POOL:
+            return (self.rng.integers(-1, 2, size=size) * (np.finfo(dtype).eps / 2)).astype(dtype)
+        pool, offset = self.pool(dtype, size)
+        return pool[offset : offset + size]
 
 
 @lru_cache(4)

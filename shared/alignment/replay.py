@@ -5,7 +5,7 @@ last place after each update; its data, labels and learning rate are moved as we
 rounds the same way at every update; and its costs are summed one by one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from numpy_impl.cost import cross_entropy, l2_penalty
 from numpy_impl.gradients import propagate
 from numpy_impl.training import update_parameters
 from shared.adapters.numpy import Replayed
+from shared.alignment import fused
 from shared.alignment.floor import Perturbation
 from shared.case import Problem
 from shared.harness.records import Record
@@ -24,20 +25,26 @@ from shared.parameters import Parameters
 LOGITS = 2**18
 """Numbers: logits (and weights, with L2) of past updates that are kept before their costs are computed together."""
 
-UNPACKED_BYTES = 2**26
-"""Masks are unpacked for as many steps ahead as fit in this."""
+WEIGHTS = ("W1", "W2", "W3")
 
 Masks = tuple[NDArray, NDArray]
+
+MasksBetween = Callable[[int, int], Masks]
+"""(first step, the step behind the last) -> D1 (steps, S, h1, m) and D2 of S segments, bool."""
 
 Watch = Callable[[int, tuple], None]
 """(step, the course's cache of its forward pass) -> what somebody wants to know of it."""
 
 
 class Replicates(NamedTuple):
-    """How many perturbed replicates run beside the reference, and the seed of what perturbs them."""
+    """How many perturbed replicates run beside the reference, the seed of what perturbs them, and what the reference may be.
+
+    fused_reference: the reference's own updates may be made by the compiled loop, too, and be numpy_impl's up to rounding.
+    """
 
     number: int
     seed: int = 0
+    fused_reference: bool = False
 
 
 def replicate(parameters: Parameters, count: int) -> Parameters:
@@ -48,18 +55,18 @@ def replicate(parameters: Parameters, count: int) -> Parameters:
 def replay(
     problem: Problem,
     parameters: Parameters,
-    steps: int,
+    steps: Iterable[int],
     masks: Callable[[int], Masks] | None = None,
     perturb: Perturbation | None = None,
     watch: Watch | None = None,
 ) -> Iterator[tuple[NDArray, Parameters]]:
-    """Replay `steps` updates; after each, yield the logits Z3 before it and the parameters after it.
+    """Replay an update for each of `steps`; after each, yield the logits Z3 before it and the parameters after it.
 
     parameters: with leading axes of replicates. masks(step) gives D1 and D2 of that step, broadcast against these axes.
     With `perturb`, every replicate but the first is moved by at most one unit in the last place after each update.
     """
     X, Y, lambd = problem.X, problem.Y, problem.lambd
-    for step in range(steps):
+    for step in steps:
         rng = Replayed(*masks(step)) if masks else None
         gradients, cache = propagate(X, Y, parameters, lambd, problem.keep_prob, rng)
         if watch:
@@ -70,33 +77,28 @@ def replay(
         yield cache.Z3, parameters
 
 
-def costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Problem) -> NDArray:
-    """The costs of n updates, (n, ...), from the logits that `replay` yields and, with L2, the parameters before each.
+def costs_of(Z3s: NDArray, before: Parameters, problem: Problem) -> NDArray:
+    """The costs of n updates, (n, ...), from the logits Z3 (n, ..., 1, m) and, with L2, the weights (n, ...) before each.
 
     Not what numpy_impl's adapter computes: what is wrong there must differ from this.
     """
-    costs = cross_entropy(np.stack(Z3s), problem.Y)
-    if problem.lambd:
-        weights = {name: np.stack([parameters[name] for parameters in before]) for name in ("W1", "W2", "W3")}
-        costs = costs + l2_penalty(weights, problem.lambd, problem.X.shape[-1])
-    return costs
+    costs = cross_entropy(Z3s, problem.Y)
+    return costs + l2_penalty(before, problem.lambd, problem.X.shape[-1]) if problem.lambd else costs
 
 
-def perturbed_costs_of(Z3s: list[NDArray], before: list[Parameters], problem: Problem, perturb: Perturbation) -> NDArray:
+def perturbed_costs_of(Z3s: NDArray, before: Parameters, problem: Problem, perturb: Perturbation) -> NDArray:
     """The same costs as rounding may leave them: every loss with the rounding of its logit, sums added up one by one.
 
     Some frameworks compute the loss as a difference of numbers of the logit's size, so that a small loss carries the
     rounding of a large logit; NumPy adds in pairs, which loses less than one by one.
     """
-    Z3 = np.stack(Z3s)
-    size = np.abs(Z3)
-    losses = np.maximum(Z3, 0) - Z3 * problem.Y + np.log1p(np.exp(-size))
+    size = np.abs(Z3s)
+    losses = np.maximum(Z3s, 0) - Z3s * problem.Y + np.log1p(np.exp(-size))
     losses += perturb(size) - size
     costs = np.add.accumulate(losses, axis=-1)[..., 0, -1] / problem.X.shape[-1]
     if problem.lambd:
-        squares = np.zeros(Z3.shape[:-2], Z3.dtype)
-        for name in ("W1", "W2", "W3"):
-            W = np.stack([parameters[name] for parameters in before])
+        squares = np.zeros(Z3s.shape[:-2], Z3s.dtype)
+        for W in before.values():
             squares = squares + np.add.accumulate(np.square(W).reshape(*W.shape[:-2], -1), axis=-1)[..., -1]
         costs = costs + perturb(problem.lambd / (2 * problem.X.shape[-1]) * squares)
     return perturb(costs)
@@ -106,7 +108,7 @@ def replay_with_replicates(
     problem: Problem,
     start: Parameters,
     length: int,
-    masks: Callable[[int], Masks] | None,
+    masks: MasksBetween | None,
     replicates: Replicates,
     report: Callable[[int], None] = lambda updates: None,
     enough: Callable[[NDArray], bool] = lambda costs: False,
@@ -116,52 +118,96 @@ def replay_with_replicates(
 
     Returns the costs (length, 1 + count, S) and the parameters at the end (1 + count, S, ...).
     """
-    count = replicates.number
-    parameters = replicate(start, 1 + count)
-    perturb = Perturbation(replicates.seed)
-    perturb.replicates(parameters)  # the start already carries one rounding error, so it is perturbed as well
-    kept = problem.Y.size * parameters["b3"].size  # numbers of an update
-    if problem.lambd:
-        kept += sum(parameters[name].size for name in ("W1", "W2", "W3"))
-    batch = max(1, LOGITS // kept)
+    lanes = _Lanes(problem, start, length, masks, replicates, watch)
     costs: list[NDArray] = []
-    Z3s: list[NDArray] = []
-    before: list[Parameters] = []
     # A diverged run is replayed as it is: the comparison, not a warning, says that it is not finite.
     with np.errstate(all="ignore"):
-        rounded = _rounded(problem, count, perturb)
-        for step, (Z3, after) in enumerate(replay(rounded, parameters, length, masks, perturb, watch), start=1):
+        for first in range(0, length, lanes.batch):
+            costs.append(lanes.advance(first, min(lanes.batch, length - first)))
+            report(len(costs[-1]))
+            if enough(np.concatenate(costs)):
+                break
+    return np.concatenate(costs), lanes.parameters
+
+
+class _Lanes:
+    """The reference, lane 0, and its replicates on their way.
+
+    Where many updates are to be made and nobody watches them, the compiled loop makes them (fused.py): those of the
+    replicates, and those of the reference only where it need not be numpy_impl bit for bit.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        start: Parameters,
+        length: int,
+        masks: MasksBetween | None,
+        replicates: Replicates,
+        watch: Watch | None,
+    ):
+        lanes, segments = 1 + replicates.number, len(start["b3"])
+        self._problem, self._masks, self._watch, self._perturb = problem, masks, watch, Perturbation(replicates.seed)
+        # The start already carries one rounding error, so it is perturbed as well.
+        self.parameters = self._perturb.replicates(replicate(start, lanes))
+        with np.errstate(all="ignore"):
+            self._rounded = _rounded(problem, replicates.number, self._perturb)
+        by_hand = 0 if replicates.fused_reference else 1
+        compiled = watch is None and fused.is_worth(length * segments * (lanes - by_hand))
+        self._by_hand = by_hand if compiled else lanes
+        kept = problem.Y.size * lanes * segments  # numbers of an update
+        if problem.lambd:
+            kept += sum(self.parameters[name].size for name in WEIGHTS)
+        self.batch = max(1, LOGITS // kept)
+
+    def advance(self, first: int, steps: int) -> NDArray:
+        """Make so many updates from the first on, and return the costs (steps, 1 + count, S) before each."""
+        masks = self._masks(first, first + steps) if self._masks else None
+        parts = []
+        if self._by_hand:
+            parts.append(self._one_by_one(slice(0, self._by_hand), range(first, first + steps), masks))
+        if self._by_hand < len(self.parameters["b3"]):
+            parts.append(fused.advance(*self._of(slice(self._by_hand, None)), masks, steps, self._perturb))
+        Z3s = np.concatenate([Z3 for Z3, _, _ in parts], axis=1)
+        before = {W: np.concatenate([weights[W] for _, weights, _ in parts], axis=1) for W in parts[0][1]}
+        self.parameters = {name: np.concatenate([ends[name] for _, _, ends in parts]) for name in self.parameters}
+        costs = costs_of(Z3s[:, :1], {W: values[:, :1] for W, values in before.items()}, self._problem)
+        if Z3s.shape[1] == 1:
+            return costs
+        others = {W: values[:, 1:] for W, values in before.items()}
+        return np.concatenate([costs, perturbed_costs_of(Z3s[:, 1:], others, self._problem, self._perturb)], axis=1)
+
+    def _of(self, lanes: slice) -> tuple[Problem, Parameters]:
+        """The problem and the parameters of these lanes, each with the data as it is rounded there."""
+        given = {name: getattr(self._rounded, name)[lanes] for name in ("X", "Y", "learning_rate")}
+        return replace(self._rounded, **given), {name: values[lanes] for name, values in self.parameters.items()}
+
+    def _one_by_one(self, lanes: slice, steps: range, masks: Masks | None) -> tuple[NDArray, Parameters, Parameters]:
+        """What fused.advance returns, by numpy_impl."""
+        problem, parameters = self._of(lanes)
+
+        def at(step: int) -> Masks:
+            assert masks is not None
+            # As numbers: every replicate multiplies by them, and converting them each time would take longer.
+            D1, D2 = (D[step - steps.start].astype(problem.X.dtype) for D in masks)
+            return D1, D2
+
+        Z3s, before = [], []
+        for Z3, after in replay(problem, parameters, steps, at if masks else None, self._perturb, self._watch):
             Z3s.append(Z3)
-            if problem.lambd:
-                before.append(parameters)
+            before.append(parameters)
             parameters = after
-            if len(Z3s) == batch or step == length:
-                costs.append(_costs(Z3s, before, problem, perturb))
-                report(len(Z3s))
-                if enough(np.concatenate(costs)):
-                    break
-                Z3s, before = [], []
-    return np.concatenate(costs), parameters
+        weights = {W: np.stack([each[W] for each in before]) for W in WEIGHTS} if problem.lambd else {}
+        return np.stack(Z3s), weights, parameters
 
 
-def mask_reader(record: Record, starts: NDArray, length: int, dtype: np.dtype) -> Callable[[int], Masks]:
-    """masks(step) -> D1 (S, h1, m), D2 (S, h2, m) of the segments that begin at `starts`, unpacked a batch at a time."""
-    per_step = len(starts) * sum(record.masks(slice(0, 1), layer).size for layer in (1, 2))
-    batch = max(1, UNPACKED_BYTES // per_step)
-    held: dict[int, list[NDArray]] = {}
+def mask_reader(record: Record, starts: NDArray) -> MasksBetween:
+    """The masks of the segments that begin at `starts`."""
 
-    def read(step: int) -> Masks:
-        block = step // batch
-        if block not in held:
-            held.clear()
-            steps = np.arange(block * batch, min(length, (block + 1) * batch))
-            iterations = (steps[:, np.newaxis] + starts).ravel()  # (steps * S,)
-            held[block] = [
-                D.reshape(len(steps), len(starts), *D.shape[1:]) for D in (record.masks(iterations, i) for i in (1, 2))
-            ]
-        D1, D2 = held[block]
-        # As numbers: every replicate multiplies by them, and converting them each time would take longer.
-        return D1[step % batch].astype(dtype), D2[step % batch].astype(dtype)
+    def read(first: int, last: int) -> Masks:
+        iterations = np.arange(first, last)[:, np.newaxis] + starts
+        D1, D2 = (record.masks(iterations.ravel(), layer) for layer in (1, 2))
+        return D1.reshape(*iterations.shape, *D1.shape[1:]), D2.reshape(*iterations.shape, *D2.shape[1:])
 
     return read
 
@@ -176,14 +222,3 @@ def _rounded(problem: Problem, count: int, perturb: Perturbation) -> Problem:
     moved = perturb.replicates(replicate(given, 1 + count))
     X, Y, learning_rate = moved.values()
     return replace(problem, X=X, Y=Y, learning_rate=learning_rate)  # type: ignore[arg-type]
-
-
-def _costs(Z3s: list[NDArray], before: list[Parameters], problem: Problem, perturb: Perturbation) -> NDArray:
-    """The costs (n, 1 + count, S): the reference's own, and the replicates' as rounding may leave them."""
-    if len(Z3s[0]) == 1:
-        return costs_of(Z3s, before, problem)
-    firsts, others = (
-        ([Z3[lanes] for Z3 in Z3s], [{name: value[lanes] for name, value in parameters.items()} for parameters in before])
-        for lanes in (slice(0, 1), slice(1, None))
-    )
-    return np.concatenate([costs_of(*firsts, problem), perturbed_costs_of(*others, problem, perturb)], axis=1)

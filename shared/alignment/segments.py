@@ -114,7 +114,7 @@ def replay_segments(
     """Replay segments of one length together: costs (length, 1 + count, S) and parameters (1 + count, S, ...)."""
     start = {name: record.snapshots[name][chosen] for name in PARAMETER_NAMES}
     length = record.lengths[chosen[0]]
-    masks = mask_reader(record, np.array(record.starts)[chosen], length, problem.X.dtype) if problem.keep_prob < 1 else None
+    masks = mask_reader(record, np.array(record.starts)[chosen]) if problem.keep_prob < 1 else None
     return replay_with_replicates(problem, start, length, masks, Replicates(count, seed), watch=watch)
 
 

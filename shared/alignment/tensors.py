@@ -143,7 +143,7 @@ def one_step(problem: Problem, parameters: Parameters, port: Tensors) -> dict[st
         return found or (tensors["D1"], tensors["D2"])
 
     dropout = problem.keep_prob < 1
-    run = replay(problem, parameters, 2, masks if dropout else None)
+    run = replay(problem, parameters, range(2), masks if dropout else None)
     for update, (_, ends) in enumerate(run, start=1):
         tensors |= {after(name, update): value for name, value in ends.items()}
     first = (

@@ -22,7 +22,7 @@ from shared.harness.checks import FREE_RUN, Cause, Check, Key, Outcome, RunId, U
 from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, Parameters
 
-FREE_REPLICATES = Replicates(2)
+FREE_REPLICATES = Replicates(2, fused_reference=True)
 FREE_DOUBT_REPLICATES = (6, 56)
 """Perturbed replicates beside the reference in the free run; and further ones where it differs though no segment does."""
 
@@ -137,7 +137,7 @@ def free_run(
     """
     start = {name: value[np.newaxis] for name, value in parameters.items()}
     dropout = record and problem.keep_prob < 1
-    reader = mask_reader(record, np.zeros(1, int), num_iterations, problem.X.dtype) if record and dropout else None
+    reader = mask_reader(record, np.zeros(1, int)) if record and dropout else None
 
     def parted(costs: NDArray) -> bool:
         return horizon(costs[:, :, 0]) < len(costs)
@@ -174,7 +174,7 @@ def _with_further_replicates(
     costs, ends = free
     lanes = min(number, together(problem, record, 1, DOUBT_BYTES))
     for part in range(-(-number // lanes)):
-        others = Replicates(lanes, seed=costs.shape[1] + part)  # other signs than those before
+        others = FREE_REPLICATES._replace(number=lanes, seed=costs.shape[1] + part)  # other signs than those before
         more, more_ends = free_run(problem, parameters, len(record.costs), record, lambda updates: None, others)
         n = min(len(costs), len(more))
         costs = np.concatenate([costs[:n], more[:n, 1:]], axis=1)

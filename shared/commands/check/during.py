@@ -47,7 +47,7 @@ def explain_run(session: Session, checks: list[Check], costs: NDArray, right: ND
 
 
 def _is_right(session: Session, before: Parameters, behind: Parameters) -> bool:
-    _, right = next(replay(session.problem, before, 1))
+    _, right = next(replay(session.problem, before, range(1)))
     return all(np.allclose(behind[name], value, rtol=SAME, atol=SAME) for name, value in right.items())
 
 

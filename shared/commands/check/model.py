@@ -1,7 +1,6 @@
 """The course's `model`: a whole run with the student's own functions."""
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from numpy_impl import course
 from shared.alignment.floor import spread
 from shared.alignment.judge import judge
-from shared.alignment.replay import Replicates, replay_with_replicates
+from shared.alignment.replay import MasksBetween, Replicates, replay_with_replicates
 from shared.alignment.trajectory import horizon
 from shared.case import Problem
 from shared.commands.check.course import Found
@@ -80,9 +79,10 @@ def _one(parameters: dict) -> dict:
     return {name: value[np.newaxis] for name, value in parameters.items()}
 
 
-def _masks(problem: Problem, parameters: dict) -> Callable | None:
+def _masks(problem: Problem, parameters: dict) -> MasksBetween | None:
     """The course's masks, the same at every iteration."""
     if problem.keep_prob == 1:
         return None
     cache = course.forward_propagation_with_dropout(problem.X, parameters, problem.keep_prob)[1]
-    return lambda step: (cache[1], cache[6])
+    D1, D2 = cache[1][np.newaxis, np.newaxis], cache[6][np.newaxis, np.newaxis]
+    return lambda first, last: (D1.repeat(last - first, axis=0), D2.repeat(last - first, axis=0))

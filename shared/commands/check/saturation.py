@@ -107,7 +107,7 @@ def excuse_run(problem: Problem, record: Record, floors: NDArray, found: Found) 
     Z3, penalties = [], []
     for s, length in enumerate(record.lengths):
         now = {name: rows[s] for name, rows in record.snapshots.items()}
-        for logits, after in replay(problem, now, length, None):
+        for logits, after in replay(problem, now, range(length)):
             Z3.append(logits[0])
             penalties.append(l2_penalty(now, problem.lambd, problem.X.shape[1]))
             now = after
