@@ -8,6 +8,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 OPTIONS = {
     "cpp_wrapper": True,  # the calls in C++ as well as the loops
+    "cpp_cache_precompile_headers": False,  # seconds for every process, and nothing gained: what is compiled is kept
     "pattern_matcher": False,  # with it, 2.13 loses the learning rate: it turns W - learning_rate * dW into W + dW
     "fallback_random": True,  # PyTorch's own draws: the masks that the same step draws uncompiled
     "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,  # safe: nothing is passed in that could change
