@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OWN = {"numpy_impl", "torch_impl", "tf_impl", "shared", "samenet", "compare", "tests", "__future__"}
 FRAMEWORKS = {"torch": "torch_impl", "tensorflow": "tf_impl", "keras": "tf_impl"}
-OPTIONAL = {"pytest", "sklearn", "distributed"}
-"""Imported only where they are asked for: by the plugin of pytest, by `bench`, by `study --scheduler`."""
+OPTIONAL = {"pytest", "sklearn", "distributed", "numba"}
+"""Imported only where they are asked for: by the plugin of pytest, by `bench`, by `study --scheduler`; Numba where it is."""
 
 
 def imported(source: str) -> Iterator[str]:

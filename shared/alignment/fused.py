@@ -38,21 +38,23 @@ def advance(
     ends = {name: np.array(parameters[name], dtype, order="C") for name in PARAMETER_NAMES}
     Z3 = np.empty((*shape, 1, X.shape[-1]), dtype)
     before = {name: np.empty((steps if problem.lambd else 0, *ends[name].shape), dtype) for name in ("W1", "W2", "W3")}
-    D1, D2 = masks or (np.empty((0, 1, 1, 1), bool), np.empty((0, 1, 1, 1), bool))
-    signs, at = perturb.pool(dtype)
     loop = _loop()
     assert loop is not None
+    data = (np.ascontiguousarray(X), np.ascontiguousarray(problem.Y[:, 0, 0]), np.ravel(problem.learning_rate))
+    layers = tuple((ends[f"W{layer}"], ends[f"b{layer}"]) for layer in (1, 2, 3))
     loop.advance(
-        *(np.ascontiguousarray(X), np.ascontiguousarray(problem.Y[:, 0, 0]), np.ravel(problem.learning_rate)),
-        *(dtype.type(problem.lambd / X.shape[-1]), dtype.type(problem.keep_prob), *ends.values()),
-        *(D1, D2, signs, at, Z3, *before.values()),
+        (*data, dtype.type(problem.lambd / X.shape[-1]), dtype.type(problem.keep_prob)),
+        layers,
+        masks or (np.empty((0, 1, 1, 1), bool), np.empty((0, 1, 1, 1), bool)),
+        perturb.pool(dtype),
+        (Z3, *before.values()),
     )
     return Z3, before if problem.lambd else {}, ends
 
 
 @cache
 def _loop() -> ModuleType | None:
-    """The compiled loop; None where Numba is missing or cannot work, with this NumPy or without a place for what it compiles."""
+    """The compiled loop; None without Numba, or where it cannot work: with this NumPy, or with nothing to keep it in."""
     if find_spec("numba") is None:
         return None
     try:

@@ -16,12 +16,16 @@ WITHIN = POOL - 1
 
 
 @njit(cache=True, fastmath=FAST)
-def advance(X, Y, rates, decay, keep_prob, W1, b1, W2, b2, W3, b3, D1, D2, signs, at, Z3s, W1s, W2s, W3s):
-    """Make the updates, in place. X (R, n_x, m), Y (R, m), rates (R,); W1 (R, S, h1, n_x), b1 (R, S, h1, 1), ...
+def advance(data, layers, masks, noise, kept):
+    """Make the updates; the parameters are changed in place.
 
-    decay: lambd / m. D1 (steps, S, h1, m), D2: bool, empty without dropout. Z3s (steps, R, S, 1, m) is filled, and the weights
-    before each update are, W1s (steps, R, S, h1, n_x), W2s, W3s, unless these are empty.
+    data: X (R, n_x, m), Y (R, m), learning rates (R,), lambd / m, keep_prob. layers: (W1, b1), (W2, b2), (W3, b3), W1
+    (R, S, h1, n_x), b1 (R, S, h1, 1), ... masks: D1 (steps, S, h1, m) and D2, bool, empty without dropout. noise: shares of
+    the last place, and where to begin in them. kept, to be filled: Z3s (steps, R, S, 1, m), and, unless they are empty, the
+    weights before each update, W1s (steps, R, S, h1, n_x), W2s, W3s.
     """
+    (X, Y, rates, decay, keep_prob), (D1, D2), (signs, at), (Z3s, W1s, W2s, W3s) = data, masks, noise, kept
+    (W1, b1), (W2, b2), (W3, b3) = layers
     A1, dZ1 = np.empty((W1.shape[2], X.shape[2]), X.dtype), np.empty((W1.shape[2], X.shape[2]), X.dtype)
     A2, dZ2 = np.empty((W2.shape[2], X.shape[2]), X.dtype), np.empty((W2.shape[2], X.shape[2]), X.dtype)
     dZ3 = np.empty((1, X.shape[2]), X.dtype)
@@ -55,7 +59,6 @@ def advance(X, Y, rates, decay, keep_prob, W1, b1, W2, b2, W3, b3, D1, D2, signs
                     at = (1664525 * at + 1013904223) & WITHIN  # every offset comes once (Knuth's linear congruence)
                     move(W, signs, at)
                     move(b, signs, at + W.size)
-    return at
 
 
 @njit(cache=True, fastmath=FAST)
@@ -75,7 +78,8 @@ def relu(Z):
     """max(0, Z), in place."""
     for i in range(Z.shape[0]):
         for j in range(Z.shape[1]):
-            Z[i, j] = Z[i, j] * (not Z[i, j] <= 0)
+            if Z[i, j] <= 0:
+                Z[i, j] = 0
 
 
 @njit(cache=True, fastmath=FAST)

@@ -18,7 +18,7 @@ REFERENCE = NumpyAdapter()
 MONTE_CARLO_REPLICATES = 16
 """Replicates in Monte Carlo arithmetic beside the reference."""
 
-KEPT, KEPT_BYTES = 8, 2**22
+KEPT, KEPT_BYTES = 16, 2**22
 """So many states' tensors and noise floors are kept for the next port, none larger than this."""
 
 NEAR = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2}
@@ -37,6 +37,8 @@ def after(name: str, update: int) -> str:
     """What the parameter after the first or the second update is called."""
     return f"{name} after update {update}"
 
+
+MASK_NAMES = [f"D{layer}{when}" for when in ("", " of update 1", " of update 2") for layer in (1, 2)]
 
 UPDATED = {after(name, update): (name, update) for update in (1, 2) for name in PARAMETER_NAMES}
 """Tensor -> the parameter, and the update after which it is."""
@@ -74,14 +76,15 @@ def reference_tensors(
 ) -> tuple[Tensors, Tensors]:
     """The reference's tensors with the port's masks, and the noise floor of each of their elements.
 
-    step: another computation than the reference's, for example of a known mistake (see shared/alignment/step.py). Without,
-    and without masks, they are the same for every port, and kept.
+    step: another computation than the reference's, for example of a known mistake (see shared/alignment/step.py). The
+    reference's are kept for the next port with the same masks, or without any.
     """
-    if step or problem.keep_prob < 1:
-        return _measured(problem, parameters, port, step or one_step)
+    if step:
+        return _measured(problem, parameters, port, step)
     digest = hashlib.sha256(str(problem.step).encode())
-    for value in (problem.X, problem.Y, *parameters.values()):
-        digest.update(f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
+    masks = {name: D for name in MASK_NAMES if problem.keep_prob < 1 and isinstance(D := port.get(name), np.ndarray)}
+    for name, value in ({"X": problem.X, "Y": problem.Y} | parameters | masks).items():
+        digest.update(f"{name}{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
     key = digest.hexdigest()
     if key in _kept:
         return _kept[key]

@@ -9,7 +9,7 @@ def describe(threads: int) -> dict:
     """Versions, platform and processor. threads: given to each implementation."""
     return {
         "python": platform.python_version(),
-        **{package: _version(package) for package in ("numpy", "scipy", "torch", "tensorflow", "keras")},
+        **{package: _version(package) for package in ("numpy", "scipy", "numba", "torch", "tensorflow", "keras")},
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cores": available_cores(),
