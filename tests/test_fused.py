@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shared.adapters.numpy import NumpyAdapter
 from shared.alignment import fused
 from shared.alignment.costs import cost_floor
 from shared.alignment.floor import POOL, Perturbation
 from shared.alignment.replay import Replicates, replay, replay_with_replicates, replicate
+from shared.alignment.trajectory import compare_free_run, free_run, replay_in_segments
 from shared.case import Problem
+from shared.harness.checks import RunId
+from shared.harness.records import Record
 from shared.parameters import PARAMETER_NAMES, initialize_parameters
 
 STEPS, SEGMENTS = 20, 2
@@ -118,6 +122,20 @@ def test_its_replicates_measure_the_same_noise_floor(monkeypatch, make_problem):
         np.testing.assert_array_equal(runs[True][:, 0], runs[False][:, 0])  # the reference is numpy_impl itself
         share = cost_floor(runs[True])[-1] / cost_floor(runs[False])[-1]
         assert 1 / 4 < share < 4
+
+
+def test_a_run_that_is_replayed_bit_for_bit_is_the_free_run_itself(monkeypatch, make_problem, tmp_path):
+    X, Y, parameters = make_problem((2, 20, 3, 1), m=60)
+    problem, lengths = Problem(X, Y, 0.3, 0.0, 1.0), [30, 30]
+    record = Record(tmp_path).write(parameters, lengths, NumpyAdapter().train_segments(problem, parameters, lengths))
+    segments = replay_in_segments(problem, record, RunId("", "")).checks
+    monkeypatch.setattr(fused, "is_worth", lambda updates: True)
+    free = free_run(problem, parameters, 60, None, lambda updates: None)
+    almost = [replace(segments[0], difference=1e-17), *segments[1:]]
+    for checks, exact in ((segments, True), (almost, False), ([], False)):
+        costs, compared = compare_free_run(problem, parameters, free, record, checks, RunId("", ""))
+        assert np.array_equal(costs[:, 0], record.costs) == exact
+        assert {check.status for check in compared} == {"passed"}
 
 
 def test_without_numba_and_for_few_updates_it_is_left_alone(monkeypatch):

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.alignment import fused
 from shared.alignment.costs import cost_floor
 from shared.alignment.floor import spread
 from shared.alignment.judge import judge, tolerance_of
@@ -93,7 +94,8 @@ def replay_all(
     measured = np.array([s not in known for s in range(len(lengths))])
     for length, count in product(sorted(set(record.lengths), reverse=True), (SEGMENT_REPLICATES, 0)):
         segments = np.flatnonzero((lengths == length) & (measured == (count > 0)))
-        batch = together(problem, record, 1 + count, BATCH_BYTES)
+        compiled = not frozen and fused.is_worth(int(length) * len(segments) * count)  # lanes that need no room in an array
+        batch = together(problem, record, 1 if compiled else 1 + count, BATCH_BYTES)
         for chosen in np.array_split(segments, -(-len(segments) // batch)) if len(segments) else ():
             watch = Dropped() if frozen else None
             replayed |= _replay(problem, record, chosen, count, 0, watch)

@@ -154,9 +154,14 @@ def compare_free_run(
 
     A unit that crosses its kink an update earlier moves the rest of the run by far more than rounding, and a few replicates
     may all miss it. There is no doubt where a segment differs, or where no replicate helps: what is not finite stays red.
-    segments: the checks of the segments. Returns the costs of the free run, further replicates included, and its checks.
+    Where every segment was replayed bit for bit, the run itself is what numpy_impl makes from its start.
+    segments: the checks of all its segments. Returns the costs of the free run, further replicates included, and its checks.
     """
     costs, ends = free
+    if segments and all(check.difference == 0 for check in segments):
+        costs = np.concatenate([record.costs[: len(costs), np.newaxis], costs[:, 1:]], axis=1)
+        finals = record.final_parameters
+        ends = {name: np.concatenate([finals[name][np.newaxis], value[1:]]) for name, value in ends.items()}
     checks = list(free_run_checks(costs, ends, record, run))
     failed = [check for check in checks if check.failed]
     hopeless = any(check.difference is None for check in failed) or any(check.failed for check in segments)

@@ -1,6 +1,7 @@
 """The course's `model`: a whole run with the student's own functions."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
