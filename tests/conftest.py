@@ -176,12 +176,12 @@ def once(tmp_path_factory):
 def run_compare(tmp_path_factory, clean_environment):
     """A function that runs compare.py in an empty folder, with an empty page and no pictures: they would take seconds.
 
-    In this process, where nothing asks for one of its own: another checkout or environment, or `apart`.
+    In this process, where nothing asks for one of its own: another checkout or environment.
     """
 
-    def run(*flags, checkout=ROOT, environment=None, apart=False) -> Outcome:
+    def run(*flags, checkout=ROOT, environment=None) -> Outcome:
         folder = tmp_path_factory.mktemp("compare")
-        if apart or environment or checkout != ROOT:
+        if environment or checkout != ROOT:
             return _run_apart(folder, flags, checkout, clean_environment | (environment or {}))
         return _run_here(folder, flags, clean_environment)
 

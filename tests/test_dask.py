@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Outcome
+
 pytest.importorskip("distributed", reason="Dask is not installed: pip install -r requirements-dask.txt")
 pytestmark = pytest.mark.full
 
@@ -63,6 +65,28 @@ def cluster(tmp_path, clean_environment):
     made.end()
 
 
+IMPATIENT = """
+import sys
+import compare
+from shared.commands.study import schedule
+schedule.PATIENCE = float(sys.argv.pop(1))
+sys.argv[0] = "compare.py"
+sys.exit(compare.main())
+"""
+
+
+@pytest.fixture
+def impatient(clean_environment, tmp_path):
+    """A function that runs the command, which waits for so many seconds at most."""
+
+    def run(seconds, *flags):
+        command = [sys.executable, "-c", IMPATIENT, str(seconds), *flags, "--out", str(tmp_path)]
+        done = subprocess.run(command, cwd=ROOT, env=clean_environment, capture_output=True, text=True, check=False)
+        return Outcome(done.returncode, done.stdout, done.stderr, tmp_path)
+
+    return run
+
+
 @pytest.fixture
 def killed(tmp_path, clean_environment, cluster):
     """A function that starts a study and kills a process once runs are kept: (exit code, errors, rows by then, rows)."""
@@ -101,14 +125,14 @@ def the_error(done):
     return line
 
 
-def test_a_cluster_from_its_start_to_its_end(cluster, killed, run_compare):
+def test_a_cluster_from_its_start_to_its_end(cluster, killed, run_compare, impatient):
     on_it = (*STUDY, "--scheduler", cluster.address)
-    error = the_error(run_compare(*on_it, apart=True))
+    error = the_error(impatient(10, *on_it))
     assert "expected workers at" in error
     assert "dask worker" in error
 
     lost = cluster.worker(path=Path("/"))
-    error = the_error(run_compare(*on_it, apart=True))
+    error = the_error(impatient(10, *on_it))
     assert "the cluster cannot run this study" in error
     assert "dask worker" in error
     lost.kill()
@@ -133,7 +157,7 @@ def test_a_cluster_from_its_start_to_its_end(cluster, killed, run_compare):
     assert rows
 
 
-def test_no_scheduler_is_one_clear_line(run_compare):
+def test_no_scheduler_is_one_clear_line(impatient):
     for address in ("tcp://127.0.0.1:1", "nonsense://x:1", ""):
-        error = the_error(run_compare(*STUDY, "--scheduler", address, apart=True))
+        error = the_error(impatient(1, *STUDY, "--scheduler", address))
         assert "--scheduler: expected a Dask scheduler at tcp://HOST:PORT, none answers at" in error
