@@ -277,7 +277,7 @@ def brought(tmp_path, monkeypatch):
 
     def check(source, name="brought.py", variants=("none", "l2", "dropout"), dtype="float64"):
         monkeypatch.setattr(sys, "path", [*sys.path])  # a port's folder comes first on it
-        for module in ("reg_utils", "testCases", "checked_port"):
+        for module in ("reg_utils", "testCases", "checked_port", "checked_package"):
             monkeypatch.delitem(sys.modules, module, raising=False)
         (tmp_path / name).write_bytes(source if isinstance(source, bytes) else source.encode())
         return Brought(tmp_path / name, variants, dtype)

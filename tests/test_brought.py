@@ -124,6 +124,15 @@ def test_a_notebook_of_either_format_and_its_constants(brought, nbformat):
     assert wrong.failed == {L2}
 
 
+def test_relative_imports_and_what_a_notebook_waits_for(brought, tmp_path):
+    (tmp_path / "entropy.py").write_text("from .reg_utils import compute_cost\n")
+    (tmp_path / "reg_utils.py").write_text("from numpy_impl.course import compute_cost\n")
+    own = COST.replace("compute_cost(A", "entropy.compute_cost(A")
+    relative = brought("import numpy as np\nfrom . import entropy\n" + own)
+    assert (relative.passed, relative.remarks) == ({L2}, "")
+    assert brought(notebook("await something()", IMPORTS, COST), "brought.ipynb").passed == {L2}
+
+
 def test_a_helper_that_numpy_no_longer_runs_is_noted(brought):
     source = (
         COST

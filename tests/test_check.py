@@ -1,11 +1,13 @@
 """`compare.py check FILE`: a correct port matches, a wrong one is named, a hostile one is reported."""
 
+import json
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from shared.commands.check.checking import Seen
 from shared.commands.check.loading import load_port
 from shared.errors import UsageError
 
@@ -280,6 +282,8 @@ def test_answers_of_other_forms_are_failures_that_say_what_was_expected(check, f
 NO_PORT = {
     "nothing to check": ("x = 1\n", "defines nothing to check"),
     "no Python": ("def train(:\n", "is not Python, line 1"),
+    "a return at the top": ("x = 1\nreturn x\n", "is not Python, line 2: `return x`: 'return' outside function"),
+    "a class": ("class Network:\n    pass\n", "defines nothing to check (it defines Network): expected train, trace"),
     "a null byte": (b"x = 1\0\n", "is not Python"),
     "no text": (b"\xff\xfe\x00", "is not text in UTF-8"),
     "nothing": ("", "defines nothing to check"),
@@ -355,6 +359,23 @@ def test_a_script_without_end_is_taken_in_pieces(check, monkeypatch):
     assert "judged: relu not judged: sigmoid: cannot be defined (NameError: name 'some_name'" in said
     assert done.results["port"]["functions"] == ["relu"]
     assert "sigmoid" not in done.results["port"]["not_checked"]  # it is defined, and listed as not judged
+
+
+def test_what_a_function_prints_is_said_once():
+    seen = Seen(Path("port.py"))
+    seen.add(["train prints ('1')", "train draws", "trace prints ('1')"])
+    seen.add(["train prints ('2')", "train draws", "train seeds"])
+    assert seen.remarks == ["train prints ('1')", "train draws", "trace prints ('1')", "train seeds"]
+
+
+def test_scripts_get_the_json_or_the_verdict_alone(check):
+    relu = "import numpy as np\ndef relu(x):\n    return np.maximum(0, x)\n"
+    assert (
+        check(relu, "--quiet").stdout
+        == "MATCH: everything that this file defines is what the reference computes, to rounding\n"
+    )
+    done = check(relu, "--json")
+    assert json.loads(done.stdout) == done.results
 
 
 def test_the_help_says_that_the_file_is_executed(run_compare):

@@ -108,6 +108,12 @@ def test_a_process_that_dies_or_lies_loses_its_task_alone(ended):
     assert [task.what for task, end in ends if isinstance(end, Said)] == ["well", "well"]
 
 
+def test_of_a_process_that_forks_one_is_heard(ended):
+    said = [said for _, said in ended(Odd("a", "forks"), Odd("a"))]
+    assert [each.text for each in said] == ["forks", "well"]
+    assert len({each.pid for each in said}) == 1
+
+
 def test_a_process_that_says_nothing_is_ended_after_its_time(ended):
     [(_, lost)] = ended(Odd("a", "is silent"), time_limit=1)
     assert lost.reason == "it gave no answer within 1 seconds"

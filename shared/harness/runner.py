@@ -74,7 +74,7 @@ def _show(command: Command[S], options: S, results: Measured, console: Console, 
                 command.show(results, console)
             if paths and not options.quiet:
                 console.print("written: " + ", ".join(map(str, paths)), style="dim", markup=False, soft_wrap=True)
-            console.print(command.answer(results), highlight=False)
+            console.print(command.answer(results), highlight=False, soft_wrap=options.quiet)
         console.file.flush()
     except OSError as error:
         console.on_broken_pipe()

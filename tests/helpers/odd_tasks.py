@@ -59,6 +59,7 @@ def _raise(error: Exception) -> None:
 
 
 OTHERS = {
+    "forks": os.fork,
     "raises": lambda: _raise(ValueError("no luck")),
     "misses a package": lambda: _raise(ModuleNotFoundError("No module named 'torch'", name="torch")),
     "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),

@@ -21,6 +21,9 @@ OLD_NAMES: dict[str, type] = {"int": int, "float": float, "bool": bool, "object"
 """Names of types that NumPy had until 1.24; the exercise's own file of 2017 uses them."""
 
 
+PRINTS = " prints "
+
+
 class NoAnswer(ValueError):
     """The function raised, or ended the program."""
 
@@ -74,7 +77,7 @@ def call(function: Callable, path: Path, *arguments: Any, quiet: bool = True, **
     ]
     _restore(before)
     if quiet and printed.getvalue().strip():
-        result.remarks.append(f"{name} prints ({printed.getvalue().strip().splitlines()[0][:60]!r})")
+        result.remarks.append(f"{name}{PRINTS}({printed.getvalue().strip().splitlines()[0][:60]!r})")
     result.changed = _changes(arguments, given[0]) + _changes(keywords, given[1])
     return result
 

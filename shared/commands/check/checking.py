@@ -10,6 +10,7 @@ import numpy as np
 
 from shared.adapters.places import locate
 from shared.alignment.plan import symbol_of
+from shared.commands.check.calling import PRINTS
 from shared.commands.check.command import CheckOptions
 from shared.commands.check.loading import CONTRACT, COURSE
 from shared.commands.check.source import modules_of
@@ -49,8 +50,10 @@ class Seen:
     """Of the item that is under way."""
 
     def add(self, remarks: list[str]) -> None:
-        """Add the remarks that are not in the list yet."""
-        self.remarks += [remark for remark in remarks if remark not in self.remarks]
+        """Add the remarks that are not in the list yet; of what a function prints, one."""
+        for remark in remarks:
+            if remark.split(PRINTS)[0] not in [each.split(PRINTS)[0] for each in self.remarks]:
+                self.remarks.append(remark)
 
     def load(self, file: Loaded) -> None:
         """Take in what the file defines; only the first time, because a process that comes later reads it again."""

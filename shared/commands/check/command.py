@@ -39,6 +39,8 @@ class CheckOptions(Options):
     time_limit: float = flags.flag(
         600.0, "that one call of the port may take", then=_seconds, under=flags.OUTPUT, metavar="SECONDS"
     )
+    quiet: bool = flags.flag(False, "show the verdict alone", under=flags.OUTPUT, alone="shown")
+    json: bool = flags.flag(False, "show results.json instead of the table", under=flags.OUTPUT, alone="shown")
     fail_fast: bool = flags.flag(False, "stop at the first stage that differs", under=flags.OUTPUT)
     out: Path = flags.out("results.json and index.html")
 

@@ -22,9 +22,10 @@ from shared.commands.check.stand_ins import (
     TEST_MODULES,
     Missing,
     add_course_modules,
+    add_package,
     stand_in_remark,
 )
-from shared.errors import UsageError
+from shared.errors import UsageError, listed
 
 COURSE = (
     "sigmoid", "relu", "initialize_parameters", "forward_propagation", "forward_propagation_with_dropout",
@@ -72,9 +73,10 @@ def load_port(path: Path, without_end: str = "") -> Port:
     source = read_source(path)
     os.environ.setdefault("MPLBACKEND", "Agg")  # nobody looks at what a script draws
     add_course_modules(path.resolve().parent)
+    package = add_package(path.resolve().parent, [part.tree for part in source.parts])
     own = _own_names(source)
     unread = {name: each.said for each in source.unread for name in each.functions if name not in own}
-    namespace, remarks, lost = _executed(source, path, own, unread, without_end)
+    namespace, remarks, lost = _executed(source, path, own, unread, without_end, package)
     if "matplotlib" in sys.modules:  # the file may have asked for one that needs a screen
         sys.modules["matplotlib"].use("Agg")
     functions = {}
@@ -86,8 +88,9 @@ def load_port(path: Path, without_end: str = "") -> Port:
             functions[name] = namespace[name]
     unread = {name: said for name, said in (unread | lost).items() if name in CHECKABLE}
     if not functions and not unread:
+        said = f" (it defines {listed(sorted(own)[:5])})" if own else ""
         raise UsageError(
-            f"{path}: defines nothing to check: expected train, trace, predict, or functions of the course such as "
+            f"{path}: defines nothing to check{said}: expected train, trace, predict, or functions of the course such as "
             "backward_propagation_with_dropout"
         )
     trees = {node.name: (part.file, node) for part, node in statements(source.parts) if isinstance(node, ast.FunctionDef)}
@@ -103,14 +106,15 @@ def _own_names(source: Source) -> set[str]:
     names = set()
     for _, node in statements(source.parts):
         if isinstance(node, ast.ImportFrom) and node.module not in (HELPER_MODULE, *TEST_MODULES):
-            names |= {alias.asname or alias.name for alias in node.names} & {"train", "trace"}
+            taken = {alias.asname or alias.name for alias in node.names}
+            names |= taken & {*CONTRACT} if taken & {"train", "trace"} else set()
         elif not isinstance(node, ast.Import | ast.ImportFrom):
             names |= bound_names(node)
     return names
 
 
 def _executed(
-    source: Source, path: Path, own: set[str], unread: dict[str, str], without_end: str
+    source: Source, path: Path, own: set[str], unread: dict[str, str], without_end: str, package: str | None
 ) -> tuple[dict[str, Any], list[str], dict]:
     """The names of the executed file, remarks, and the names that could not be defined, with the reason."""
     trains = any(calls(node) & own & {*CHECKABLE} for _, node in statements(source.parts) if not _defines(node))
@@ -118,7 +122,7 @@ def _executed(
     if path.suffix == ".py" and without_end:
         refused, why = f"cannot be imported: {without_end}", without_end
     elif path.suffix == ".py" and not trains:
-        namespace = _namespace(path, unread)
+        namespace = _namespace(path, unread, package)
         failure = _execute(source, namespace)
         if failure is None:
             return namespace, stand_in_remark(_imports(source) & {HELPER_MODULE} & _stood_in()), {}
@@ -126,7 +130,8 @@ def _executed(
         refused, why = f"cannot be imported: {said}", f"it raises {said}"
         if isinstance(failure, SystemExit):
             refused = f"ends the program while it is imported (exit code {failure.code})"
-    namespace = _namespace(path, unread)
+            why = said.replace(f"SystemExit: {failure.code}", f"it ends the program (exit code {failure.code})")
+    namespace = _namespace(path, unread, package)
     pieces = Pieces(source.parts, own & {*CHECKABLE})
     pieces.execute(namespace)
     if refused and not own & {*CHECKABLE} - set(pieces.lost):
@@ -155,11 +160,11 @@ def _stood_in() -> set[str]:
     return {name for name in (HELPER_MODULE, *TEST_MODULES) if getattr(sys.modules.get(name), "__file__", None) is None}
 
 
-def _namespace(path: Path, unread: dict[str, str]) -> dict[str, Any]:
+def _namespace(path: Path, unread: dict[str, str], package: str | None) -> dict[str, Any]:
     """What the code starts with: numpy as np, and the course's helpers, as in the notebook; but not for what is unread."""
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module  # dataclasses and others look their module up
-    vars(module).update({name: getattr(course, name) for name in HELPERS}, np=np, __file__=str(path))
+    vars(module).update({name: getattr(course, name) for name in HELPERS}, np=np, __file__=str(path), __package__=package)
     vars(module).update({name: Missing(name, f"{name}: {said}") for name, said in unread.items()})
     return vars(module)
 

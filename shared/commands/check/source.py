@@ -132,14 +132,30 @@ def _notebook(data: bytes, path: Path) -> Source:
 def _parsed(text: str, file: str) -> ast.Module:
     """The syntax tree; where it is not Python, without the notebook's own commands, and without a common indentation."""
     try:
-        return ast.parse(text, filename=file)
+        return _compiled(text, file)
     except SyntaxError as error:
         for other in (without_commands(text), textwrap.dedent(without_commands(text))):
             try:
-                return ast.parse(other, filename=file)
+                return _compiled(other, file)
             except SyntaxError:
                 continue
         raise error from None
+
+
+def _compiled(text: str, file: str) -> ast.Module:
+    """The syntax tree of what compiles as well, without what a notebook waits for: no definition needs it."""
+    tree = ast.parse(text, filename=file)
+    tree.body = [node for node in tree.body if not _waits(node)]
+    compile(tree, file, "exec")
+    return tree
+
+
+def _waits(node: ast.AST) -> bool:
+    """Whether there is an await in it, outside functions."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return False
+    waits = isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
+    return waits or any(_waits(child) for child in ast.iter_child_nodes(node))
 
 
 def without_commands(text: str) -> str:

@@ -19,6 +19,7 @@ HELPERS = tuple(name for name in course.__all__ if name not in (*GRADED, "model"
 """The course's helpers, which its notebook imports from reg_utils."""
 
 HELPER_MODULE = "reg_utils"
+PACKAGE = "checked_package"
 TEST_MODULES = ("testCases", "testCases_v2", "testCase", "public_tests", "test_utils")
 """What the course's notebook imports beside it."""
 
@@ -63,6 +64,22 @@ def add_course_modules(folder: Path) -> None:
         if not (folder / f"{name}.py").exists():
             module = helper_module() if name == HELPER_MODULE else types.ModuleType(name)
             sys.modules.setdefault(name, module)
+
+
+def add_package(folder: Path, parts: Iterable[ast.Module]) -> str | None:
+    """The name of a package for the file's relative imports: its folder, and as many above it as they go up; None without.
+
+    Where the folder is a package, its own name is one as well, if nothing installed has it.
+    """
+    if (folder / "__init__.py").exists():
+        sys.path.append(str(folder.parent))
+    level = max((n.level for tree in parts for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)), default=0)
+    name = None
+    for place in reversed([folder, *folder.parents][:level]):
+        name = f"{name}.{place.name}" if name else PACKAGE
+        package = sys.modules[name] = types.ModuleType(name)
+        package.__path__ = [str(place)]
+    return name
 
 
 def import_in_parts(node: ast.Import | ast.ImportFrom, namespace: dict[str, Any], file: str) -> list[str]:
