@@ -230,7 +230,7 @@ def test_what_was_compared_is_kept_where_it_failed(make_run):
     assert set(result.evidence) == {check.key for check in failed(result.checks)}
     kept = result.evidence[RUN.at("trajectory", Updates.of(20, 20), "cost")]
     np.testing.assert_array_equal(kept["port"], record.costs[20:40])
-    beyond = np.abs(kept["port"] - kept["reference"]) > kept["allowed"]
+    beyond = np.abs(kept["port"] - kept["reference"]) > kept["tolerance"]
     assert int(np.argmax(beyond)) == 8
     for name in PARAMETER_NAMES:
         np.testing.assert_array_equal(kept[f"start_{name}"], record.snapshots[name][1])

@@ -14,7 +14,7 @@ from shared.harness.records import save_arrays
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 Evidence = dict[str, NDArray]
-"""port, reference and tolerance ("allowed") of one tensor, and what it was computed from: X, Y, start_W1 ..., masks."""
+"""port, reference and tolerance of one tensor, and what it was computed from: X, Y, start_W1 ..., masks."""
 
 SCRIPT = '''"""{title}
 
@@ -34,21 +34,21 @@ case = np.load(Path(__file__).with_suffix(".npz"))
 
 def show(when, port):
     """Print the element that is furthest beyond what rounding explains; True where all agree."""
-    reference, allowed = case["reference"], case["allowed"]
+    reference, tolerance = case["reference"], case["tolerance"]
     for what in ("shape", "dtype"):
         if getattr(port, what) != getattr(reference, what):
             print(f"{{when}}: expected {{what}} {{getattr(reference, what)}}, got {{getattr(port, what)}}")
             return False
     difference = np.abs(port.astype(float) - reference.astype(float))
-    agree = difference <= allowed
+    agree = difference <= tolerance
     with np.errstate(divide="ignore", invalid="ignore"):
-        used = np.where(difference == 0, 0, difference / allowed) if allowed.any() else difference
+        used = np.where(difference == 0, 0, difference / tolerance) if tolerance.any() else difference
     worst = np.unravel_index(np.argmax(used), agree.shape)
     print(f"{{when}}: {{np.count_nonzero(~agree)}} of {{agree.size}} elements of {tensor} differ; the worst:")
     print(f"  index      {{tuple(map(int, worst))}}")
     print(f"  port       {{float(port[worst])!r}}")
     print(f"  reference  {{float(reference[worst])!r}}")
-    print(f"  difference {{float(difference[worst])!r}}, tolerance {{float(allowed[worst])!r}}")
+    print(f"  difference {{float(difference[worst])!r}}, tolerance {{float(tolerance[worst])!r}}")
     return bool(agree.all())
 
 
@@ -75,7 +75,7 @@ def step_evidence(check: Check, problem: Problem, start: Parameters, port: dict)
     return {
         "port": np.asarray(port.get(check.tensor, np.full(values.shape, np.nan))),
         "reference": values,
-        "allowed": tolerance_of(values, None if check.stage in EXACT else floors[check.tensor]),
+        "tolerance": tolerance_of(values, None if check.stage in EXACT else floors[check.tensor]),
         "X": problem.X,
         "Y": problem.Y,
         **{f"start_{name}": value for name, value in start.items()},

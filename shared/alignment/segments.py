@@ -27,7 +27,7 @@ BAD_SEGMENTS = 3
 
 HOPELESS = 1e3
 EARLY = 8
-"""A cost that is off by so many times what is allowed, within so many updates, is never cleared by more replicates.
+"""A cost that is off by so many times its tolerance, within so many updates, is never cleared by more replicates.
 
 What they can find is a unit that crosses its kink an update earlier. It moves no cost before, and little soon after.
 The last and largest number of replicates is for segments that are not so far off, at whatever update.
@@ -173,7 +173,7 @@ def _widen(problem: Problem, record: Record, segments: dict[int, ReplayedSegment
 
 
 def _used(record: Record, s: int, segment: ReplayedSegment) -> float:
-    """The largest share of what is allowed; infinite where something cannot be compared."""
+    """The largest share of a tolerance; infinite where something cannot be compared."""
     used = 0.0
     for _, port, reference, floor in segment.compared(record, s):
         outcome = judge(port, reference, floor)

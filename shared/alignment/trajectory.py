@@ -100,7 +100,7 @@ def _evidence(record: Record, s: int, segment: ReplayedSegment, failed: list[Key
     keys = {key.tensor: key for key in failed}
     start = {f"start_{name}": record.snapshots[name][s] for name in PARAMETER_NAMES}
     return {
-        keys[name]: {"port": port, "reference": reference, "allowed": tolerance_of(reference, floor)} | start
+        keys[name]: {"port": port, "reference": reference, "tolerance": tolerance_of(reference, floor)} | start
         for name, port, reference, floor in segment.compared(record, s)
         if name in keys
     }

@@ -1,4 +1,4 @@
-"""The failure message: where a run first parts from the reference, by how much, and where to look."""
+"""The failure message: where a run first differs from the reference, by how much, and where to look."""
 
 from collections.abc import Iterator, Sequence
 
@@ -32,12 +32,8 @@ INPUTS = {
 """Single-step tensor -> what it is computed from."""
 
 
-REPRODUCE, WRITE = "reproduce it alone: ", "  write: "
-
-
-def is_to_copy(line: str) -> bool:
-    """Whether a line of the message is there to be copied, and must not be broken."""
-    return line.startswith((REPRODUCE, WRITE))
+class ToCopy(str):
+    """A line of the message that is there to be copied, and must not be broken."""
 
 
 def first_failures(checks: list[Check]) -> list[Failure]:
@@ -65,7 +61,7 @@ def message(failure: Failure, diagnoses: Sequence[Diagnosis] = ()) -> list[str]:
         lines += explanation(diagnosis, alone=len(of_run) == 1)
     lines.append("where it stands: " + ", ".join(failure.locations.values()))
     if failure.reproduction:
-        lines.append(f"{REPRODUCE}python {failure.reproduction}")
+        lines.append(ToCopy(f"reproduce it alone: python {failure.reproduction}"))
     return lines
 
 
@@ -103,7 +99,7 @@ def explanation(diagnosis: Diagnosis, alone: bool = True) -> list[str]:
     else:
         lines.append(f"  ({diagnosis.mistake}: recognized, not reproduced)")
     if diagnosis.remedy:
-        lines.append(f"{WRITE}{diagnosis.remedy}")
+        lines.append(ToCopy(f"  write: {diagnosis.remedy}"))
     return lines
 
 

@@ -1,6 +1,5 @@
 """What a command is: one description, from which its flags, its help, its run and its exit code are made."""
 
-import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -88,5 +87,4 @@ class Command(Generic[S]):
         examples = "".join(f"  {program} {given}\n      {what}\n" for given, what in self.examples)
         parser = flags.Parser(prog=called, description=self.about, epilog=f"examples:\n{examples}{epilog}")
         flags.add_flags(parser, self.options)
-        given: argparse.Namespace = parser.parse_args(arguments)
-        return flags.read_flags(given, self.options)
+        return flags.read_flags(parser.parse(arguments), self.options)

@@ -31,8 +31,15 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
     def error(self, message: str) -> NoReturn:
-        wrong, flags = message.partition("unrecognized arguments: ")[2].split("=")[0].split(), self._option_string_actions
-        raise UsageError(f"{message}{did_you_mean(wrong[0], flags) if wrong else ''} (see {self.prog} --help)")
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def parse(self, arguments: list[str]) -> argparse.Namespace:
+        """What was given; UsageError where it makes no sense."""
+        given, unknown = self.parse_known_args(arguments)
+        if unknown:
+            meant = did_you_mean(unknown[0].split("=")[0], self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        return given
 
 
 def flag(default: Any, help: str, *, then: Then | None = None, **how: Any) -> Any:

@@ -88,7 +88,7 @@ def _verdict(results: Results, implementations: list[str]) -> str:
     reference = "the reference, numpy_impl"
     if results.verdict == "match":
         if implementations == ["numpy"]:
-            return "numpy_impl is the reference itself: every update of every run is repeated to the last bit."
+            return "numpy_impl is the reference itself: every update of every run is replayed to the last bit."
         if len(implementations) == 1:
             return f"{implementations[0]} is the same network as {reference}: every update of every run agrees to rounding."
         return "The implementations are the same network: every update of every run agrees to rounding."

@@ -54,7 +54,7 @@ def sources() -> dict[str, dict[str, dict[str, str]]]:
 
 
 def agreement(concept: Concept, checks: list[Check], implementation: str) -> dict:
-    """How many comparisons measure a concept, how many of them passed, and the largest share used of what is allowed."""
+    """How many comparisons measure a concept, how many of them passed, and the largest share of the tolerance."""
     own = [
         check
         for check in checks

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.diagnosis.failure import is_to_copy, message
+from shared.diagnosis.failure import ToCopy, message
 from shared.harness.results import Results, Run
 from shared.harness.tables import TOLERANCE, answer_of, fitting, make_table
 
@@ -130,4 +130,4 @@ def _show_divergence(results: Results, console: Console) -> None:
         headline, *lines = message(failure, results.diagnoses)
         console.print(Text("first difference: " if i == 0 else "also: ", "bold red") + Text(headline))
         for line in lines if i == 0 else lines[:1]:
-            console.print(Text(f"  {line}"), soft_wrap=is_to_copy(line))
+            console.print(Text(f"  {line}"), soft_wrap=isinstance(line, ToCopy))

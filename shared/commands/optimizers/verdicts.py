@@ -66,7 +66,7 @@ def judge_row(row: Row, torch: Run, keras: Run, torch_by_hand: Run, keras_by_han
 def compare(run: Run, reference: Run, floors: Run, update: int) -> Compared:
     """Two runs after an update: the largest difference of any parameter, and the largest share of a tolerance.
 
-    floors: a run by hand; FACTOR times its noise floor is allowed. What is missing, not finite or of another shape is
+    floors: a run by hand; its noise floor times FACTOR is the tolerance. What is missing, not finite or of another shape is
     neither equal nor different, and so is what agrees where rounding would hide anything.
     """
     differences, used, verdict, reason = [], [], EQUAL, ""
