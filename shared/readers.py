@@ -20,10 +20,10 @@ from shared.errors import DataError
 from shared.matlab import COMPLEX, REAL, variables
 
 MAX_VALUES = 10_000_000
-"""The most values in one array. With two features, 30,000 full-batch iterations over so many take half a day."""
+"""An array of a file may hold at most so many: with two features, 30,000 updates over them take half a day."""
 
 MAX_BYTES = 32 * MAX_VALUES
-"""The most bytes of a file, and of what it unpacks to: four arrays of MAX_VALUES float64, or numbers of 32 characters."""
+"""A file, and what it unpacks to, may hold at most so many: four arrays of float64, or numbers of 32 characters."""
 
 VARIABLES = ("X", "y", "Xval", "yval")
 DTYPE_KINDS = {

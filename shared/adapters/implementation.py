@@ -144,5 +144,5 @@ def moved(before: Parameters, after: Parameters, scale: float) -> dict[str, NDAr
 
 
 def columns(array: Any) -> NDArray:
-    """A copy of a framework's array (m, n) in the course's layout (n, m)."""
+    """Copy a framework's array (m, n) into the course's layout (n, m)."""
     return np.array(np.asarray(array).T, order="C")

@@ -94,7 +94,10 @@ def outcomes_of(chances: dict[str, Chance], keep_prob: float, run: RunId, where:
 
 
 def chance(kept: NDArray | int, of: int, probability: float) -> float:
-    """Exact two-sided binomial probability of so few or so many, of the most unlikely of several counts (Bonferroni)."""
+    """Compute how likely counts as far from the expected one as these are: the exact two-sided binomial probability.
+
+    kept: one count of `of`, or several, of which the most unlikely one counts (Bonferroni).
+    """
     kept = np.atleast_1d(kept)
     return float(min(1.0, 2 * _tails(kept, of, probability).min() * kept.size))
 

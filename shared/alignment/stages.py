@@ -34,7 +34,7 @@ def single_step_checks(
     run: RunId,
     wanted: Container[str] | None = None,
 ) -> Iterator[Check]:
-    """Compare every tensor of one step and two updates, of a port started from `parameters`, with the reference's.
+    """Compare every tensor of one step and of two updates with the reference's; the port starts from `parameters`.
 
     port, again: what two runs of the port gave, compared with each other first. where: the state, or the call.
     wanted: the tensors to compare; None: all.
@@ -74,7 +74,7 @@ def _outcomes(
 
 
 def judge_tensor(stage: str, name: str, port: Tensors, reference: Tensors, floors: Tensors) -> Outcome:
-    """The outcome for one tensor of a single step."""
+    """Judge one tensor of a single step."""
     floor = None if stage in EXACT else floors[name]
     return judge(_seen(port, name, reference), reference[name], floor)
 

@@ -210,7 +210,10 @@ def cost_of_probabilities(step: Step) -> Step:
 
 
 def gradient_by_difference(step: Step) -> Step:
-    """dZ3 as autograd has it for (1 - Y) Z3 + softplus(-Z3): exact where A3 - Y is not, and the other way round."""
+    """The step with dZ3 as automatic differentiation gets it from (1 - Y) Z3 + softplus(-Z3).
+
+    It is exact where A3 - Y is rounded, and rounded where that is exact.
+    """
     return replace(step, dZ3=lambda Z3, Y: (1 - Y) - sigmoid(-Z3))
 
 

@@ -19,7 +19,7 @@ MONTE_CARLO_REPLICATES = 16
 """Replicates in Monte Carlo arithmetic beside the reference."""
 
 KEPT, KEPT_BYTES = 16, 2**22
-"""So many states' tensors and noise floors are kept for the next port, none larger than this."""
+"""The tensors and noise floors of at most so many states are kept for the next port, each of at most so many bytes."""
 
 NEAR = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2}
 """What differs by more than this share of the largest element is no rounding, whatever the floor."""

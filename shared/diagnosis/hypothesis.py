@@ -159,7 +159,7 @@ def resembles(effect: Effect, evidence: Evidence) -> bool:
         if not lengths.min() - margin <= (seen - before) @ (mean - before) <= lengths.max() + margin:
             return False
         still = 1e-6 * np.abs(mean).max()
-        moves = spread > still  # more than rounding: else the effect does nothing here
+        moves = spread > still  # by more than rounding; an effect that moves nothing explains nothing
         if not moves.any():
             return False
         far = np.sqrt(np.mean(np.square((simulated - mean)[:, moves] / spread[moves]), axis=1))

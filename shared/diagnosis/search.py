@@ -145,7 +145,7 @@ class Search:
                 named = [each for each in found if OTHER_SETTINGS not in each.names]
                 if named or (kept and not found):
                     return named or kept
-                kept = kept or found  # settings are measured numbers: known mistakes together say more
+                kept = kept or found  # for later: several known mistakes say more than measured numbers
                 beam = _best([each for each in beam if each.explained != self.wanted])
             return kept or self._of_stages(self.forms, beam)
 

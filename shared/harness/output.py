@@ -27,12 +27,12 @@ def prepare(path: Path) -> None:
 
 
 def as_text(results: dict) -> str:
-    """The text of results.json; see `plain`."""
+    """The text of the JSON file of a command; see `plain`."""
     return json.dumps(plain(results), indent=1, allow_nan=False) + "\n"
 
 
 def write_json(results: dict, path: Path) -> None:
-    """Write results.json."""
+    """Write the JSON file of a command."""
     write_whole(path, as_text(results).encode())
 
 
@@ -50,7 +50,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def plain(value: Any) -> Any:
-    """What results.json holds of a value, and the only thing that is shown of it.
+    """A value as a JSON file holds it, and as it is shown.
 
     JSON has no NaN and no infinity: they become null. A port's words may hold signs that move a terminal's cursor or turn
     the direction of text: they are escaped.

@@ -126,7 +126,7 @@ class Record:
         save_arrays(self.folder / f"{state}-{attempt}.npz", tensors)
 
     def has_step(self, state: str, attempt: str) -> bool:
-        """Whether a single step is recorded."""
+        """Whether the tensors of a single step are recorded."""
         return (self.folder / f"{state}-{attempt}.npz").exists()
 
     def step(self, state: str, attempt: str = FIRST) -> dict[str, NDArray]:

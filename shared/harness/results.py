@@ -9,7 +9,7 @@ from shared.harness.measured import Content, Measured
 from shared.harness.typed import fields_as_json, known_from_json
 
 Curve = list[list[float | None]]
-"""[iteration, largest difference, largest noise floor] of the cost, since the entry before; None where not finite."""
+"""A curve of the cost: rows of iteration, largest difference and noise floor since the row before; None: not finite."""
 
 
 @dataclass(frozen=True)

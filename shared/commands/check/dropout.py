@@ -25,7 +25,7 @@ SEEDS = 20
 """Updates of which some are looked for whose masks can be read."""
 
 COMPARED = 4
-"""Updates that are compared tensor by tensor."""
+"""So many updates are compared tensor by tensor."""
 
 TRAIN_MASKS = Call("masks", "train")
 AFTER_FIRST = tuple(after(name, 1) for name in PARAMETER_NAMES)

@@ -9,7 +9,7 @@ from shared.commands.check.rewrites import LAYERS, Outputs, WrongBackward, backw
 from shared.errors import listed
 
 Alternative = tuple[str, str, Callable[..., Outputs]]
-"""Name of the mistake, the words, and the outputs for the function's own arguments."""
+"""The name of a mistake, what is said of it, and what computes its outputs from the function's own arguments."""
 
 MULTIPLES = (
     ("lost", "lacks the term lambd/m * W{i}", lambda m: 0.0),

@@ -92,7 +92,7 @@ def rule_of(implementation: str, setting: Setting, learning_rate: float, decay: 
 
 
 def train(rule: Rule, X: NDArray, Y: NDArray, parameters: Parameters) -> dict[str, NDArray]:
-    """The parameters after each of UPDATES ("W1 after 2"), and their noise floors ("floor of W1 after 2", a number)."""
+    """Train by hand: the parameters after each of UPDATES ("W1 after 2"), and their noise floors ("floor of W1 after 2")."""
     perturb = Perturbation()
     start = {name: np.repeat(value[np.newaxis], 1 + REPLICATES, axis=0) for name, value in parameters.items()}
     replicates = perturb.replicates(start)

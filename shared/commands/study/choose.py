@@ -22,7 +22,7 @@ def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]
 
 
 def simplicity(setting: Setting) -> tuple:
-    """Sorts the simplest first: fewest weights, then the strongest regularization."""
+    """The key that sorts the simplest setting first: the one with the fewest weights, then the most regularized one."""
     weights = math.prod(units + 1 for units in setting.hidden)  # of one feature; of more, in nearly the same order
     return weights, -(setting.lambd or 0.0), setting.keep_prob or 1.0, setting.learning_rate
 

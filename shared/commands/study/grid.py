@@ -141,7 +141,7 @@ class Grid:
             drawn = seed if setting.keep_prob not in (None, 1.0) else None
             luck = Seeds(data_seed, split_seed, init_seed, drawn)
             run = Run(implementation, setting, luck, self.num_iterations, self.dtype, self.dev_share)
-            run.hyperparameters()  # complains where one is out of range
+            run.hyperparameters()  # raises UsageError where one is out of range
             found[run] = None
         return list(found)
 

@@ -56,7 +56,7 @@ def others(start: Parameters, port: Tensors, problem: Problem) -> bool:
 
 
 def zero(parameters: Parameters) -> bool:
-    """Weights that are all the same in each layer."""
+    """Whether the weights of each layer are all the same."""
     return all(np.ptp(parameters[f"W{i}"]) == 0 for i in (1, 2, 3))
 
 
