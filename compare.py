@@ -6,9 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from shared.commands import MAIN, commands
-from shared.errors import SamenetError, UsageError
-from shared.harness.command import EXIT, Command, Options
-from shared.harness.flags import did_you_mean, spelled
+from shared.errors import SamenetError, UsageError, did_you_mean
+from shared.harness.command import EXIT, Command, Options, spelled
 
 if TYPE_CHECKING:
     from shared.commands.compare.notebook import Comparison

@@ -11,7 +11,7 @@ from compare import comparison
 from shared.commands.compare import pictures
 from shared.commands.compare.notebook import Comparison
 from shared.errors import DataError, UsageError
-from shared.harness.flags import spelled
+from shared.harness.command import spelled
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

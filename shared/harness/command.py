@@ -88,3 +88,17 @@ class Command(Generic[S]):
         parser = flags.Parser(prog=called, description=self.about, epilog=f"examples:\n{examples}{epilog}")
         flags.add_flags(parser, self.options)
         return flags.read_flags(parser.parse(arguments), self.options)
+
+
+def spelled(settings: dict[str, Any]) -> list[str]:
+    """Settings by name, as a command line: keep_prob=0.8, fresh=True -> --keep-prob=0.8 --fresh; without None and False."""
+    words: list[str] = []
+    for name, value in settings.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is None or isinstance(value, bool):
+            words += [flag] if value else []
+        elif isinstance(value, list | tuple):
+            words += [flag, *map(str, value)]
+        else:
+            words.append(f"{flag}={value}")
+    return words

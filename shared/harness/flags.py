@@ -239,17 +239,3 @@ def jobs() -> Any:
         return between(1, 64)(available_cores() if given is None else given, flag)
 
     return flag(None, "processes side by side", then=then, shown="one per core", under=OUTPUT, type=integer, metavar="N")
-
-
-def spelled(settings: dict[str, Any]) -> list[str]:
-    """Settings by name, as a command line: keep_prob=0.8, fresh=True -> --keep-prob=0.8 --fresh; without None and False."""
-    words: list[str] = []
-    for name, value in settings.items():
-        flag = f"--{name.replace('_', '-')}"
-        if value is None or isinstance(value, bool):
-            words += [flag] if value else []
-        elif isinstance(value, list | tuple):
-            words += [flag, *map(str, value)]
-        else:
-            words.append(f"{flag}={value}")
-    return words
