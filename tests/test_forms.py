@@ -42,7 +42,6 @@ PLAIN = {
     "SUM": "(lambda dZ: dZ.sum(axis=1, keepdims=True))",
     "COST": "np.mean(np.maximum(Z3, 0) - Z3 * Y + np.log1p(np.exp(-np.abs(Z3))))",
 }  # fmt: skip
-COURSE = """-np.nansum(Y * np.log(A3) + (1 - Y) * np.log(1 - A3)) / m"""
 THETA = (
     """import numpy as np
 
@@ -171,7 +170,6 @@ import tensorflow as tf
             for i, v in enumerate(layers, 1) for k in "Wb"}, costs
 """
 )
-SEQUENTIAL = "model = keras.Sequential([keras.Input((X.shape[0],), dtype=dtype), *layers])"
 FUNCTIONAL = """inputs = keras.Input((X.shape[0],), dtype=dtype)
     outputs = layers[2](layers[1](layers[0](inputs)))
     model = keras.Model(inputs, outputs)"""
@@ -238,14 +236,10 @@ FORMS = {
         PRODUCT="(lambda dZ, A: sum(dZ[:, i : i + 16] @ A[:, i : i + 16].T for i in range(0, dZ.shape[1], 16)))"),
     "views returned": plain(
         RESULT="{k: np.stack([v, v])[0].T.copy().T for k, v in network.p.items()}, np.array(costs)[::1]"),
-    "costs from probabilities": plain(COST=COURSE),
-    "costs as a list of floats": plain(RESULT="network.p, [float(cost) for cost in costs]"),
     "a torch Module with its optimizer": written(
         TORCH, SETUP="optimizer = torch.optim.SGD(net.parameters(), lr=learning_rate)", BODY=WITH_OPTIMIZER),
     "a torch Module without an optimizer": written(TORCH, SETUP="", BODY=WITHOUT),
     "functional_call and vmap": written(TORCH, SETUP="", BODY=VMAP),
-    "Keras Sequential with its own loop": written(
-        KERAS, MODEL=SEQUENTIAL, SETUP="", BODY=TAPE.replace("LOSSES", "penalty()")),
     "Keras functional with a penalty that is added": written(
         KERAS.replace("    MODEL\n", "").replace("    for i, layer in enumerate(layers, 1):\n        layer.kernel.assign",
         "    for layer, name in zip(layers, ('W1', 'W2', 'W3')):\n        layer.build((None, parameters[name].shape[1]))\n"

@@ -9,15 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.commands.study.grid import Grid
 from shared.commands.study.store import APPLICATION, SCHEMA, Store, StoreError, key_of
+from tests.test_study import GRID
 
 ROOT = Path(__file__).resolve().parents[1]
-GRID = Grid(
-    implementations=["numpy"], variants=["none", "l2", "dropout"], lambds=[0.7], keep_probs=[0.86], learning_rates=[0.3],
-    hiddens=[(20, 3)], data_seeds=[0], split_seeds=[None], init_seeds=[1, 2, 3], seeds=[4, 5, 6], crossed=False,
-    num_iterations=20, dtype="float64", dev_share=None,
-)  # fmt: skip
 
 
 def a_row(run, version="v"):
