@@ -11,7 +11,7 @@ import pytest
 from shared.commands.study.choose import interval, one_standard_error, simplicity
 from shared.commands.study.command import StudyOptions
 from shared.commands.study.findings import Effect, across, choice, effects, luck
-from shared.commands.study.grid import MAX_RUNS, Grid, Setting, groups
+from shared.commands.study.grid import MAX_RUNS, Failed, Grid, Scored, Setting, groups
 from shared.commands.study.runs import LAST, Source, split, train_together, version_of, work
 from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
@@ -110,18 +110,25 @@ def test_runs_trained_together_are_bit_for_bit_those_trained_alone(variant, dtyp
         assert cost == float(np.mean(costs[-LAST:]))
 
 
+def scored(runs):
+    """What came of runs that end, on the built-in data."""
+    number, ends = work(7, runs, Source(None, None))
+    assert number == 7
+    assert [end for end in ends if isinstance(end, Failed)] == []
+    return [end for end in ends if isinstance(end, Scored)]
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("implementation", ["numpy", "torch", "tensorflow"])
 def test_a_run_is_scored_alike_whoever_trained_it(implementation):
     runs = replace(GRID, implementations=[implementation], variants=["l2"], init_seeds=[3], seeds=[1]).runs()
-    number, [row] = work(7, runs, Source(None, None))
-    assert number == 7
-    assert row["status"] == "completed"
-    assert row["version"] == version_of(implementation)
-    _, [same] = work(0, replace(GRID, variants=["l2"], init_seeds=[3], seeds=[1]).runs(), Source(None, None))
+    [row] = scored(runs)
+    assert row.completed
+    assert row.version == version_of(implementation)
+    [same] = scored(replace(GRID, variants=["l2"], init_seeds=[3], seeds=[1]).runs())
     for metric in ("train_cost", "test_cost", "training_cost", "train_accuracy", "test_accuracy"):
-        assert row[metric] == pytest.approx(same[metric], rel=1e-13)
-    assert "dev_cost" not in row
+        assert row.measure(metric) == pytest.approx(same.measure(metric), rel=1e-13)
+    assert row.dev_cost is None
 
 
 def test_a_run_that_goes_wrong_is_told_and_nothing_is_made_up(monkeypatch):
@@ -129,14 +136,14 @@ def test_a_run_that_goes_wrong_is_told_and_nothing_is_made_up(monkeypatch):
         raise ValueError("no")
 
     monkeypatch.setattr("shared.commands.study.runs.train_together", broken)
-    assert work(0, GRID.runs()[:2], Source(None, None)) == (0, [{"error": "ValueError: no"}] * 2)
+    assert work(0, GRID.runs()[:2], Source(None, None)) == (0, [Failed("ValueError: no")] * 2)
 
 
 def test_a_run_that_diverges_says_so():
     run = replace(GRID, variants=["l2"], lambds=[1e12], num_iterations=50).runs()[:1]
     with np.errstate(all="ignore"):
-        [row] = work(0, run, Source(None, None))[1]
-    assert row["status"] == "diverged"
+        [row] = scored(run)
+    assert row.status == "diverged"
 
 
 def test_dev_parts_of_all_data_have_one_size_and_none_of_their_runs_is_lost():
@@ -148,7 +155,7 @@ def test_dev_parts_of_all_data_have_one_size_and_none_of_their_runs_is_lost():
     classes = {int(Source(None, None).parts(run)["dev"][1].sum()) for run in runs}
     assert len(classes) > 1  # and yet their classes are not shared out alike
     for group in groups(runs, 80):
-        assert all(row["status"] == "completed" for row in work(0, group, Source(None, None))[1])
+        assert all(row.completed for row in scored(group))
 
 
 def test_a_dev_part_needs_two_of_each_class(tmp_path):
@@ -182,11 +189,10 @@ def test_many_masks_of_few_weights_are_not_many_runs():
     rng = np.random.default_rng(0)
     shift = {1: -0.02, 2: 0.03, 3: 0.01}
     table = {
-        run: {
-            "status": "completed",
-            "training_cost": (run.implementation == "torch") * shift[run.seeds.init_seed] + 1e-4 * rng.random(),
-        }
-        | dict.fromkeys(("train_cost", "train_accuracy", "dev_cost", "dev_accuracy", "test_cost", "test_accuracy"))
+        run: Scored(
+            "completed",
+            training_cost=(run.implementation == "torch") * shift[run.seeds.init_seed] + 1e-4 * rng.random(),
+        )
         for run in grid.runs()
     }
     [entry] = across(table, {"training_cost": 0.01}, grid.unit)
@@ -203,10 +209,10 @@ def test_a_run_that_diverged_is_counted_and_in_no_mean():
 
     grid = replace(GRID, implementations=["numpy", "torch"], variants=["none"])
     names = ("training_cost", *(f"{part}_{what}" for part in ("train", "test") for what in ("cost", "accuracy")))
-    good = {"status": "completed"} | dict.fromkeys(names, 0.75) | {"dev_cost": None, "dev_accuracy": None}
-    table = {run: dict(good) for run in grid.runs()}
+    good = Scored("completed", 0.0, "", **dict.fromkeys(names, 0.75))
+    table = dict.fromkeys(grid.runs(), good)
     lost = next(run for run in table if run.implementation == "torch")
-    table[lost] |= {"status": "diverged", "test_accuracy": 0.5}
+    table[lost] = replace(good, status="diverged", test_accuracy=0.5)
     ours, theirs = luck(table, grid.unit)
     assert (ours.runs, ours.diverged) == (3, 0)
     assert (theirs.runs, theirs.diverged, theirs.test_accuracy and theirs.test_accuracy.mean) == (2, 1, 0.75)
@@ -268,14 +274,14 @@ def test_effects_are_of_runs_of_equal_seeds_and_masks_alone_make_no_new_run():
     table = {}
     for run in grid.runs():
         value = accuracies.get((run.setting.variant, run.seeds.init_seed, run.seeds.seed))
-        table[run] = {"status": "diverged" if value is None else "completed", "test_accuracy": value}
+        table[run] = Scored("diverged" if value is None else "completed", test_accuracy=value)
     dropout, frozen = effects(table, grid.unit)
     assert dropout == Effect("dropout", "none", "numpy", 2, 0.1875, list(interval([0.125, 0.25])))
     assert (frozen.against, frozen.n, frozen.mean) == ("dropout", 2, pytest.approx(-0.125 / 2))
     [_, beside] = effects(table, replace(grid, crossed=False).unit)  # as if every run had its own
     assert (beside.n, beside.mean) == (3, pytest.approx(-0.25 / 3))
     several = replace(grid, keep_probs=[0.86, 0.5])
-    row = {"status": "completed", "test_accuracy": 0.5}
+    row = Scored("completed", test_accuracy=0.5)
     assert effects(dict.fromkeys(several.runs(), row), several.unit) == []
 
 
@@ -293,21 +299,16 @@ def test_the_test_part_has_no_say_in_the_choice():
     lambd = {run: run.setting.lambd or 0.0 for run in runs}
     rng = np.random.default_rng(0)
     table = {
-        run: {
-            "status": "completed",
-            "dev_cost": lambd[run] + 0.01 * rng.random(),
-            "dev_accuracy": 0.9,
-            "test_accuracy": 0.9,
-        }
+        run: Scored("completed", dev_cost=lambd[run] + 0.01 * rng.random(), dev_accuracy=0.9, test_accuracy=0.9)
         for run in runs
     }
     before = choice(table, GRID.unit)
     for run in table:
-        table[run]["test_accuracy"] = lambd[run]
+        table[run] = replace(table[run], test_accuracy=lambd[run])
     assert choice(table, GRID.unit)[0].chosen == before[0].chosen
     assert before[0].chosen.lambd == 0.1
     for run in table:
-        table[run]["dev_cost"] = 1 - lambd[run]
+        table[run] = replace(table[run], dev_cost=1 - lambd[run])
     assert choice(table, GRID.unit)[0].chosen.lambd == 0.7
 
 

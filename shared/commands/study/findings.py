@@ -10,14 +10,14 @@ import numpy as np
 
 from shared.commands.study.choose import interval, one_standard_error
 from shared.commands.study.equivalence import Equivalence, equivalence
-from shared.commands.study.grid import Run, Seeds, Setting
+from shared.commands.study.grid import Run, Scored, Seeds, Setting
 from shared.config import VARIANTS
 
 METRICS = ("training_cost", *(f"{part}_{what}" for what in ("cost", "accuracy") for part in ("train", "dev", "test")))
 AGAINST = {"l2": "none", "dropout": "none", "l2-dropout": "none", "frozen-dropout": "dropout"}
 """What each variant is compared with: no regularization; frozen masks with fresh ones."""
-Table = dict[Run, dict]
-"""Run -> the row that it left in the store."""
+Table = dict[Run, Scored]
+"""Run -> what came of it."""
 Unit = Callable[[Seeds], Any]
 Interval = list[float | None]
 """The ends of a 95 % interval; None where there are too few values."""
@@ -116,10 +116,10 @@ def luck(table: Table, unit: Unit) -> list[Luck]:
     by = _by(table, lambda run: (run.setting, run.implementation))
     settings = list(dict.fromkeys(setting for setting, _ in by))
     for (setting, implementation), own in sorted(by.items(), key=lambda item: settings.index(item[0][0])):
-        good = {run: row for run, row in own.items() if row["status"] == "completed"}
+        good = {run: row for run, row in own.items() if row.completed}
         measures: dict[str, Any] = {}
         for metric in METRICS:
-            values = [row[metric] for row in good.values() if row[metric] is not None]
+            values = [value for row in good.values() if (value := row.measure(metric)) is not None]
             if values:
                 means = list(_means(good, metric, unit).values())
                 spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
@@ -148,7 +148,7 @@ def effects(table: Table, unit: Unit) -> list[Effect]:
             return unit(seeds if masks else replace(seeds, seed=None))
 
         means = [
-            _means({run: row for run, row in table.items() if row["status"] == "completed"
+            _means({run: row for run, row in table.items() if row.completed
                     and (run.implementation, run.setting.variant) == (implementation, variant)}, "test_accuracy", same)
             for variant in (one, other)
         ]  # fmt: skip
@@ -171,7 +171,7 @@ def choice(table: Table, unit: Unit) -> list[Choice]:
         costs: dict[Setting, Sequence[float]] = {
             setting: list(_means(rows, "dev_cost", unit).values())
             for setting, rows in by_setting.items()
-            if all(row["status"] == "completed" for row in rows.values())
+            if all(row.completed for row in rows.values())
         }
         if len(by_setting) < 2 or not costs:
             continue
@@ -193,13 +193,13 @@ def across(table: Table, margins: dict[str, float], unit: Unit) -> list[Question
     """For each setting and pair of implementations: are runs of equal seeds equivalent in what has a margin?"""
     questions = []
     for setting in dict.fromkeys(run.setting for run in table):
-        by_seeds: dict[str, dict[Seeds, tuple[Run, dict]]] = {}
+        by_seeds: dict[str, dict[Seeds, tuple[Run, Scored]]] = {}
         for run, row in table.items():
             if run.setting == setting:
                 by_seeds.setdefault(run.implementation, {})[run.seeds] = run, row
         for one, other in itertools.combinations(by_seeds, 2):
             pairs = [(by_seeds[one][seeds], by_seeds[other][seeds]) for seeds in by_seeds[one] if seeds in by_seeds[other]]
-            ends = [tuple(row["status"] == "completed" for _, row in pair) for pair in pairs]
+            ends = [tuple(row.completed for _, row in pair) for pair in pairs]
             alone = ends.count((False, True)), ends.count((True, False))
             both = [pair for pair, end in zip(pairs, ends, strict=True) if all(end)]
             for metric, margin in margins.items():
@@ -215,16 +215,16 @@ def across(table: Table, margins: dict[str, float], unit: Unit) -> list[Question
     ]  # fmt: skip
 
 
-def _means(table: dict[Run, dict], metric: str, unit: Unit) -> dict[Any, float]:
+def _means(table: Table, metric: str, unit: Unit) -> dict[Any, float]:
     """The mean of a measure for each independent repetition."""
     found: dict[Any, list[float]] = {}
     for run, row in table.items():
-        found.setdefault(unit(run.seeds), []).append(row[metric])
+        found.setdefault(unit(run.seeds), []).append(getattr(row, metric))
     return {key: float(np.mean(values)) for key, values in found.items()}
 
 
-def _by(table: dict[Run, dict], of: Callable[[Run], Any]) -> dict[Any, dict[Run, dict]]:
-    found: dict[Any, dict[Run, dict]] = {}
+def _by(table: Table, of: Callable[[Run], Any]) -> dict[Any, Table]:
+    found: dict[Any, Table] = {}
     for run, row in table.items():
         found.setdefault(of(run), {})[run] = row
     return found

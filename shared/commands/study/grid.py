@@ -69,6 +69,40 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """What came of a run: completed or diverged, and its measures, as far as it has these parts of the data.
+
+    Costs are cross-entropies without dropout and penalty; training_cost is the mean of the last that the training reported.
+    """
+
+    status: str
+    seconds: float = 0.0
+    version: str = ""
+    training_cost: float | None = None
+    train_cost: float | None = None
+    dev_cost: float | None = None
+    test_cost: float | None = None
+    train_accuracy: float | None = None
+    dev_accuracy: float | None = None
+    test_accuracy: float | None = None
+
+    @property
+    def completed(self) -> bool:
+        return self.status == "completed"
+
+    def measure(self, metric: str) -> float | None:
+        """The measure of that name; None where the run has none."""
+        return getattr(self, metric)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run that did not end, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Grid:
     """The values of every axis. Seeds go side by side, or crossed: every combination of them."""
 

@@ -1,4 +1,4 @@
-"""The runs of a study, in a worker: train, score on all parts of the data, time. One row for each."""
+"""The runs of a study, in a worker: train, score on all parts of the data, time."""
 
 import hashlib
 import importlib
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shared.adapters import IMPLEMENTATIONS
 from shared.adapters.numpy import NumpyAdapter, Replayed
 from shared.case import Problem
-from shared.commands.study.grid import Run
+from shared.commands.study.grid import Failed, Run, Scored
 from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
 from shared.harness.environment import describe
@@ -93,8 +93,8 @@ def version_of(implementation: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def work(number: int, runs: Sequence[Run], source: Source) -> tuple[int, list[dict]]:
-    """Train the runs, which differ in their seeds alone: the number, and for each its row, or `error`, what went wrong."""
+def work(number: int, runs: Sequence[Run], source: Source) -> tuple[int, list[Scored | Failed]]:
+    """Train the runs, which differ in their seeds alone: the number, and what came of each."""
     # Read by the frameworks when they are imported.
     for name in (
         "OMP_NUM_THREADS",
@@ -106,12 +106,12 @@ def work(number: int, runs: Sequence[Run], source: Source) -> tuple[int, list[di
         os.environ[name] = "1"
     with ONE_AT_A_TIME, _quiet():
         try:
-            return number, _rows(runs, source)
+            return number, [*_scored(runs, source)]
         except ImportError as error:
             reason = f"Python package {error.name} is not installed"
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-    return number, [{"error": reason} for _ in runs]
+    return number, [Failed(reason) for _ in runs]
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def _rows(runs: Sequence[Run], source: Source) -> list[dict]:
+def _scored(runs: Sequence[Run], source: Source) -> Iterator[Scored]:
     started = time.perf_counter()
     parts = [source.parts(run) for run in runs]
     sizes = {each["train"][0].shape for each in parts}
@@ -137,12 +137,10 @@ def _rows(runs: Sequence[Run], source: Source) -> list[dict]:
         trained = [_train(run, *each["train"]) for run, each in zip(runs, parts, strict=True)]
     seconds = (time.perf_counter() - started) / len(runs)
     version = version_of(runs[0].implementation)
-    rows = []
     for (parameters, cost), each in zip(trained, parts, strict=True):
         measures = _score(parameters, each) | {"training_cost": cost}
-        finite = all(np.isfinite(value).all() for value in (*parameters.values(), *measures.values()))
-        rows.append(measures | {"status": "completed" if finite else "diverged", "seconds": seconds, "version": version})
-    return rows
+        finite = all(np.isfinite(value).all() for value in parameters.values()) and np.isfinite([*measures.values()]).all()
+        yield Scored("completed" if finite else "diverged", seconds, version, **measures)
 
 
 def _train(run: Run, X: NDArray, Y: NDArray) -> tuple[Parameters, float]:
@@ -193,14 +191,14 @@ def train_together(runs: Sequence[Run], parts: Sequence[Part]) -> list[tuple[Par
     return [({name: value[r] for name, value in parameters.items()}, float(means[r])) for r in range(len(runs))]
 
 
-def _score(parameters: Parameters, parts: dict[str, Part]) -> dict:
+def _score(parameters: Parameters, parts: dict[str, Part]) -> dict[str, float]:
     """Cost (cross-entropy, without dropout and penalty) and accuracy on each part, by numpy_impl for all alike."""
     from numpy_impl.cost import cross_entropy
     from numpy_impl.network import forward_propagation, predict
 
-    row: dict = {}
+    measures = {}
     for name, (X, Y) in parts.items():
         cache = forward_propagation(X, parameters)[1]
-        row[f"{name}_cost"] = float(cross_entropy(cache[-4], Y))
-        row[f"{name}_accuracy"] = accuracy(predict(X, parameters), Y)
-    return row
+        measures[f"{name}_cost"] = float(cross_entropy(cache[-4], Y))
+        measures[f"{name}_accuracy"] = accuracy(predict(X, parameters), Y)
+    return measures

@@ -9,7 +9,7 @@ from typing import Any
 
 import joblib
 
-from shared.commands.study.grid import Run
+from shared.commands.study.grid import Failed, Run, Scored
 from shared.commands.study.runs import Source, version_of, work
 from shared.errors import SamenetError, UsageError
 
@@ -18,7 +18,7 @@ ATTEMPTS = 3
 PATIENCE = 30
 """Seconds for a scheduler or a worker to answer a question."""
 
-Finished = Iterator[tuple[list[Run], list[dict]]]
+Finished = Iterator[tuple[list[Run], list[Scored | Failed]]]
 
 
 class ClusterError(SamenetError):
@@ -26,7 +26,7 @@ class ClusterError(SamenetError):
 
 
 def finished(groups: list[list[Run]], source: Source, jobs: int, scheduler: str | None) -> Finished:
-    """Train the groups; yield each with its rows as soon as it is finished, in no order.
+    """Train the groups; yield each with what came of its runs as soon as it is finished, in no order.
 
     A process that dies takes nothing down but what it was at; that is tried again. UsageError where there is no cluster.
     """
@@ -50,16 +50,16 @@ def _on_processes(groups: list[list[Run]], source: Source, jobs: int) -> Finishe
     while waiting and attempts < ATTEMPTS:
         attempts += 1
         try:
-            for number, rows in _parallel(waiting, source, jobs):
+            for number, ends in _parallel(waiting, source, jobs):
                 attempts = 0
-                yield waiting.pop(number), rows
+                yield waiting.pop(number), ends
         except BrokenProcessPool:
             continue
     for group in waiting.values():
-        yield group, [{"error": f"its process was killed, {ATTEMPTS} times in a row"} for _ in group]
+        yield group, [Failed(f"its process was killed, {ATTEMPTS} times in a row") for _ in group]
 
 
-def _parallel(waiting: dict[int, list[Run]], source: Source, jobs: int) -> Iterable[tuple[int, list[dict]]]:
+def _parallel(waiting: dict[int, list[Run]], source: Source, jobs: int) -> Iterable[tuple[int, list[Scored | Failed]]]:
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=jobs, batch_size=1, return_as="generator_unordered")
         return parallel([joblib.delayed(work)(number, runs, source) for number, runs in waiting.items()])
@@ -103,7 +103,7 @@ def _on_cluster(groups: list[list[Run]], source: Source, address: str) -> Finish
                 yield group, future.result()[1]
             except KilledWorker as error:
                 reason = f"its workers were killed, the last at {error.last_worker.address}"
-                yield group, [{"error": reason} for _ in group]
+                yield group, [Failed(reason) for _ in group]
 
 
 def _check_workers(client: Any, address: str, implementations: list[str]) -> None:

@@ -1,15 +1,16 @@
 """A study: run what is not kept yet, then say what it shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from shared.commands.study.command import StudyOptions
 from shared.commands.study.findings import Table, across, choice, effects, luck
 from shared.commands.study.found import Counts, Found, Missing, StudyData
-from shared.commands.study.grid import Grid, Run, groups
+from shared.commands.study.grid import Failed, Grid, Run, Scored, groups
 from shared.commands.study.runs import Source, version_of
 from shared.commands.study.schedule import finished
 from shared.commands.study.store import Store, as_csv, key_of
@@ -40,13 +41,14 @@ class Question:
 
 @dataclass
 class Answers:
-    """What came of the runs: the row of each that is finished, and why others are missing: {runs: reason}.
+    """What came of the runs that are finished, their rows in the store, and why others are missing.
 
     before: how many were kept from before; others: how many of other studies are kept beside them.
     """
 
     table: Table
-    missing: dict[str, str]
+    rows: list[dict[str, Any]]
+    missing: list[Missing]
     before: int
     others: int
 
@@ -74,7 +76,7 @@ def study(
     """
     question = _question(grid, dataset)
     answers = _run(question, folder, jobs, scheduler, progress or Progress())
-    return _found(question, answers, margins), as_csv(answers.table.values())
+    return _found(question, answers, margins), as_csv(answers.rows)
 
 
 def _question(grid: Grid, dataset: Dataset | None) -> Question:
@@ -95,7 +97,8 @@ def _question(grid: Grid, dataset: Dataset | None) -> Question:
 
 def _run(question: Question, folder: Path, jobs: int, scheduler: str | None, progress: Progress) -> Answers:
     """Train what the store does not hold yet, and keep each run as soon as it is finished."""
-    runs, keys, missing = question.runs, question.keys, {}
+    runs, keys = question.runs, question.keys
+    missing: dict[str, Missing] = {}
     with Store(folder / "study.sqlite") as store:
         kept = store.load(keys.values())
         left = [run for run in runs if keys[run] not in kept]
@@ -103,31 +106,31 @@ def _run(question: Question, folder: Path, jobs: int, scheduler: str | None, pro
         progress.add("training", len(runs), done=before, doing=f"{before:,} of {len(runs):,} runs kept from before")
         done = before
         m = question.source.parts(runs[0])["train"][0].shape[1]
-        for group, rows in finished(list(groups(left, m)), question.source, jobs, scheduler) if left else ():
+        for group, ends in finished(list(groups(left, m)), question.source, jobs, scheduler) if left else ():
             good = []
-            for run, row in zip(group, rows, strict=True):
-                reason = _unusable(run, row, question, elsewhere=scheduler is not None)
-                if reason:
-                    missing[f"{run.implementation}, {run.setting}"] = reason
+            for run, end in zip(group, ends, strict=True):
+                checked = _usable(run, end, question, elsewhere=scheduler is not None)
+                if isinstance(checked, Failed):
+                    who = f"{run.implementation}, {run.setting}"
+                    missing[who] = Missing(who, checked.reason)
                 else:
-                    good.append(run.flat() | {"key": keys[run], "data": question.data} | row)
+                    good.append(run.flat() | {"key": keys[run], "data": question.data} | asdict(checked))
             store.save(good)
             done += len(good)
             progress.update("training", len(good), f"{done:,} of {len(runs):,} runs")
         kept = store.load(keys.values())
         others = store.count() - len(kept)
-    table = {run: kept[keys[run]] for run in runs if keys[run] in kept}
-    return Answers(table, missing, before, others)
+    rows = {run: kept[keys[run]] for run in runs if keys[run] in kept}
+    table = {run: Scored(**{field.name: row[field.name] for field in fields(Scored)}) for run, row in rows.items()}
+    return Answers(table, list(rows.values()), list(missing.values()), before, others)
 
 
-def _unusable(run: Run, row: dict, question: Question, elsewhere: bool) -> str | None:
-    """Why a row cannot be kept; None where it can. elsewhere: whether it comes from a cluster."""
-    if "error" in row:
-        return row["error"]
-    if row["version"] == question.versions[run.implementation]:
-        return None
+def _usable(run: Run, end: Scored | Failed, question: Question, elsewhere: bool) -> Scored | Failed:
+    """What can be kept of a run, or why nothing can. elsewhere: whether it comes from a cluster."""
+    if isinstance(end, Failed) or end.version == question.versions[run.implementation]:
+        return end
     if elsewhere:
-        return "a worker has other sources or packages than this machine"
+        return Failed("a worker has other sources or packages than this machine")
     raise SamenetError(
         f"the sources of {run.implementation} changed while the study ran; what was finished before is "
         "kept: give the same command again"
@@ -136,18 +139,18 @@ def _unusable(run: Run, row: dict, question: Question, elsewhere: bool) -> str |
 
 def _found(question: Question, answers: Answers, margins: dict[str, float]) -> Found:
     grid, table = question.grid, answers.table
-    rows = list(table.values())
     parts = question.source.parts(question.runs[0])
     dev_examples = parts["dev"][0].shape[1] if "dev" in parts else None
-    diverged = sum(row["status"] == "diverged" for row in rows)
+    diverged = sum(not scored.completed for scored in table.values())
     return Found(
         environment=describe(1),
         data=StudyData(question.name, question.data, grid.dev_share, dev_examples),
         grid=grid,
-        counts=Counts(len(question.runs), len(rows), answers.before, answers.others, diverged),
-        missing=[Missing(who, reason) for who, reason in answers.missing.items()],
+        counts=Counts(len(question.runs), len(table), answers.before, answers.others, diverged),
+        missing=answers.missing,
         seconds_per_run={
-            name: _median([row["seconds"] for row in rows if row["implementation"] == name]) for name in grid.implementations
+            name: _median([scored.seconds for run, scored in table.items() if run.implementation == name])
+            for name in grid.implementations
         },
         luck=luck(table, grid.unit),
         effects=effects(table, grid.unit),
