@@ -1,6 +1,7 @@
 """The results of a comparison; results_json.py turns them into results.json and back."""
 
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 from shared.harness.checks import Check, RunId, Status
@@ -217,7 +218,14 @@ class Results(Measured):
 
     def checks_of(self, run: RunId) -> list[Check]:
         """The comparisons of one run."""
-        return [check for check in self.checks if check.run == run]
+        return self._by_run.get(run, [])
+
+    @cached_property
+    def _by_run(self) -> dict[RunId, list[Check]]:
+        found: dict[RunId, list[Check]] = {}
+        for check in self.checks:
+            found.setdefault(check.run, []).append(check)
+        return found
 
     def state(self, run: Run) -> str:
         """What became of a run, in a word: match, differs, diverged, incomplete, or why it was not compared."""
