@@ -29,6 +29,7 @@ def advance(data, layers, masks, noise, kept):
     A1, dZ1 = np.empty((W1.shape[2], X.shape[2]), X.dtype), np.empty((W1.shape[2], X.shape[2]), X.dtype)
     A2, dZ2 = np.empty((W2.shape[2], X.shape[2]), X.dtype), np.empty((W2.shape[2], X.shape[2]), X.dtype)
     dZ3 = np.empty((1, X.shape[2]), X.dtype)
+    one, m = X.dtype.type(1), X.dtype.type(X.shape[2])  # not integers, with which float32 would become float64
     for lane in range(W1.shape[0]):
         for s in range(W1.shape[1]):
             layer1, layer2, layer3 = (W1[lane, s], b1[lane, s]), (W2[lane, s], b2[lane, s]), (W3[lane, s], b3[lane, s])
@@ -48,7 +49,7 @@ def advance(data, layers, masks, noise, kept):
                 linear(layer3, A2, Z3)
 
                 for j in range(X.shape[2]):
-                    dZ3[0, j] = (1 / (1 + np.exp(-Z3[0, j])) - Y[lane, j]) / X.shape[2]
+                    dZ3[0, j] = (one / (one + np.exp(-Z3[0, j])) - Y[lane, j]) / m
                 back(layer3[0], dZ3, A2, keep_prob, dZ2)
                 back(layer2[0], dZ2, A1, keep_prob, dZ1)
                 descend(layer3, dZ3, A2, rates[lane], decay)
