@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from shared.commands.compare import reuse
 from shared.commands.compare.pictures import unchanged
 from shared.commands.compare.reuse import OLDER, VERIFIED, Store
 from shared.config import VARIANTS, Hyperparameters
+from shared.harness import environment
 from shared.harness.checks import Cause
 from shared.harness.environment import describe
 from shared.harness.results_json import check_from_json, results_from_json
@@ -133,7 +133,7 @@ def test_with_other_settings_data_or_versions_nothing_holds(store, holds):
 
 def test_after_an_edit_nothing_that_depends_on_the_lines_holds(monkeypatch, checkout, store, holds):
     folder, edit = checkout
-    monkeypatch.setattr(reuse, "ROOT", folder)
+    monkeypatch.setattr(environment, "ROOT", folder)
     assert holds(store())
     edit("torch_impl/cost.py", "\nimport", "\n# another line\nimport")
     assert holds(store())
@@ -148,7 +148,7 @@ def test_after_an_edit_nothing_that_depends_on_the_lines_holds(monkeypatch, chec
 
 def test_lines_that_are_edited_during_a_run_are_not_taken_for_verified(monkeypatch, checkout, everything, store, tmp_path):
     folder, edit = checkout
-    monkeypatch.setattr(reuse, "ROOT", folder)
+    monkeypatch.setattr(environment, "ROOT", folder)
     began, path = store(folder=tmp_path / "new"), tmp_path / "new" / "numpy-none.json"
     of_it = results_from_json(of_run(everything.results))
     began.save(VARIANTS["none"], of_it.runs[0], of_it.checks)

@@ -1,8 +1,12 @@
 """The environment that a result was measured in, read without importing any framework."""
 
+import hashlib
 import os
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+
+from shared.harness.processes import ROOT
 
 
 def describe(threads: int) -> dict:
@@ -20,6 +24,17 @@ def describe(threads: int) -> dict:
 def available_cores() -> int:
     """Cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def digest_of_sources(places: Iterable[str]) -> str:
+    """A digest of source files, and of all those in folders, given as paths in the checkout."""
+    digest = hashlib.sha256()
+    for place in (ROOT / each for each in places):
+        inside = [path for path in sorted(place.rglob("*.py")) if path.is_file()]  # and not the lock that an editor leaves
+        for path in inside if place.is_dir() else [place]:
+            digest.update(path.relative_to(ROOT).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _version(package: str) -> str | None:

@@ -9,8 +9,8 @@ from shared.adapters import IMPLEMENTATIONS
 from shared.config import Hyperparameters, Variant
 from shared.data import Dataset
 from shared.harness.checks import Check, Key, RunId
+from shared.harness.environment import digest_of_sources
 from shared.harness.output import write_whole
-from shared.harness.processes import ROOT
 from shared.harness.results import Run, Verified
 from shared.harness.results_json import verified_as_json, verified_from_json
 
@@ -107,10 +107,5 @@ def _digest_of_content(content: dict) -> str:
 
 def _digest_of_sources(implementation: str) -> str:
     """The digest of all source files of the implementation, of the reference and of shared/."""
-    digest = hashlib.sha256()
-    for package in sorted({IMPLEMENTATIONS[implementation].package, IMPLEMENTATIONS["numpy"].package, "shared"}):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            if path.is_file():  # and not the lock that an editor leaves beside it
-                digest.update(path.relative_to(ROOT).as_posix().encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()
+    packages = {IMPLEMENTATIONS[implementation].package, IMPLEMENTATIONS["numpy"].package, "shared"}
+    return digest_of_sources(sorted(packages))

@@ -10,14 +10,14 @@ from scipy import stats
 from shared.commands.study.grid import Setting
 
 
-def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's interval of the mean; (nan, nan) of fewer than two values."""
+def interval(values: ArrayLike) -> tuple[float, float]:
+    """Student's 95 % interval of the mean; (nan, nan) of fewer than two values."""
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         return math.nan, math.nan
     if np.ptp(values) == 0:
         return float(values[0]), float(values[0])
-    found = stats.ttest_1samp(values, 0).confidence_interval(confidence)
+    found = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     return float(found.low), float(found.high)
 
 

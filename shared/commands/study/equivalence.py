@@ -58,18 +58,18 @@ def tost_power(n: int, spread: float, margin: float, alpha: float = ALPHA) -> fl
     return float(max(0.0, power))
 
 
-def runs_needed(pilot: NDArray, margin: float, alpha: float = ALPHA, power: float = POWER) -> int:
-    """The smallest number of runs for that power, from the differences (n,) of a pilot.
+def runs_needed(pilot: NDArray, margin: float, alpha: float = ALPHA) -> int:
+    """The smallest number of runs for a power of POWER, from the differences (n,) of a pilot.
 
     A pilot's own spread is too small about half of the time: its upper 80 % bound is taken (Browne 1995).
     """
     spread = spread_bound(pilot)
     low, high = 2, MOST
-    if tost_power(high, spread, margin, alpha) < power:
+    if tost_power(high, spread, margin, alpha) < POWER:
         return MOST
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if tost_power(middle, spread, margin, alpha) >= power else (middle + 1, high)
+        low, high = (low, middle) if tost_power(middle, spread, margin, alpha) >= POWER else (middle + 1, high)
     return max(low, PILOT)
 
 

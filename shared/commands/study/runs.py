@@ -19,8 +19,7 @@ from shared.case import Problem
 from shared.commands.study.grid import Failed, Run, Scored
 from shared.config import VARIANTS
 from shared.contract import join, segment_lengths
-from shared.harness.environment import describe
-from shared.harness.processes import ROOT
+from shared.harness.environment import describe, digest_of_sources
 from shared.metrics import accuracy
 from shared.parameters import Parameters, initialize_parameters
 from shared.synthetic import make_dataset
@@ -82,15 +81,9 @@ def version_of(implementation: str) -> str:
     """A digest of the sources and the packages that a run's result depends on."""
     versions = describe(1)
     requires = ("numpy", *IMPLEMENTATIONS[implementation].requires)
-    digest = hashlib.sha256(json.dumps({name: versions[name] for name in requires}).encode())
     folders = sorted({IMPLEMENTATIONS[implementation].package, IMPLEMENTATIONS["numpy"].package, "shared/adapters"})
-    for path in [
-        *(file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))),
-        *map(ROOT.joinpath, SOURCES),
-    ]:
-        digest.update(path.relative_to(ROOT).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    depends = [{name: versions[name] for name in requires}, digest_of_sources([*folders, *SOURCES])]
+    return hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:16]
 
 
 def work(number: int, runs: Sequence[Run], source: Source) -> tuple[int, list[Scored | Failed]]:

@@ -28,12 +28,11 @@ def plain(Z3: NDArray, Y: NDArray) -> NDArray:
     return np.maximum(Z3, 0) - Z3 * Y + np.log1p(np.exp(-np.abs(Z3)))
 
 
-def scaled(factor: float, cost: bool = True, gradient: bool = True) -> Effect:
-    """The cross-entropy, its gradients or both multiplied."""
+def scaled(factor: float, gradient: bool = True) -> Effect:
+    """The cross-entropy multiplied, with its gradients or without."""
 
     def effect(step: Step) -> Step:
-        if cost:
-            step = replace(step, cross_entropy=lambda Z3, Y, of=step.cross_entropy: factor * of(Z3, Y))
+        step = replace(step, cross_entropy=lambda Z3, Y, of=step.cross_entropy: factor * of(Z3, Y))
         return replace(step, dZ3=lambda Z3, Y, of=step.dZ3: factor * of(Z3, Y)) if gradient else step
 
     return effect
