@@ -43,7 +43,6 @@ FULL = {
     # These raised alarms once: units that go off hide their mask; rounding of the cost, and of sums over many units.
     "torch-mask seed 12345": Field("field", 2, 211, "frozen-dropout", long(seed=12345)),
     "torch-five examples for long": WholeProblem("counted", 2, 5, "frozen-dropout", long()),
-    "tensorflow-five examples for long": WholeProblem("counted", 2, 5, "frozen-dropout", long(num_iterations=1200)),
     "torch-moons, 64 and 7 units": WholeProblem("moons", 2, 300, "frozen-dropout", long(hidden=(64, 7))),
     "torch-three features, 21 and 4 units": WholeProblem(
         "moons", 3, 211, "frozen-dropout", long(hidden=(21, 4), keep_prob=0.797, num_iterations=1500)
