@@ -248,17 +248,6 @@ def test_looking_puts_back_what_it_listens_to(implementation, make_problem):
     assert implementation.training.cross_entropy is own
 
 
-def test_the_caches_of_the_course_are_tuples_whose_entries_have_names(reference, make_problem):
-    X, _, parameters = make_problem()
-    _, cache = reference.network.forward_propagation(X, parameters)
-    (Z1, A1, W1, b1, Z2, A2, W2, b2, Z3, A3, W3, b3) = cache
-    assert cache == (Z1, A1, W1, b1, Z2, A2, W2, b2, Z3, A3, W3, b3)
-    assert (len(cache), isinstance(cache, tuple)) == (12, True)
-    assert cache[-4] is cache.Z3 is Z3
-    _, dropped = reference.network.forward_propagation_with_dropout(X, parameters)
-    assert (len(dropped), dropped[1] is dropped.D1, dropped[6] is dropped.D2) == (14, True, True)
-
-
 def test_every_adapter_declares_the_same_places_and_its_own_look():
     places = [tuple(implementation.places) for implementation in IMPLEMENTATIONS.values()]
     assert len(set(places)) == 1
