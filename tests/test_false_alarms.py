@@ -40,26 +40,19 @@ def failed(problem, start, port):
 # Random problems
 
 
-def assert_no_false_alarm(implementation, problems, dtype):
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("name", "problems"),
+    [("torch", 10), *(pytest.param(*each, marks=pytest.mark.full) for each in (("torch", 20), ("tensorflow", 10)))],
+)
+def test_random_problems_give_no_false_alarm(name, problems, dtype):
+    """Against the reference, which is NumPy itself."""
     done = []
-    found = false_alarms(implementation, problems, dtype, lambda: done.append(1))
+    found = false_alarms(name, problems, dtype, lambda: done.append(1))
     assert found.alarms == []
     assert len(done) == problems
     assert found.compared > 40 * problems
     assert 0 < found.budget_used <= 1
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_random_problems_give_no_false_alarm(dtype):
-    """PyTorch against the reference, which is NumPy itself."""
-    assert_no_false_alarm("torch", 10, dtype)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("name", "problems"), [("torch", 20), ("tensorflow", 10)])
-def test_many_random_problems_give_no_false_alarm(name, problems, dtype):
-    assert_no_false_alarm(name, problems, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -112,16 +105,10 @@ def alarms(form, dtype, problems, monkeypatch):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("form", FORMS)
-def test_another_correct_form_of_the_cost_raises_no_alarm(form, dtype, monkeypatch):
+@pytest.mark.parametrize("problems", [3, pytest.param(15, marks=pytest.mark.full)])
+def test_another_correct_form_of_the_cost_raises_no_alarm(form, dtype, problems, monkeypatch):
     assert torch.is_tensor(FORMS[form](torch.zeros(2, 1), torch.ones(2, 1)))
-    assert alarms(FORMS[form], dtype, 3, monkeypatch) == []
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("form", FORMS)
-def test_another_correct_form_of_the_cost_raises_no_alarm_on_many_problems(form, dtype, monkeypatch):
-    assert alarms(FORMS[form], dtype, 15, monkeypatch) == []
+    assert alarms(FORMS[form], dtype, problems, monkeypatch) == []
 
 
 @pytest.mark.parametrize("form", WRONG)
