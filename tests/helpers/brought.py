@@ -39,7 +39,6 @@ class Brought:
         self.passed = {check.get("function") for check in self.checks if check["status"] == "passed"}
         self.mistakes = {one["mistake"] for message in said for one in message.get("diagnoses", [])}
         self.names = [one["explanation"] for message in said for one in message.get("diagnoses", [])]
-        self.remedies = [one["remedy"] for message in said for one in message.get("diagnoses", []) if one["mistake"]]
 
 
 def main() -> None:
@@ -47,7 +46,7 @@ def main() -> None:
     said = []
     for path, variants, dtype in json.load(sys.stdin):
         found = Brought(Path(path), variants, dtype, num_iterations=3, hidden=(4, 3))
-        said.append([sorted(found.failed_tensors), sorted(filter(None, found.mistakes)), found.remarks, found.remedies])
+        said.append([sorted(found.failed_tensors), sorted(filter(None, found.mistakes)), found.remarks])
     print(json.dumps(said))
 
 
