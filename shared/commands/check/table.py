@@ -6,9 +6,10 @@ from rich.text import Text
 
 from shared.commands.check.loading import CHECKABLE, COURSE
 from shared.diagnosis.failure import diagnoses_of, explanation, message
-from shared.harness.checks import FREE_RUN, MASKS, Call, Check, Status, Updates
+from shared.harness.checks import Call, Check, Status
 from shared.harness.results import Results
 from shared.harness.tables import TOLERANCE, answer_of, make_table
+from shared.page.checked import Row, rows_of
 
 MEANING = {
     "match": "everything that this file defines is what the reference computes, to rounding",
@@ -27,7 +28,7 @@ def show(results: Results, console: Console) -> None:
     console.print(Text(f"{port.file} defines {', '.join(port.functions) or 'nothing that can be called'}"))
     if port.not_checked:
         console.print(Text(f"not defined, so not checked: {', '.join(port.not_checked)}", "dim"))
-    console.print(_table(results.checks))
+    console.print(_table(rows_of(results)))
     console.print(Text(f"share: the largest share of the tolerance that a tensor that matches used; {TOLERANCE}", "dim"))
     for remark in results.remarks:
         console.print(Text(f"note: {remark}", "dim"))
@@ -56,30 +57,12 @@ def failure_text(results: Results) -> str:
     return "\n".join(lines)
 
 
-def _table(checks: list[Check]) -> Table:
+def _table(rows: list[Row]) -> Table:
     table = make_table("compared", "variant", " tensors", " share", " result")
-    groups: dict[tuple[str, str], list[Check]] = {}
-    for check in checks:
-        groups.setdefault((check.variant, _what(check)), []).append(check)
-    for (variant, what), group in groups.items():
-        statuses = {check.status for check in group}
-        result = "differs" if Status.FAILED in statuses else "no answer" if Status.SKIPPED in statuses else "match"
-        used = max((check.share or 0 for check in group if check.passed), default=0)
-        table.add_row(
-            what, "" if what in BY_ITSELF else variant, str(len(group)), f"{used:.2f}", Text(result, COLOURS[result])
-        )
+    for row in rows:
+        share = f"{row.share or 0:.2f}"
+        table.add_row(row.what, row.shown_variant, str(len(row.checks)), share, Text(row.result, COLOURS[row.result]))
     return table
-
-
-def _what(check: Check) -> str:
-    """The function that was called, or the stage that was looked at."""
-    where = check.where
-    if isinstance(where, Updates):
-        return "trajectory, in segments"
-    called = where.function if isinstance(where, Call) else check.tensor
-    if called in (*COURSE, "predict"):
-        return called
-    return f"{check.stage}, {where}" if where in (FREE_RUN, MASKS, Call("masks", "train")) else check.stage
 
 
 def _show_judged(results: Results, console: Console) -> None:
