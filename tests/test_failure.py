@@ -49,27 +49,15 @@ def test_what_passed_or_was_skipped_is_never_a_failure():
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_first_stage_that_fails_is_the_answer(order):
+def test_the_first_stage_in_it_the_first_iteration_then_the_first_tensor_is_the_answer(order):
     for earlier, later in itertools.pairwise(STAGES):
         checks = [check(earlier, "Z1", iteration=50), check(later, "cost", iteration=3)][::order]
         (failure,) = first_failures(checks)
         assert failure.check.stage == earlier
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_within_a_stage_the_first_iteration_is_the_answer(order):
-    checks = [
-        check("trajectory", "W1", where=SEGMENT, iteration=40),
-        check("trajectory", "cost", where=SEGMENT, iteration=28),
-        check("trajectory", "cost", where=Updates.of(40, 20), iteration=41),
-    ][::order]
-    (failure,) = first_failures(checks)
-    assert (failure.check.tensor, failure.check.iteration) == ("cost", 28)
-
-
-def test_within_a_stage_the_first_tensor_of_the_computation_is_the_answer():
-    checks = [check("forward", name) for name in ("Z2", "A2", "Z3")]
-    assert first_failures(checks)[0].check.tensor == "Z2"
+    cost = {at: check("trajectory", "cost", where=Updates.of(start, 20), iteration=at) for start, at in ((20, 28), (40, 41))}
+    checks = [check("trajectory", "W1", where=SEGMENT, iteration=40), cost[28], cost[41]][::order]
+    assert first_failures(checks)[0].check is cost[28]
+    assert first_failures([check("forward", name) for name in ("Z2", "A2", "Z3")])[0].check.tensor == "Z2"
 
 
 def test_every_run_that_fails_has_its_own_failure_first_things_first():
@@ -219,37 +207,23 @@ def docstring_lines(path):
     return numbers
 
 
-@pytest.mark.parametrize("dropout", [False, True])
-@pytest.mark.parametrize("name", ["Z1", "A1", "Z2", "A2", "Z3"])
-def test_the_forward_pass_is_found_at_the_assignment_of_its_tensor(name, dropout):
-    for place in locate("forward", name, dropout).values():
-        assert re.match(rf"\s*({name} = |return self.linear3.*# {name} )", line_at(place))
-
-
-def test_the_forward_pass_with_dropout_is_another_place_in_numpy():
-    without, dropped = (line_at(locate("forward", "A1", dropout)["numpy"]) for dropout in (False, True))
-    assert "D1" in dropped
-    assert "D1" not in without
-
-
-@pytest.mark.parametrize("name", ["dW3", "db3", "dW2", "db2", "dW1", "db1"])
-def test_the_gradients_are_found_at_the_hand_written_line_and_at_autograd(name):
-    places = locate("gradients", name, False)
-    assert re.match(rf"\s*{name} = ", line_at(places["numpy"]))
-    assert ".backward(" in line_at(places["torch"])
-    assert ".gradient(" in line_at(places["tensorflow"])
-
-
 @pytest.mark.parametrize(
     ("stage", "tensor", "dropout", "expected"),
     [
         ("data", "X", False, ("Z1 = ", "return", "return")),
         ("parameters", "W1", False, ("initialize_parameters", "torch.tensor(", "assign(")),
+        *(("forward", name, dropout, (f"{name} = ",) * 3) for name in ("Z1", "A1", "Z2", "A2") for dropout in (False, True)),
+        ("forward", "Z3", False, ("Z3 = ", "return self.linear3(A2)  # Z3 ", "Z3 = ")),
+        ("forward", "A1", True, ("D1", "dropout1", 'name="A1"')),  # another place than without dropout, in NumPy
         ("forward", "A3", False, ("sigmoid", "sigmoid", "sigmoid")),
         ("forward", "D1", True, ("random", "dropout1(", 'name="A1"')),
         ("forward", "D2: kept share", True, ("random", "dropout2(", 'name="A2"')),
         ("cost", "cross_entropy", False, ("return", "return", "return")),
         ("cost", "cost", False, ("l2_penalty", "l2_penalty", "l2_penalty")),
+        *(
+            ("gradients", f"d{name}", False, (f"d{name} = ", ".backward(", ".gradient("))
+            for name in ("W3", "b3", "W1", "b1")
+        ),
         ("gradients", "decay_W1", False, ("lambd / m", "weight_decay", "weight_decay")),
         ("update", "W1 after update 2", False, ("learning_rate", "optimizer.", "optimizer.")),
         ("update", "decay of W", False, ("lambd / m", "weight_decay", "weight_decay")),
@@ -258,6 +232,6 @@ def test_the_gradients_are_found_at_the_hand_written_line_and_at_autograd(name):
     ],
     ids=str,
 )
-def test_the_other_stages_are_found_where_they_are_computed(stage, tensor, dropout, expected):
+def test_every_stage_is_found_where_it_is_computed(stage, tensor, dropout, expected):
     for place, text in zip(locate(stage, symbol_of(tensor), dropout).values(), expected, strict=True):
         assert text in line_at(place)
