@@ -143,14 +143,6 @@ def test_a_mistake_in_train_alone_is_found(name, variant, mistake, make_problem,
     assert check.cause is Cause.OWN_TRAINING
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("name", IMPLEMENTATIONS)
-@pytest.mark.parametrize("variant", ["dropout", "frozen-dropout"])
-def test_a_correct_train_is_the_run(name, variant, make_problem, tmp_path):
-    check = own_check(name, variant, make_problem, tmp_path)
-    assert (check.status, check.difference) == ("passed", 0.0)
-
-
 # Masks
 
 
