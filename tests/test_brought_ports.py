@@ -5,6 +5,7 @@ import pytest
 
 from shared.commands.check.contract import UPCAST, Float32Answer, unpack_train
 from shared.commands.check.saturation import formulas, gives
+from shared.parameters import initialize_parameters
 from tests.test_names import PORT as TRACED
 
 PARTS = {
@@ -135,13 +136,23 @@ def test_float64_for_float32_is_cast_and_float32_for_float64_is_not():
     ends, _ = unpack_train((wide, [0.5]), narrow, 1, remarks)
     assert {value.dtype for value in ends.values()} == {np.dtype(np.float32)}
     assert remarks == [UPCAST]
-    with pytest.raises(Float32Answer):
+    with pytest.raises(Float32Answer, match=r"^train's parameters: $"):
         unpack_train((narrow, [0.5]), wide, 1)
+    start = initialize_parameters([2, 20, 3, 1])
+    single = {name: value.astype(np.float32).astype(np.float64) for name, value in start.items()}
+    with pytest.raises(Float32Answer, match=r"^train's parameters are rounded to float32, and cast: $"):
+        unpack_train((single, [0.5]), start, 1)
+    for ends, given in ((single, single), (single | {"b1": single["b1"] + 0.1}, start), (wide, wide)):
+        unpack_train((ends, [0.5]), given, 1)  # it was given no more; one number of float64 is there; 0 is in any dtype
 
 
-def test_float32_where_float64_is_given_fails_and_the_rest_is_compared_all_the_same(brought):
-    right = brought(port(dtype=FLOAT32), variants=["none"])
-    assert right.failed_tensors == {"dtype"}
+CAST = "{k: np.float64(v) for k, v in p.items()}, np.float64(costs)"
+
+
+@pytest.mark.parametrize(("answer", "tensor"), [("p, costs", "dtype"), (CAST, "rounding to float32")])
+def test_float32_where_float64_is_given_fails_and_the_rest_is_compared_all_the_same(brought, answer, tensor):
+    right = brought(port(dtype=FLOAT32).replace("return p, costs", f"return {answer}"), variants=["none"])
+    assert right.failed_tensors == {tensor}
     assert len(right.checks) > 60
 
 

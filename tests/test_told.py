@@ -1,7 +1,10 @@
 """What is told of failures: names first, else one line of what is known; and what --fail-fast leaves out."""
 
+from dataclasses import replace
+
 import pytest
 
+from shared.commands.check.contract import ROUNDED
 from shared.commands.check.lines import places_of
 from shared.commands.check.loading import load_port
 from shared.commands.check.told import told
@@ -58,6 +61,9 @@ def test_float32_comes_first_with_the_remedy_of_what_the_port_imports():
     single = because(Cause.FLOAT32, "").of(RunId("none", "port").at("data", Call("dtype", "train"), "dtype"))
     (first,) = told([], [single], {"torch"})
     assert first.mistake == "float32"
+    assert first.explanation == "everything is computed in float32, where float64 was given"
+    (inside,) = told([], [replace(single, tensor=ROUNDED)], {"torch"})
+    assert inside.explanation.startswith("single precision inside: ")
     assert "torch.tensor(X) keeps the dtype" in str(first.remedy)
 
 

@@ -15,8 +15,18 @@ TRACED = (*STAGE_OF["forward"], *STAGE_OF["cost"], *(f"d{name}" for name in PARA
 UPCAST = "float64 came back where float32 was given: compared after casting to float32"
 
 
+ROUNDED = "rounding to float32"
+"""What is said to differ where numbers of float32 come back in arrays of float64."""
+SEVERAL = 20
+"""So many numbers that all are of float32 are so by no chance: one of them has a chance of 2**-29."""
+
+
 class Float32Answer(Exception):
-    """Everything that came back is of float32 where float64 was given; says what."""
+    """Everything that came back is of float32 where float64 was given; says what. cast: in arrays of float64."""
+
+    def __init__(self, what: str, cast: bool = False):
+        super().__init__(f"{what}{' are rounded to float32, and cast' * cast}: ")
+        self.cast = cast
 
 
 def unpack_train(
@@ -35,7 +45,7 @@ def unpack_train(
     if missing:
         raise ValueError(f"train returned no {', '.join(missing)}")
     dtype, remarks = parameters["W1"].dtype, [] if remarks is None else remarks
-    _refuse_float32("train's parameters", [ends[name] for name in PARAMETER_NAMES], dtype)
+    _refuse_float32("train's parameters", ends, dtype, cast=not _is_single([*parameters.values()]))
     values = {name: _in_dtype(ends[name], dtype, remarks) for name in PARAMETER_NAMES}
     for name, array in values.items():
         _expect(f"train's {name}", array, parameters[name].shape, dtype)
@@ -76,17 +86,27 @@ def _in_dtype(value: Any, dtype: np.dtype, remarks: list[str]) -> Any:
     return value
 
 
-def _refuse_float32(what: str, values: list[Any], dtype: np.dtype) -> None:
-    floats = [value for value in values if isinstance(value, np.ndarray) and value.dtype.kind == "f"]
+def _refuse_float32(what: str, answer: dict[str, Any], dtype: np.dtype, cast: bool = True) -> None:
+    floats = [value for value in answer.values() if isinstance(value, np.ndarray) and value.dtype.kind == "f"]
     if dtype == np.float64 and floats and all(value.dtype == np.float32 for value in floats):
-        raise Float32Answer(f"{what}: ")
+        raise Float32Answer(what)
+    if dtype == np.float64 and cast and _is_single(floats):
+        raise Float32Answer(what, cast=True)
+
+
+def _is_single(values: list[NDArray]) -> bool:
+    """Whether all numbers in the arrays are of float32, and enough of them of no lower precision, such as 0 and 1."""
+    numbers = np.unique(np.concatenate([value.ravel() for value in values] or [np.zeros(0)]).astype(np.float64))
+    with np.errstate(all="ignore"):
+        precise = np.count_nonzero(numbers.astype(np.float16) != numbers)
+        return bool(precise >= SEVERAL and np.array_equal(numbers.astype(np.float32), numbers))
 
 
 def unpack_trace(value: Any, dtype: np.dtype, remarks: list[str] | None = None) -> tuple[dict[str, NDArray], list[str]]:
     """The tensors, masks as bool and numbers as arrays; and the names that are not known. See `unpack_train`."""
     if not isinstance(value, dict):
         raise ValueError(f"trace returned {_kind(value)}; expected a dict of tensors by name (Z1, A1, ..., dW1, ...)")
-    _refuse_float32("trace's tensors", list(value.values()), dtype)
+    _refuse_float32("trace's tensors", value, dtype)
     tensors, remarks = {}, [] if remarks is None else remarks
     for name in TRACED:
         if name in value:

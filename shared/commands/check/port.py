@@ -13,7 +13,7 @@ from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import make_states
 from shared.alignment.tensors import PROJECTIONS, UPDATED, after, one_step
 from shared.commands.check.calling import NoAnswer
-from shared.commands.check.contract import Float32Answer, unpack_predict, unpack_trace, unpack_train
+from shared.commands.check.contract import ROUNDED, UPCAST, Float32Answer, unpack_predict, unpack_trace, unpack_train
 from shared.commands.check.course import Found
 from shared.commands.check.explaining import explain, own_weights
 from shared.commands.check.saturation import excuse_steps
@@ -39,13 +39,15 @@ def compared(session: Session, check: Callable[[Session], tuple[Found, Any]]) ->
     try:
         return check(session)
     except Float32Answer as error:
-        first = because(Cause.FLOAT32, error).of(session.run.at("data", Call("dtype", "train"), "dtype"))
+        tensor = ROUNDED if error.cast else "dtype"
+        first = because(Cause.FLOAT32, error).of(session.run.at("data", Call("dtype", "train"), tensor))
 
         def keep(found: Found, run: Run | None) -> None:
             session.keep(replace(found, checks=[first, *found.checks]), run)
 
         found, more = check(replace(session.in_float32(), keep=keep))
         found.checks.insert(0, first)
+        found.remarks = [remark for remark in found.remarks if remark != UPCAST]  # it is given float64 all the same
         return found, more
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+from shared.commands.check.contract import ROUNDED
 from shared.config import VARIANTS
 from shared.diagnosis.catalogue import CATALOGUE
 from shared.errors import listed
 from shared.harness.checks import Cause, Check, Status
 from shared.harness.results import Diagnosis, named, unnamed
 
+INSIDE = "single precision inside: everything that comes back is a number of float32, in arrays of float64"
 MEANT = {"masks-frozen": "if that is meant, as in the course's own code: --variants frozen-dropout"}
 """Mistake -> how to check a port that means it."""
 MISTAKES = {mistake.name: mistake for mistake in CATALOGUE}
@@ -27,7 +29,8 @@ def told(diagnoses: list[Diagnosis], checks: list[Check], modules: set[str]) -> 
         found += [each for each in here if known and each.left]
     single = next((check for check in checks if check.cause is Cause.FLOAT32), None)
     if single is not None:
-        found = [named(single, "float32", MISTAKES["float32"].title), *(each for each in found if each.mistakes)]
+        words = INSIDE if single.tensor == ROUNDED else MISTAKES["float32"].title
+        found = [named(single, "float32", words), *(each for each in found if each.mistakes)]
     return [_with_remedies(each, modules) for each in found]
 
 

@@ -45,6 +45,11 @@ def rounded(*names: str) -> Effect:
     return lambda step: replace(step, initial=initial)
 
 
+def rounded_inputs(step: Step) -> Step:
+    """The inputs rounded to float32 on their way in, and nothing else."""
+    return replace(step, data=lambda X, Y: (X.astype(np.float32).astype(X.dtype), Y))
+
+
 def float32_labels(step: Step) -> Step:
     """Labels in float32: their values are exact, and the losses come back as float32."""
 
@@ -143,6 +148,23 @@ MISTAKES = (
         plants=(
             Plant("torch", "none", (
                 ("network.py", 'torch.tensor(parameters[f"W{layer}"])', 'torch.Tensor(parameters[f"W{layer}"]).double()'),
+            )),
+        ),
+    ),
+    Mistake(
+        name="float32-inputs",
+        title="the inputs are rounded to float32 on their way in",
+        written="X.astype(np.float32) out of habit, or torch.Tensor(X), and what comes after is float64",
+        effects=(rounded_inputs,),
+        stage="data",
+        torch="torch.tensor(X.T), which keeps the dtype",
+        keras="tf.constant(X.T), which keeps the dtype",
+        numpy="X in its own dtype",
+        source="PyTorch documentation of torch.Tensor",
+        plants=(
+            Plant("torch", "none", (("network.py", TORCH_ROWS, "return torch.Tensor(array.T).to(torch.float64)"),)),
+            Plant("tensorflow", "l2", (
+                ("network.py", KERAS_ROWS, 'return tf.cast(tf.constant(array.T, "float32"), "float64")'),
             )),
         ),
     ),
