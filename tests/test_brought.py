@@ -124,6 +124,15 @@ def test_a_notebook_of_either_format_and_its_constants(brought, nbformat):
     assert wrong.failed == {L2}
 
 
+def test_what_has_a_functions_name_and_is_none_is_left_alone(brought):
+    """The data are called `train`, and a network `model`; what is not written yet is said."""
+    network = "class Network:\n    def forward(self, x):\n        return x\n    __call__ = forward\nmodel = Network()\n"
+    result = brought(f"{IMPORTS}train, test = np.zeros(2), np.ones(2)\npredict = None\n{network}{COST}")
+    assert (result.passed, result.skipped) == ({L2}, {"predict": "predict: is None"})
+    assert "expected train to be a function, got ndarray" in result.remarks
+    assert "expected model to be a function, got Network" in result.remarks
+
+
 def test_relative_imports_and_what_a_notebook_waits_for(brought, tmp_path):
     (tmp_path / "entropy.py").write_text("from .reg_utils import compute_cost\n")
     (tmp_path / "reg_utils.py").write_text("from numpy_impl.course import compute_cost\n")

@@ -1,6 +1,7 @@
 """`compare.py check FILE`: a correct port matches, a wrong one is named, a hostile one is reported."""
 
 import json
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -197,7 +198,9 @@ def test_what_was_seen_to_differ_holds_where_an_explanation_is_never_answered(ch
             "p, m = dict(parameters), X.shape[1]")  # fmt: skip
     done = check(edited(ends, ("learning_rate * (t", "2 * learning_rate * (t")), *SMALL, "--variants", "none")
     assert done.code == 1, done.stdout + done.stderr
-    assert {failure["tensor"] for failure in done.results["failures"]} >= {"W1 after update 1"}
+    [failure] = done.results["failures"]
+    assert failure["tensor"] == "W1 after update 1"
+    assert re.search(r"my_port\.py, lines \d+ to \d+ \(train\)$", failure["locations"]["my_port"])  # of the trace nothing is
     assert "its process ended with exit code 7" in words(done.stdout)
 
 
@@ -205,7 +208,7 @@ def test_what_was_seen_to_differ_holds_where_an_explanation_is_never_answered(ch
 def test_another_signature_is_reported(check):
     done = check(PREDICT.replace(", parameters", "") + "    return 1\n")
     assert done.code == 3
-    assert "predict raised TypeError" in words(done.stdout)
+    assert "predict has another signature: it takes (X), and is called with 2 arguments" in words(done.stdout)
 
 
 OTHER_FORMS = [
@@ -261,6 +264,7 @@ NO_PORT = {
     "a null byte": (b"x = 1\0\n", "is not Python"),
     "no text": (b"\xff\xfe\x00", "is not text in UTF-8"),
     "nothing": ("", "defines nothing to check"),
+    "another thing": ("def forward(x):\n    pass\nclass train:\n    pass\n", "expected train to be a function, got type"),
     "not a function": ("train = 3\n", "expected train to be a function, got int"),
     "raises when it is read": (
         "1 / 0\n",

@@ -177,7 +177,7 @@ def test_a_mismatch_begins_with_the_cause_then_the_remedy_then_the_place_and_the
     assert in_order(
         text,
         "Not the same network: numpy in none differs",
-        "numpy: because",
+        "In numpy: because.",
         "do()",
         "must be exactly 0, and is 1",
         "def _backward",

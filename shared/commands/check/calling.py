@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import inspect
 import io
 import random
 import re
@@ -16,6 +17,7 @@ import numpy as np
 
 from shared.commands.check.lines import describe
 from shared.commands.check.stand_ins import NotThere
+from shared.errors import listed
 
 OLD_NAMES: dict[str, type] = {"int": int, "float": float, "bool": bool, "object": object, "str": str, "complex": complex}
 """Names of types that NumPy had until 1.24; the exercise's own file of 2017 uses them."""
@@ -67,7 +69,7 @@ def call(function: Callable, path: Path, *arguments: Any, quiet: bool = True, **
                 result.remarks.append(f"{name} uses np.{old}, which NumPy no longer has: {old} stands in")
                 given = copy.deepcopy((arguments, keywords))
                 continue
-            result.failure = f"{name} raised {describe(error, path)}"
+            result.failure = _other_signature(function, *given) or f"{name} raised {describe(error, path)}"
         break
     after = _generators()
     result.remarks += [
@@ -80,6 +82,21 @@ def call(function: Callable, path: Path, *arguments: Any, quiet: bool = True, **
         result.remarks.append(f"{name}{PRINTS}({printed.getvalue().strip().splitlines()[0][:60]!r})")
     result.changed = _changes(arguments, given[0]) + _changes(keywords, given[1])
     return result
+
+
+def _other_signature(function: Callable, arguments: tuple, keywords: dict[str, Any]) -> str:
+    """What the function takes, and what it is called with, where these do not go together."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return ""
+    try:
+        signature.bind(*arguments, **keywords)
+    except TypeError:
+        name = getattr(function, "__name__", "the function")
+        with_what = listed([f"{len(arguments)} argument{'s' * (len(arguments) != 1)}", *sorted(keywords)])
+        return f"{name} has another signature: it takes {signature}, and is called with {with_what}"
+    return ""
 
 
 def _old_name(error: BaseException) -> str:

@@ -189,9 +189,11 @@ def _in_order(failure: Failure) -> tuple[int, int, int]:
 def _locations(check: Check, seen: Seen) -> dict[str, str]:
     """The port's own line first, as exactly as it is known; of one of the course's functions it alone."""
     called = check.where.function if isinstance(check.where, Call) else check.tensor
-    own = next((name for name in (called, "trace", "train", "predict") if name in seen.lines), None)
-    names = [f"{own}.{re.split('[: ]', check.tensor)[0]}", f"{own}"]
-    place = next((seen.places[name] for name in names if name in seen.places), "")
+    of_train = check.stage in ("parameters", "update", "trajectory")
+    names = called, *(("train", "trace") if of_train else ("trace", "train")), "predict"
+    own = next((name for name in names if name in seen.lines), None)
+    keys = [f"{own}.{re.split('[: ]', check.tensor)[0]}", f"{own}"]
+    place = next((seen.places[key] for key in keys if key in seen.places), "")
     if seen.path.suffix == ".py":
         place = place.replace(f"{seen.path.name}, line ", f"{seen.path}:", 1)
         place = place.replace(f"{seen.path.name}, lines ", f"{seen.path}, lines ", 1)

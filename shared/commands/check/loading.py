@@ -79,14 +79,18 @@ def load_port(path: Path, without_end: str = "") -> Port:
     namespace, remarks, lost = _executed(source, path, own, unread, without_end, package)
     if "matplotlib" in sys.modules:  # the file may have asked for one that needs a screen
         sys.modules["matplotlib"].use("Agg")
-    functions = {}
+    functions, others = {}, []
     for name in CHECKABLE:
         if name in own and name not in lost and name not in unread:
-            if not callable(namespace.get(name)):
-                kind = type(namespace.get(name)).__name__
-                raise UsageError(f"{path}: expected {name} to be a function, got {kind}")
-            functions[name] = namespace[name]
+            if is_function(namespace.get(name)):
+                functions[name] = namespace[name]
+            elif namespace.get(name) is None:
+                unread[name] = "is None"
+            else:
+                others.append(f"expected {name} to be a function, got {type(namespace.get(name)).__name__}")
     unread = {name: said for name, said in (unread | lost).items() if name in CHECKABLE}
+    if not functions and not unread and others:
+        raise UsageError(f"{path}: {'; '.join(others)}")
     if not functions and not unread:
         said = f" (it defines {listed(sorted(own)[:5])})" if own else ""
         raise UsageError(
@@ -96,9 +100,18 @@ def load_port(path: Path, without_end: str = "") -> Port:
     trees = {node.name: (part.file, node) for part, node in statements(source.parts) if isinstance(node, ast.FunctionDef)}
     lines = {name: node.lineno for name, (_, node) in trees.items()}
     uses = _uses(source)
+    remarks += [f"not checked: {said}" for said in others]
     remarks += [f"{name} is not checked: {reason}" for name, reason in UNCHECKED.items() if name in lines]
     remarks += _helper_remark(functions, uses, own, source)
     return Port(path.stem, functions, lines, source.remarks + remarks, trees, unread, uses)
+
+
+def is_function(value: Any) -> bool:
+    """Whether it can be called with arrays; a class, or a framework's network that is called `model`, cannot."""
+    if isinstance(value, Missing):
+        return True  # it says why when it is called
+    network = any(hasattr(value, name) for name in ("forward", "fit", "state_dict"))
+    return callable(value) and not isinstance(value, type) and not network
 
 
 def _own_names(source: Source) -> set[str]:
