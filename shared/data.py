@@ -23,7 +23,7 @@ class Dataset:
 
     name, source: what to call it, and where it came from (an absolute path); printable.
     X_train, X_test (n_x, m) and Y_train, Y_test (1, m), labels 0.0 or 1.0: float64, C-contiguous, read-only.
-    sha256: of the file's bytes; for generated data, of the bytes of the four arrays in the order above.
+    sha256: of the file's bytes; for generated data, of the bytes of the four arrays in the order above. seed: of these.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Dataset:
     X_test: NDArray[np.float64]
     Y_test: NDArray[np.float64]
     sha256: str
+    seed: int | None = None
 
 
 def dataset_from_arrays(name: str, source: str, arrays: Iterable[ArrayLike], sha256: str = "") -> Dataset:

@@ -240,4 +240,4 @@ def test_pictures_that_show_these_results_already_are_not_drawn_again(everything
     again = results | {"runs": [first | {"reused": True, "seconds": 1e3}, *others], "seconds": {}, "notes": ["another"]}
     moved = results | {"runs": [first | {"costs": [[i, cost + 1] for i, cost in first["costs"]]}, *others]}
     for shown, expected in ((results, names), (again, names), (moved, set())):
-        assert set(unchanged(shown, everything.out)) == expected
+        assert set(unchanged(results_from_json(shown), everything.out)) == expected

@@ -86,6 +86,7 @@ def describe_data(dataset: Dataset, grid_axes: list[list[float]] | None = None) 
         train=_points(dataset.X_train, dataset.Y_train),
         test=_points(dataset.X_test, dataset.Y_test),
         grid_axes=grid_axes,
+        seed=dataset.seed,
     )
 
 

@@ -134,7 +134,10 @@ class Verified:
 
 @dataclass(frozen=True)
 class Data:
-    """The data set: its sizes, its examples as far as they are drawn (features and label), the axes of the grid."""
+    """The data set: its sizes, its examples as far as they are drawn (features and label), the axes of the grid.
+
+    seed: of the built-in data; an older file does not hold it.
+    """
 
     name: str
     source: str
@@ -145,6 +148,7 @@ class Data:
     train: list[list[float]]
     test: list[list[float]]
     grid_axes: list[list[float]] | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True)

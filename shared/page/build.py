@@ -1,6 +1,5 @@
 """Everything that the page of a comparison shows, computed from the results; the template lays it out."""
 
-import re
 import shlex
 from base64 import b64encode
 from collections.abc import Callable
@@ -201,10 +200,11 @@ def _masks(results: Results) -> list[dict]:
 
 
 def _command(results: Results) -> str:
-    """The command that runs this again."""
+    """The command that runs this again; nothing where an older file does not say on which data."""
     settings, data = results.settings, results.data
-    seed = re.search(r"seed (\d+)$", data.name)
-    flags = ["--data-seed", seed[1]] if seed and data.source == BUILT_IN else ["--data", data.source]
+    if data.seed is None and data.source == BUILT_IN:
+        return ""
+    flags = ["--data", data.source] if data.seed is None else ["--data-seed", str(data.seed)]
     flags += ["--variants", *settings.variants, "--iterations", str(settings.num_iterations)]
     for name in ("learning_rate", "lambd", "keep_prob", "dtype", "seed", "init_seed"):
         flags += [f"--{name.replace('_', '-')}", str(getattr(settings, name))]
