@@ -49,7 +49,7 @@ def test_a_store_of_another_version_or_kind_is_left_as_it_is(tmp_path):
     with pytest.raises(StoreError, match="found another database"):
         Store(foreign)
     (tmp_path / "text").write_text("no database at all, but a text of some length" * 100)
-    with pytest.raises(StoreError, match="file is not a database"):
+    with pytest.raises(StoreError, match=r"file is not a database\); it is damaged"):
         Store(tmp_path / "text")
 
 

@@ -148,9 +148,10 @@ class Store:
             yield
         except sqlite3.Error as error:
             remedy = "every run kept before is still in it: fix that and give the same command again"
-            if "locked" in str(error):
+            kind = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what extends it
+            if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 remedy = "another program is using it: wait for that, and give the same command again"
-            elif "malformed" in str(error) or "not a database" in str(error):
+            elif kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 remedy = "it is damaged, or no store of a study: put a copy in its place, or give another --out"
             elif what == "opened":
                 remedy = "expected the store of a study, or no such file: fix that, or give another --out"
