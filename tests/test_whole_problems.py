@@ -47,6 +47,15 @@ FULL = {
     "torch-three features, 21 and 4 units": WholeProblem(
         "moons", 3, 211, "frozen-dropout", long(hidden=(21, 4), keep_prob=0.797, num_iterations=1500)
     ),
+    # A unit about 0, off in the run and on in the reference and its first replicates.
+    "tensorflow-a unit about 0": WholeProblem(
+        "gaussian",
+        4,
+        5,
+        "frozen-dropout",
+        Hyperparameters(0.8344744177850996, 2653, 0.42385626186843983, 0.8095361548199607, (58, 12), "float32", 714, 327),
+        data_seed=669,
+    ),
     # One of each kind, variant and size.
     "torch-two examples": WholeProblem("gaussian", 4, 2, "l2", short(num_iterations=900)),
     "torch-one unit": WholeProblem("duplicated", 1, 40, "l2-dropout", short(hidden=(1, 1), num_iterations=900)),

@@ -120,6 +120,33 @@ def replay_segments(
     return replay_with_replicates(problem, start, length, masks, Replicates(count, seed), watch=watch)
 
 
+def surely_dropped(problem: Problem, record: Record, dropped: list[tuple[Layers, Layers]]) -> list[Layers]:
+    """Of each segment, the units that are proven dropped; where that contradicts the run, by further replicates as well.
+
+    dropped: those of its first update, and of all, as the first replicates prove it. Of a unit that is about 0 they may all
+    be on one side, and the port on the other. The first update starts from the port's own parameters: it needs no more.
+    """
+    bits = [record.mask_bits(slice(None), layer) for layer in (1, 2)]
+    kept = [np.bitwise_or.reduce(layer, axis=0) for layer in bits]
+
+    def contradicted(layers: Layers) -> bool:
+        return any(np.any(D & K) for D, K in zip(layers, kept, strict=True))
+
+    settled = any(contradicted(first) for first, _ in dropped)  # one contradiction is enough
+    sure: list[Layers] = []
+    for s, (_, ever) in enumerate(dropped):
+        for seed, count in enumerate(DOUBT_REPLICATES, start=1):
+            if settled or not contradicted(ever):
+                break
+            watch = Dropped()
+            replay_segments(problem, record, np.array([s]), count, seed, watch)
+            [(_, again)] = watch.segments()
+            ever = ever[0] & again[0], ever[1] & again[1]
+        settled = settled or contradicted(ever)
+        sure.append(ever)
+    return sure
+
+
 def _replay(
     problem: Problem, record: Record, chosen: NDArray, count: int, seed: int, watch: Watch | None = None
 ) -> dict[int, ReplayedSegment]:

@@ -47,7 +47,7 @@ class SegmentResult:
     floors: NDArray
     first_ends: dict[str, float]
     evidence: dict[Key, dict[str, NDArray]] = field(default_factory=dict)
-    dropped: list[Layers] = field(default_factory=list)
+    dropped: list[tuple[Layers, Layers]] = field(default_factory=list)
 
 
 def replay_in_segments(
@@ -91,7 +91,7 @@ def _result(
         if dropped:
             # Only the start of a segment that does not agree is known to be the port's.
             first, ever = dropped[s]
-            result.dropped.append(first if failed else ever)
+            result.dropped.append((first, first if failed else ever))
         result.checks.extend(checks)
     return result
 

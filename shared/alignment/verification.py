@@ -9,6 +9,7 @@ from shared.alignment.own_training import own_training_check
 from shared.alignment.recording import AGAIN, MASKS
 from shared.alignment.reproduction import Evidence, step_evidence, write_reproduction
 from shared.alignment.run_masks import fresh_mask_checks, frozen_mask_checks
+from shared.alignment.segments import surely_dropped
 from shared.alignment.shared_floors import SharedFloors
 from shared.alignment.stages import prediction_check, single_step_checks
 from shared.alignment.states import EARLY, make_states
@@ -113,7 +114,7 @@ def _mask_checks(case: Case, record: Record, run: RunId, segments: SegmentResult
     keep_prob, frozen = case.problem.keep_prob, case.variant.frozen
     yield from mask_checks(*sampled_masks(record), keep_prob, frozen, run)
     if frozen:
-        yield from frozen_mask_checks(record, segments.dropped, run)
+        yield from frozen_mask_checks(record, surely_dropped(case.problem, record, segments.dropped), run)
     else:
         yield from fresh_mask_checks(record, keep_prob, run)
 
