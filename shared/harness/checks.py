@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from enum import Enum, StrEnum
+from typing import Any
 
 STAGES = ("repeat", "data", "parameters", "forward", "cost", "gradients", "update", "trajectory", "predictions")
 """The stages in the order of checking; `repeat` compares a port with itself. The first stage that fails is the answer."""
@@ -216,3 +217,16 @@ class Check(Outcome, Key):
     def rank(self) -> tuple[int, int]:
         """The order of failures: the first stage that fails is the answer, and in it the first iteration."""
         return STAGES.index(self.stage), self.iteration
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of results.json."""
+        from shared.harness.results_json import check_as_json
+
+        return check_as_json(self)
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> "Check":
+        """The comparison of an entry."""
+        from shared.harness.results_json import check_from_json
+
+        return check_from_json(entry)

@@ -11,7 +11,7 @@ from shared.errors import UsageError
 from shared.harness.checks import Call, Cause, Check, Key, Status, Updates, Where
 from shared.harness.measured import Content
 from shared.harness.output import SCHEMA
-from shared.harness.results import Data, Diagnosis, Failure, PortFile, Results, Run, Settings, Verified
+from shared.harness.results import Data, Diagnosis, Failure, PortFile, Results, Run, Settings
 from shared.harness.typed import WrongType, as_json, from_json, known_from_json
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def results_as_json(results: Results) -> dict[str, Any]:
         "hyperparameters": asdict(results.settings),
         "port": results.port and asdict(results.port),
         "runs": [run_as_json(run) for run in results.runs],
-        "checks": [check_as_json(check) for check in results.checks],
+        "checks": as_json(results.checks),
         "first_divergence": first and {name: getattr(first, name) for name in told},
         "failures": [_failure_as_json(failure) for failure in results.failures],
         "diagnoses": as_json(results.diagnoses),
@@ -72,15 +72,6 @@ def run_as_json(run: Run) -> dict[str, Any]:
     return {name: value for name, value in asdict(run).items() if value is not None or name in shown}
 
 
-def verified_as_json(verified: Verified) -> dict[str, Any]:
-    """A run with its comparisons and diagnoses."""
-    return {
-        "run": run_as_json(verified.run),
-        "checks": [check_as_json(check) for check in verified.checks],
-        "diagnoses": as_json(verified.diagnoses),
-    }
-
-
 def _failure_as_json(failure: Failure) -> dict[str, Any]:
     entry = check_as_json(failure.check) | {
         "inputs_agreed": failure.inputs_agreed,
@@ -102,7 +93,7 @@ def results_from_json(content: dict[str, Any]) -> Results:
             "data": _read(Data, content["data"]),
             "settings": _read(Settings, content["hyperparameters"]),
             "runs": [run_from_json(entry) for entry in content["runs"]],
-            "checks": [check_from_json(entry) for entry in content["checks"]],
+            "checks": from_json(list[Check], content["checks"]),
             "failures": [_failure_from_json(entry) for entry in content["failures"]],
             "diagnoses": from_json(list[Diagnosis], content["diagnoses"]),
             "port": port,
@@ -138,13 +129,6 @@ def check_from_json(entry: dict[str, Any]) -> Check:
 def run_from_json(entry: dict[str, Any]) -> Run:
     """The run of an entry."""
     return _read(Run, entry)
-
-
-def verified_from_json(content: dict[str, Any]) -> Verified:
-    """The run of such a content, with its comparisons and diagnoses."""
-    with _refusing():
-        checks = [check_from_json(entry) for entry in content["checks"]]
-        return Verified(run_from_json(content["run"]), checks, from_json(list[Diagnosis], content["diagnoses"]))
 
 
 def _failure_from_json(entry: dict[str, Any]) -> Failure:

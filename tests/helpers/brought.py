@@ -15,6 +15,7 @@ import numpy as np
 from shared.commands.check.tasks import Checked, CheckPort
 from shared.config import Hyperparameters
 from shared.harness.inputs import write_arrays
+from shared.harness.typed import as_json
 from shared.synthetic import make_dataset
 
 
@@ -29,7 +30,7 @@ class Brought:
         heard: list[Any] = []
         hyper = Hyperparameters(**{"num_iterations": 20, "dtype": dtype, **settings})
         CheckPort(str(folder), hyper, str(path), [*variants], [], []).run(heard.append)
-        said: list[dict] = [message.as_json() for message in heard if type(message) is Checked]
+        said: list[dict] = [as_json(message) for message in heard if type(message) is Checked]
         said += [{"remarks": message.remarks} for message in heard if hasattr(message, "functions")]
         self.checks = [check for message in said for check in message.get("checks", [])]
         self.remarks = " | ".join(dict.fromkeys(remark for message in said for remark in message.get("remarks", [])))

@@ -8,13 +8,7 @@ from shared.harness.checks import STAGES, Check
 from shared.harness.inputs import OnData
 from shared.harness.messages import BadMessage, Send
 from shared.harness.results import Diagnosis, Run
-from shared.harness.results_json import (
-    check_as_json,
-    check_from_json,
-    run_as_json,
-    run_from_json,
-)
-from shared.harness.typed import as_json, from_json
+from shared.harness.typed import fields_from_json
 
 WHOLE = 60.0
 """Seconds that reading a file as a whole may take, imports included; a script that takes longer is taken in pieces."""
@@ -58,24 +52,10 @@ class Checked:
     run: Run | None
     remarks: list[str]
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "item": self.item,
-            "checks": [check_as_json(check) for check in self.checks],
-            "diagnoses": as_json(self.diagnoses),
-            "run": self.run and run_as_json(self.run),
-            "remarks": self.remarks,
-        }
-
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
-        found = cls(
-            from_json(list[str], content["item"]),
-            [check_from_json(entry) for entry in content["checks"]],
-            from_json(list[Diagnosis], content["diagnoses"]),
-            content["run"] and run_from_json(content["run"]),
-            from_json(list[str], content["remarks"]),
-        )
+        """What was said, which a port may have had a hand in; BadMessage where it makes no sense."""
+        found: Self = fields_from_json(cls, content)
         for check in found.checks:
             counted = check.index is None or None not in (check.elements, check.differing)
             if check.variant not in VARIANTS or check.stage not in STAGES or not counted:

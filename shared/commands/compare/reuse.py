@@ -12,7 +12,7 @@ from shared.harness.checks import Check, Key, RunId
 from shared.harness.environment import digest_of_sources
 from shared.harness.output import write_whole
 from shared.harness.results import Run, Verified
-from shared.harness.results_json import verified_as_json, verified_from_json
+from shared.harness.typed import as_json, from_json
 
 VERIFIED = "verified"
 """The folder of verified runs, in the output folder."""
@@ -48,7 +48,7 @@ class Store:
             if not path.is_file():  # a pipe would be waited for
                 return None
             kept = json.loads(path.read_text(encoding="utf-8"))
-            verified = verified_from_json(kept["verified"])
+            verified = from_json(Verified, kept["verified"])
             holds = (
                 kept["key"] == self._key(variant, implementation)
                 and kept["digest"] == _digest_of_content(kept["verified"])
@@ -72,7 +72,7 @@ class Store:
                 path.unlink(missing_ok=True)
             elif _digest_of_sources(implementation) == self._sources[implementation]:
                 path.parent.mkdir(exist_ok=True)
-                content = verified_as_json(Verified(run, checks, []))
+                content = as_json(Verified(run, checks, []))
                 kept = {
                     "key": self._key(variant, implementation),
                     "digest": _digest_of_content(content),

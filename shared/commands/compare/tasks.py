@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from shared.harness.inputs import OnData
 from shared.harness.messages import Progressed, Send
 from shared.harness.records import Record, read_free_run, record_of, save_free_run
 from shared.harness.results import Run, Verified
-from shared.harness.results_json import check_as_json, verified_as_json, verified_from_json
+from shared.harness.typed import as_json
 
 ADAPTERS = "shared.adapters"
 """Whose warnings are passed on."""
@@ -55,13 +54,6 @@ class Compared:
     """A run was compared with the reference."""
 
     verified: Verified
-
-    def as_json(self) -> dict[str, Any]:
-        return verified_as_json(self.verified)
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Compared":
-        return cls(verified_from_json(content))
 
 
 @dataclass(frozen=True)
@@ -159,7 +151,7 @@ class CompareSteps(OnRun):
 
         case, record = self.read(), self.record
         checks = early_checks(case, record, self.id)
-        record.save_checks([check_as_json(check) for check in checks])
+        record.save_checks(as_json(checks))
         reproduce(case, record, checks)
         diagnoses = diagnosed(case, record, self.implementation, checks)
         send(Compared(Verified(Run(self.implementation, self.variant), checks, diagnoses)))
