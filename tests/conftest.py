@@ -5,6 +5,7 @@ What a test may cost stands in CONTRIBUTING.md.
 
 import contextlib
 import functools
+import importlib
 import io
 import itertools
 import json
@@ -36,6 +37,8 @@ MISSING = {name for name in NAMES if find_spec(name) is None}
 """A framework that cannot be installed takes its own tests with it, and those that need all three; each says so."""
 
 os.environ["MPLBACKEND"] = "Agg"
+if find_spec("triton"):  # it comes with PyTorch's builds for GPUs; imported after TensorFlow, it takes the process down
+    importlib.import_module("triton")
 
 collect_ignore = ["examples"]
 """They are run as projects of their own, by test_examples.py."""
