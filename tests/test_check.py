@@ -301,10 +301,11 @@ def test_what_is_no_port_is_said_in_one_line(refusal, what):
 
 def test_files_that_cannot_be_read_are_one_line(refusal, tmp_path):
     (tmp_path / "my dir.py").mkdir()
+    (tmp_path / "my dir").mkdir()
     for name, said in (
         ("missing.py", "no such file"),
         ("port.txt", "expected a Python file"),
-        ("my dir.py", "is a folder; expected a Python file (.py) or a notebook (.ipynb)"),
+        *((name, "is a folder; expected a Python file (.py) or a notebook (.ipynb)") for name in ("my dir.py", "my dir")),
     ):
         assert said in refusal(None, name)
 

@@ -77,10 +77,10 @@ def modules_of(path: Path) -> set[str]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.suffix not in (".py", ".ipynb"):
-            raise UsageError(f"{path}: expected a Python file (.py) or a notebook (.ipynb)")
         if path.is_dir():
             raise UsageError(f"{path}: is a folder; expected a Python file (.py) or a notebook (.ipynb)")
+        if path.suffix not in (".py", ".ipynb"):
+            raise UsageError(f"{path}: expected a Python file (.py) or a notebook (.ipynb)")
         if not path.is_file():
             raise UsageError(f"{path}: no such file; check the path")
         if path.stat().st_size > MAX_BYTES:
