@@ -39,9 +39,9 @@ def need(port):
     ("port", "dtype", "variants"),
     [
         ("jax_port", "float64", ALL),
-        ("jax_port", "float32", ("l2-dropout",)),
+        ("jax_port", "float32", ("none", "l2-dropout")),
         ("paddle_port", "float64", ALL),
-        ("paddle_port", "float32", ("l2-dropout",)),
+        ("paddle_port", "float32", ("none", "l2-dropout")),
         ("caffe_port", "float32", ALL),
         ("sklearn_port", "float64", ("none", "l2")),
         ("sklearn_port", "float32", ("none", "l2")),
