@@ -57,6 +57,30 @@ def names(results, variant):
     return {found["mistake"] for found in results["diagnoses"] if found["variant"] == variant}
 
 
+LATE_RATE = """
+import numpy as np
+from numpy_impl.training import train as one
+
+def train(X, Y, parameters, *, learning_rate, num_iterations, **settings):
+    first = min(1100, num_iterations)
+    parameters, costs = one(X, Y, parameters, learning_rate=learning_rate, num_iterations=first, **settings)
+    if num_iterations > first:
+        left = {"num_iterations": num_iterations - first, "learning_rate": learning_rate / LOWER}
+        parameters, more = one(X, Y, parameters, **left, **settings)
+        costs = np.concatenate([costs, more])
+    return parameters, costs
+"""
+
+
+def test_what_only_a_long_run_shows_is_seen_though_every_segment_is_right_to_the_last_bit(check):
+    """Segments are calls of their own, shorter than what the run does late."""
+    for lower, code in ((1, 0), (10, 1)):
+        ended = check(LATE_RATE.replace("LOWER", str(lower)), "--variants", "none", "--hidden", "4", "3", iterations=1200)
+        assert ended.code == code
+        failed = {check["stage"] for check in ended.results["checks"] if check["status"] == "failed"}
+        assert failed == ({"trajectory"} if code else set())
+
+
 # What is right
 
 

@@ -16,7 +16,7 @@ from shared.case import Problem
 from shared.parameters import PARAMETER_NAMES, Parameters
 
 WORTH = 10_000
-"""Updates of replicates that earn the half second in which Numba and the compiled loop are loaded."""
+"""Updates of replicates that earn the second in which Numba and the loop are loaded; the first time, it is compiled."""
 
 
 def is_worth(updates: int) -> bool:
@@ -25,9 +25,16 @@ def is_worth(updates: int) -> bool:
 
 
 def advance(
-    problem: Problem, parameters: Parameters, masks: tuple[NDArray, NDArray] | None, steps: int, perturb: Perturbation
+    problem: Problem,
+    parameters: Parameters,
+    masks: tuple[NDArray, NDArray] | None,
+    steps: int,
+    perturb: Perturbation,
+    still: int = 0,
 ) -> tuple[NDArray, Parameters, Parameters]:
     """Make `steps` updates of all replicates, each moved by at most one unit in the last place after every update.
+
+    still: so many of the first are not moved.
 
     problem: X (R, 1, n_x, m), Y and the learning rate of each replicate. parameters (R, S, ...) are not changed. masks: D1
     (steps, S, h1, m) and D2, bool. Returns the logits Z3 (steps, R, S, 1, m) before each update, with L2 the weights then
@@ -46,7 +53,7 @@ def advance(
         (*data, dtype.type(problem.lambd / X.shape[-1]), dtype.type(problem.keep_prob)),
         layers,
         masks or (np.empty((0, 1, 1, 1), bool), np.empty((0, 1, 1, 1), bool)),
-        perturb.pool(dtype),
+        (*perturb.pool(dtype), still),
         (Z3, *before.values()),
     )
     return Z3, before if problem.lambd else {}, ends
@@ -59,6 +66,6 @@ def _loop() -> ModuleType | None:
         return None
     try:
         from shared.alignment import fused_loop
-    except (ImportError, RuntimeError):
+    except (ImportError, OSError, RuntimeError):
         return None
-    return fused_loop
+    return fused_loop if fused_loop.COMPILED else None

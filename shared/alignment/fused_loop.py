@@ -4,15 +4,14 @@ Formulas and names are numpy_impl's; i and k run over units, j over the examples
 """
 
 import numpy as np
-from numba import njit
-
-from shared.alignment.floor import POOL
+from numba import config, njit
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 """What the compiler may rearrange, to add several numbers at once; not what is not finite."""
 
-WITHIN = POOL - 1
-"""What keeps an offset within the signs: their number is a power of two."""
+
+COMPILED = not config.DISABLE_JIT  # type: ignore[attr-defined]
+"""Whether it is compiled; interpreted it would take hours."""
 
 
 @njit(cache=True, fastmath=FAST)
@@ -21,10 +20,11 @@ def advance(data, layers, masks, noise, kept):
 
     data: X (R, n_x, m), Y (R, m), learning rates (R,), lambd / m, keep_prob. layers: (W1, b1), (W2, b2), (W3, b3), W1
     (R, S, h1, n_x), b1 (R, S, h1, 1), ... masks: D1 (steps, S, h1, m) and D2, bool, empty without dropout. noise: shares of
-    the last place, and where to begin in them. kept, to be filled: Z3s (steps, R, S, 1, m), and, unless they are empty, the
-    weights before each update, W1s (steps, R, S, h1, n_x), W2s, W3s.
+    the last place, a power of two of them; where to begin in them; how many of the first replicates are not moved. kept, to
+    be filled: Z3s (steps, R, S, 1, m), and, unless they are empty, the weights before each update, W1s (steps, R, S, h1,
+    n_x), W2s, W3s.
     """
-    (X, Y, rates, decay, keep_prob), (D1, D2), (signs, at), (Z3s, W1s, W2s, W3s) = data, masks, noise, kept
+    (X, Y, rates, decay, keep_prob), (D1, D2), (signs, at, still), (Z3s, W1s, W2s, W3s) = data, masks, noise, kept
     (W1, b1), (W2, b2), (W3, b3) = layers
     A1, dZ1 = np.empty((W1.shape[2], X.shape[2]), X.dtype), np.empty((W1.shape[2], X.shape[2]), X.dtype)
     A2, dZ2 = np.empty((W2.shape[2], X.shape[2]), X.dtype), np.empty((W2.shape[2], X.shape[2]), X.dtype)
@@ -56,8 +56,10 @@ def advance(data, layers, masks, noise, kept):
                 descend(layer2, dZ2, A1, rates[lane], decay)
                 descend(layer1, dZ1, X[lane], rates[lane], decay)
 
+                if lane < still:
+                    continue
                 for W, b in (layer1, layer2, layer3):
-                    at = (1664525 * at + 1013904223) & WITHIN  # every offset comes once (Knuth's linear congruence)
+                    at = (1664525 * at + 1013904223) & (len(signs) - 1)  # every offset comes once (Knuth's congruence)
                     move(W, signs, at)
                     move(b, signs, at + W.size)
 
@@ -117,7 +119,9 @@ def descend(layer, dZ, A, rate, decay):
             dW = dZ.dtype.type(0)
             for j in range(dZ.shape[1]):
                 dW += dZ[i, j] * A[k, j]
-            W[i, k] -= rate * (dW + decay * W[i, k])
+            if decay != 0:  # 0 times infinity is not a number
+                dW += decay * W[i, k]
+            W[i, k] -= rate * dW
 
 
 @njit(cache=True)  # nothing rearranged: what is added is rounded off
@@ -126,4 +130,4 @@ def move(values, signs, at):
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):
             if np.isfinite(values[i, j]):
-                values[i, j] += values[i, j] * signs[(at + i * values.shape[1] + j) & WITHIN]
+                values[i, j] += values[i, j] * signs[(at + i * values.shape[1] + j) & (len(signs) - 1)]

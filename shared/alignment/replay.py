@@ -167,7 +167,8 @@ class _Lanes:
         if self._by_hand:
             parts.append(self._one_by_one(slice(0, self._by_hand), range(first, first + steps), masks))
         if self._by_hand < len(self.parameters["b3"]):
-            parts.append(fused.advance(*self._of(slice(self._by_hand, None)), masks, steps, self._perturb))
+            still = 0 if self._by_hand else 1  # the reference
+            parts.append(fused.advance(*self._of(slice(self._by_hand, None)), masks, steps, self._perturb, still))
         Z3s = np.concatenate([Z3 for Z3, _, _ in parts], axis=1)
         before = {W: np.concatenate([weights[W] for _, weights, _ in parts], axis=1) for W in parts[0][1]}
         self.parameters = {name: np.concatenate([ends[name] for _, _, ends in parts]) for name in self.parameters}

@@ -138,10 +138,12 @@ def surely_dropped(problem: Problem, record: Record, dropped: list[tuple[Layers,
         for seed, count in enumerate(DOUBT_REPLICATES, start=1):
             if settled or not contradicted(ever):
                 break
-            watch = Dropped()
-            replay_segments(problem, record, np.array([s]), count, seed, watch)
-            [(_, again)] = watch.segments()
-            ever = ever[0] & again[0], ever[1] & again[1]
+            lanes = min(count, together(problem, record, 1, DOUBT_BYTES))  # as many at once as memory bears
+            for part in range(-(-count // lanes)):
+                watch = Dropped()
+                replay_segments(problem, record, np.array([s]), lanes, 1000 * seed + part, watch)
+                [(_, again)] = watch.segments()
+                ever = ever[0] & again[0], ever[1] & again[1]
         settled = settled or contradicted(ever)
         sure.append(ever)
     return sure

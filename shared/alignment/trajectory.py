@@ -39,13 +39,14 @@ class SegmentResult:
 
     first_ends: the noise floor of each parameter at the end of the first segment. evidence: what was compared where it
     failed, in the first segments that did. dropped: the units of each example that are proven dropped
-    in each segment, where that was asked for.
+    in each segment, where that was asked for. exact: every segment was replayed bit for bit.
     """
 
     checks: list[Check]
     differences: NDArray
     floors: NDArray
     first_ends: dict[str, float]
+    exact: bool = False
     evidence: dict[Key, dict[str, NDArray]] = field(default_factory=dict)
     dropped: list[tuple[Layers, Layers]] = field(default_factory=list)
 
@@ -73,8 +74,10 @@ def _result(
     """Judge all segments, in the order of the run."""
     result = SegmentResult([], np.empty(len(record.costs)), np.empty(len(record.costs)), replayed[0].end_floors)
     bad = 0
+    result.exact = True
     for s in range(len(record.lengths)):
         segment = replayed[s]
+        result.exact &= all(np.array_equal(port, reference) for _, port, reference, _ in segment.compared(record, s))
         during = slice(record.starts[s], record.starts[s] + record.lengths[s])
         here = Updates.of(record.starts[s], record.lengths[s])
         result.differences[during] = np.abs(record.costs[during] - segment.costs)
@@ -147,6 +150,14 @@ def free_run(
     return costs[:, :, 0], {name: value[:, 0] for name, value in ends.items()}
 
 
+def as_the_run_itself(free: FreeRun, record: Record) -> FreeRun:
+    """The free run, where all segments of the run are replayed bit for bit (`SegmentResult.exact`): the run itself."""
+    costs, ends = free
+    costs = np.concatenate([record.costs[: len(costs), np.newaxis], costs[:, 1:]], axis=1)
+    final = record.final_parameters
+    return costs, {name: np.concatenate([final[name][np.newaxis], value[1:]]) for name, value in ends.items()}
+
+
 def compare_free_run(
     problem: Problem, parameters: Parameters, free: FreeRun, record: Record, segments: list[Check], run: RunId
 ) -> tuple[NDArray, list[Check]]:
@@ -154,14 +165,9 @@ def compare_free_run(
 
     A unit that crosses its kink an update earlier moves the rest of the run by far more than rounding, and a few replicates
     may all miss it. There is no doubt where a segment differs, or where no replicate helps: what is not finite stays red.
-    Where every segment was replayed bit for bit, the run itself is what numpy_impl makes from its start.
-    segments: the checks of all its segments. Returns the costs of the free run, further replicates included, and its checks.
+    segments: the checks of the segments. Returns the costs of the free run, further replicates included, and its checks.
     """
     costs, ends = free
-    if segments and all(check.difference == 0 for check in segments):
-        costs = np.concatenate([record.costs[: len(costs), np.newaxis], costs[:, 1:]], axis=1)
-        finals = record.final_parameters
-        ends = {name: np.concatenate([finals[name][np.newaxis], value[1:]]) for name, value in ends.items()}
     checks = list(free_run_checks(costs, ends, record, run))
     failed = [check for check in checks if check.failed]
     hopeless = any(check.difference is None for check in failed) or any(check.failed for check in segments)

@@ -17,6 +17,7 @@ from shared.alignment.tensors import STAGE_OF
 from shared.alignment.trajectory import (
     FreeRun,
     SegmentResult,
+    as_the_run_itself,
     compare_free_run,
     cost_floor,
     free_run,
@@ -60,6 +61,8 @@ def verify_run(
     checks += [own_training_check(problem, record, segments, run), *segments.checks]
     last = len(record.costs)
     free = reference or free_run(problem, case.start, last, record if variant.dropout else None, report)
+    if segments.exact:
+        free = as_the_run_itself(free, record)
     costs, alone = compare_free_run(problem, case.start, free, record, segments.checks, run)
     checks += alone
     for part, X in case.inputs.items():

@@ -219,8 +219,8 @@ def _environment(threads: int) -> dict[str, str]:
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
     # Threads per process; the frameworks read these when they are imported.
-    for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM"):
-        environment[f"{name}_NUM_THREADS"] = str(threads)
+    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):
+        environment[f"{name}_THREADS"] = str(threads)
     # What PyTorch compiles is kept from run to run, where it would be by itself.
     kept = Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid() if hasattr(os, 'getuid') else 'user'}"
     environment.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kept))

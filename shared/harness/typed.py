@@ -41,7 +41,7 @@ def from_json(kind: Any, value: Any) -> Any:
     if kind is Any or (kind in (str, bool, int, type(None)) and type(value) is kind):
         return value
     if kind is float and type(value) in (int, float):
-        return float(value)
+        return value
     if is_dataclass(kind) or isinstance(kind, EnumType):
         if isinstance(value, kind):  # type: ignore[arg-type]
             return value
