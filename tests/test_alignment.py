@@ -287,6 +287,40 @@ def test_bias_decay_from_zero_biases_shows_only_at_the_second_update(make_case, 
     assert not [name for _, name in found if name.endswith("update 1") or name.startswith("decay of")]
 
 
+@pytest.mark.parametrize("which", ["update", "all"])
+def test_lambd_off_by_one_part_in_a_hundred_thousand_million_is_red(make_case, which):
+    problem, start, port = make_case("l2")
+    wrong = port_tensors(REFERENCE, Problem(problem.X, problem.Y, 0.3, 0.7 * (1 + 1e-11), 1.0), start)
+    faulty = wrong if which == "all" else port | {name: value for name, value in wrong.items() if "update" in name}
+    found = failed(checks_of(problem, start, faulty))
+    assert ("update", "decay of W") in found
+    assert found[0][0] == ("cost" if which == "all" else "update")
+    assert "decay of b" not in {name for _, name in found}
+
+
+def test_a_learning_rate_off_by_little_is_red_at_the_update_and_nowhere_else(make_case):
+    problem, start, _ = make_case("l2")
+    wrong = port_tensors(REFERENCE, Problem(problem.X, problem.Y, 0.3 * (1 + 1e-10), 0.7, 1.0), start)
+    found = failed(checks_of(problem, start, wrong))
+    assert found
+    assert {stage for stage, _ in found} == {"update"}
+
+
+def test_decay_of_twice_the_weight_is_red_at_its_gradient_apart_from_the_data_term(make_case):
+    problem, start, port = make_case("l2")
+    checks = checks_of(problem, start, port | {"decay_W2": 2 * port["decay_W2"]})
+    assert failed(checks) == [("gradients", "decay_W2")]
+
+
+def test_a_derivative_that_takes_units_at_zero_for_on_is_red_at_the_gradients(make_case):
+    """A >= 0 instead of A > 0."""
+    problem, start, port = make_case("none")
+    m = problem.X.shape[1]
+    dZ2 = start["W3"].T @ (port["A3"] - problem.Y)  # every unit on
+    checks = checks_of(problem, start, port | {"dW2": dZ2 @ port["A1"].T / m})
+    assert failed(checks) == [("gradients", "dW2")]
+
+
 # A before B
 
 

@@ -217,6 +217,57 @@ def test_an_update_is_a_step_down_the_gradient_and_leaves_its_arguments_alone(ma
         assert np.array_equal(parameters[name], before[name])
 
 
+# The gradient
+
+
+def numerical_gradients(cost, parameters, step=1e-6):
+    """Central differences (J(p + step) - J(p - step)) / (2 step), parameter by parameter."""
+    gradients = {}
+    for name, value in parameters.items():
+        gradients["d" + name] = np.empty_like(value)
+        for place in np.ndindex(value.shape):
+            sides = []
+            for sign in (1, -1):
+                moved = value.copy()
+                moved[place] += sign * step
+                sides.append(cost(parameters | {name: moved}))
+            gradients["d" + name][place] = (sides[0] - sides[1]) / (2 * step)
+    return gradients
+
+
+def relative_error(gradients, expected):
+    """The course's gradient check: |a - b| / (|a| + |b|), the largest over the parameters."""
+    norm = np.linalg.norm
+    return max(norm(gradients[k] - expected[k]) / (norm(gradients[k]) + norm(expected[k])) for k in expected)
+
+
+@pytest.mark.parametrize(
+    ("lambd", "keep_prob"), [(0, 1), (LAMBD, 1), (0, KEEP_PROB), (LAMBD, KEEP_PROB)], ids=["none", "l2", "dropout", "both"]
+)
+def test_the_gradient_is_that_of_the_cost(make_problem, lambd, keep_prob):
+    X, Y, parameters = make_problem()
+    rng = np.random.default_rng(5)
+    masks = tuple(rng.random((n, X.shape[1])) < keep_prob for n in (5, 4))
+
+    def cost(moved):
+        A3, cache = course.forward_propagation_with_dropout(X, moved, keep_prob, Replayed(*masks))
+        assert min(abs(cache[0]).min(), abs(cache[5]).min()) > 1e-4  # no unit near its kink
+        return course.compute_cost_with_regularization(A3, Y, moved, lambd)
+
+    gradients, cache = propagate(X, Y, parameters, lambd, keep_prob, Replayed(*masks))
+    expected = numerical_gradients(cost, parameters)
+    assert relative_error(gradients, expected) < 1e-8
+    m = X.shape[1]  # wrong gradients are seen
+    biases_decayed = gradients | {"d" + b: gradients["d" + b] + 0.01 / m * parameters[b] for b in ("b1", "b2", "b3")}
+    assert relative_error(biases_decayed, expected) > 1e-5
+    if lambd:
+        without = gradients | {"d" + W: gradients["d" + W] - lambd / m * parameters[W] for W in ("W1", "W2", "W3")}
+        assert relative_error(without, expected) > 1e-2
+    if keep_prob < 1:
+        undivided = course.backward_propagation_with_dropout(X, Y, cache, 1.0)
+        assert relative_error(undivided, expected) > 1e-2
+
+
 def test_a_leading_axis_of_replicates_gives_what_they_give_one_by_one(make_problem):
     problems = [make_problem(seed=seed) for seed in range(3)]
     X, Y, _ = problems[0]

@@ -295,6 +295,14 @@ def test_the_horizon_is_where_two_correct_runs_part_visibly(at):
     assert horizon(spreading(at, size=1.1e-3)) == at
 
 
+def test_masks_of_another_seed_are_red_everywhere(make_run):
+    problem, _, record = make_run("dropout")
+    other = make_run("dropout", seed=2)[2]
+    for layer in (1, 2):
+        np.save(record.folder / f"D{layer}.npy", np.load(other.folder / f"D{layer}.npy"))
+    assert scopes(replay_in_segments(problem, Record(record.folder), RUN).checks) == SCOPES
+
+
 def test_a_spread_that_shrinks_again_does_not_bring_the_horizon_back_and_one_that_is_not_a_number_ends_it():
     costs = spreading(30)
     costs[31:, 2] = costs[31:, 0]
