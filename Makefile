@@ -15,7 +15,7 @@ test: .venv/installed
 	@$(MAKE) --no-print-directory --jobs 2 lint tests MARK="not full"
 
 test-full: .venv/extras
-	@echo "lint, types and all tests: about fifteen minutes on two cores"
+	@echo "lint, types and all tests: about ten minutes on two cores"
 	@$(MAKE) --no-print-directory --jobs 2 lint tests MARK="full or not full" MORE="--durations=20"
 
 lint: .venv/installed
