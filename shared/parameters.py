@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Parameters = dict[str, NDArray]
 
 PARAMETER_NAMES = ("W1", "b1", "W2", "b2", "W3", "b3")
+WEIGHTS = ("W1", "W2", "W3")
 COURSE_INIT_SEED = 3
 
 
@@ -29,5 +30,5 @@ def initialize_parameters(layers_dims: Sequence[int], seed: int = COURSE_INIT_SE
 
 def layers_dims_of(parameters: Parameters) -> tuple[int, int, int, int]:
     """[n_x, h1, h2, 1] read off the shapes of the weights."""
-    W1, W2, W3 = (parameters[name] for name in ("W1", "W2", "W3"))
+    W1, W2, W3 = (parameters[name] for name in WEIGHTS)
     return W1.shape[-1], W1.shape[-2], W2.shape[-2], W3.shape[-2]

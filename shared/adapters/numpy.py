@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.adapters.implementation import Adapter, Implementation, Place
 from shared.contract import Segment
-from shared.parameters import Parameters
+from shared.parameters import WEIGHTS, Parameters
 
 NUMBERS = 2**18
 """Logits (and weights, with L2) of past updates that are kept before their costs are computed together."""
@@ -63,7 +63,7 @@ class NumpyAdapter(Adapter):
         X, Y, lambd, keep_prob, parameters = problem.X, problem.Y, problem.lambd, problem.keep_prob, start
         propagate, update_parameters = self.gradients.propagate, self.training.update_parameters
         rng: Any = np.random.RandomState(seed) if frozen else np.random.default_rng(seed)
-        kept = Y.size + (sum(parameters[name].size for name in ("W1", "W2", "W3")) if lambd else 0)
+        kept = Y.size + (sum(parameters[name].size for name in WEIGHTS) if lambd else 0)
         for length in lengths:
             costs, D1s, D2s = [], [], []
             for batch in _batches(length, kept):
@@ -90,7 +90,7 @@ class NumpyAdapter(Adapter):
         """
         costs = self.cost.cross_entropy(np.stack(Z3s), Y)
         if lambd:
-            weights = {name: np.stack([parameters[name] for parameters in before]) for name in ("W1", "W2", "W3")}
+            weights = {name: np.stack([parameters[name] for parameters in before]) for name in WEIGHTS}
             costs = costs + self.cost.l2_penalty(weights, lambd, Y.shape[-1])
         return costs
 

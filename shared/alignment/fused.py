@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shared.alignment.floor import Perturbation
 from shared.case import Problem
-from shared.parameters import PARAMETER_NAMES, Parameters
+from shared.parameters import PARAMETER_NAMES, WEIGHTS, Parameters
 
 WORTH = 10_000
 """Updates of replicates that earn the second in which Numba and the loop are loaded; the first time, it is compiled."""
@@ -34,17 +34,15 @@ def advance(
 ) -> tuple[NDArray, Parameters, Parameters]:
     """Make `steps` updates of all replicates, each moved by at most one unit in the last place after every update.
 
-    still: so many of the first are not moved.
-
     problem: X (R, 1, n_x, m), Y and the learning rate of each replicate. parameters (R, S, ...) are not changed. masks: D1
-    (steps, S, h1, m) and D2, bool. Returns the logits Z3 (steps, R, S, 1, m) before each update, with L2 the weights then
-    (steps, R, S, ...), and the parameters after the last.
+    (steps, S, h1, m) and D2, bool. still: so many of the first replicates are not moved. Returns the logits Z3
+    (steps, R, S, 1, m) before each update, with L2 the weights then (steps, R, S, ...), and the parameters after the last.
     """
     X, dtype = problem.X[:, 0], problem.X.dtype
     shape = (steps, *parameters["b3"].shape[:2])
     ends = {name: np.array(parameters[name], dtype, order="C") for name in PARAMETER_NAMES}
     Z3 = np.empty((*shape, 1, X.shape[-1]), dtype)
-    before = {name: np.empty((steps if problem.lambd else 0, *ends[name].shape), dtype) for name in ("W1", "W2", "W3")}
+    before = {name: np.empty((steps if problem.lambd else 0, *ends[name].shape), dtype) for name in WEIGHTS}
     loop = _loop()
     assert loop is not None
     data = (np.ascontiguousarray(X), np.ascontiguousarray(problem.Y[:, 0, 0]), np.ravel(problem.learning_rate))

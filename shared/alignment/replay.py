@@ -20,12 +20,10 @@ from shared.alignment import fused
 from shared.alignment.floor import Perturbation
 from shared.case import Problem
 from shared.harness.records import Record
-from shared.parameters import Parameters
+from shared.parameters import WEIGHTS, Parameters
 
 LOGITS = 2**18
 """Numbers: logits (and weights, with L2) of past updates that are kept before their costs are computed together."""
-
-WEIGHTS = ("W1", "W2", "W3")
 
 Masks = tuple[NDArray, NDArray]
 

@@ -138,8 +138,7 @@ def surely_dropped(problem: Problem, record: Record, dropped: list[tuple[Layers,
         for seed, count in enumerate(DOUBT_REPLICATES, start=1):
             if settled or not contradicted(ever):
                 break
-            lanes = min(count, together(problem, record, 1, DOUBT_BYTES))  # as many at once as memory bears
-            for part in range(-(-count // lanes)):
+            for part, lanes in portions(problem, record, 1, count):
                 watch = Dropped()
                 replay_segments(problem, record, np.array([s]), lanes, 1000 * seed + part, watch)
                 [(_, again)] = watch.segments()
@@ -170,6 +169,12 @@ def together(problem: Problem, record: Record, lanes: int, size: int) -> int:
     return max(1, size // (units * problem.X.shape[-1] * problem.X.itemsize * lanes))
 
 
+def portions(problem: Problem, record: Record, segments: int, count: int) -> Iterator[tuple[int, int]]:
+    """Replicates of so many segments, in portions that memory bears: the number of each, for other signs, and its size."""
+    lanes = min(count, together(problem, record, segments, DOUBT_BYTES))
+    yield from ((part, lanes) for part in range(-(-count // lanes)))
+
+
 def _doubt(problem: Problem, record: Record, replayed: dict[int, ReplayedSegment], doubt: tuple[int, ...]) -> None:
     """Replay the segments that do not agree with more replicates, the least bad first, as long as that clears any.
 
@@ -194,9 +199,7 @@ def _widen(problem: Problem, record: Record, segments: dict[int, ReplayedSegment
     """Replay the segments with so many further replicates, as many at once as memory bears."""
     for length in sorted({record.lengths[s] for s in segments}):
         chosen = np.array([s for s in segments if record.lengths[s] == length])
-        lanes = min(count, together(problem, record, len(chosen), DOUBT_BYTES))
-        for part in range(-(-count // lanes)):
-            # Every part with other signs.
+        for part, lanes in portions(problem, record, len(chosen), count):
             for s, more in _replay(problem, record, chosen, lanes, 1000 * seed + part).items():
                 segments[s].widen(more.floors)
 

@@ -16,9 +16,7 @@ from numpy_impl.network import relu, sigmoid
 from shared.alignment.replay import Masks
 from shared.alignment.tensors import Tensors, decay_estimates, usable_masks
 from shared.case import Problem
-from shared.parameters import PARAMETER_NAMES, Parameters
-
-WEIGHTS = ("W1", "W2", "W3")
+from shared.parameters import PARAMETER_NAMES, WEIGHTS, Parameters
 
 Effect = Callable[["Step"], "Step"]
 """Takes the pieces of a step and returns them as another way of writing the step has them."""

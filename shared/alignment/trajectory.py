@@ -15,7 +15,7 @@ from shared.alignment.floor import spread
 from shared.alignment.judge import judge, tolerance_of
 from shared.alignment.replay import Replicates, mask_reader, replay_with_replicates
 from shared.alignment.run_masks import Layers
-from shared.alignment.segments import DOUBT_BYTES, DOUBT_REPLICATES, ReplayedSegment, replay_all, together
+from shared.alignment.segments import DOUBT_REPLICATES, ReplayedSegment, portions, replay_all
 from shared.alignment.shared_floors import SharedFloors
 from shared.case import Problem
 from shared.harness.checks import FREE_RUN, Cause, Check, Key, Outcome, RunId, Updates
@@ -183,8 +183,7 @@ def _with_further_replicates(
 ) -> FreeRun:
     """The free run with so many further replicates beside those that it has, as many at once as memory bears."""
     costs, ends = free
-    lanes = min(number, together(problem, record, 1, DOUBT_BYTES))
-    for part in range(-(-number // lanes)):
+    for part, lanes in portions(problem, record, 1, number):
         others = FREE_REPLICATES._replace(number=lanes, seed=costs.shape[1] + part)  # other signs than those before
         more, more_ends = free_run(problem, parameters, len(record.costs), record, lambda updates: None, others)
         n = min(len(costs), len(more))

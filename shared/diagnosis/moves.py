@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.step import WEIGHTS, Effect, Step
+from shared.alignment.step import Effect, Step
 from shared.alignment.tensors import after, alike
 from shared.diagnosis.estimates import meant
 from shared.diagnosis.hypothesis import Evidence
 from shared.diagnosis.mistake import Fitted
-from shared.parameters import PARAMETER_NAMES
+from shared.parameters import PARAMETER_NAMES, WEIGHTS
 
 
 def moves(evidence: Evidence, step: Step) -> tuple[dict[str, tuple[float, float]], dict[str, tuple[float, float]]] | None:

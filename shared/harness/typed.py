@@ -12,6 +12,9 @@ from enum import EnumType
 from functools import cache
 from typing import Any
 
+LARGEST = 2**63
+"""Integers are smaller than this: one of hundreds of digits, divided, would end the program."""
+
 
 class WrongType(ValueError):
     """A value that is not of the type that is declared; the text says which."""
@@ -38,9 +41,9 @@ def from_json(kind: Any, value: Any) -> Any:
 
     A dataclass or a member of an enumeration in it may have been read before, and stays what it is.
     """
-    if kind is Any or (kind in (str, bool, int, type(None)) and type(value) is kind):
+    if kind is Any or (kind in (str, bool, float, type(None)) and type(value) is kind):
         return value
-    if kind is float and type(value) in (int, float):
+    if kind in (int, float) and type(value) is int and abs(value) < LARGEST:
         return value
     if is_dataclass(kind) or isinstance(kind, EnumType):
         if isinstance(value, kind):  # type: ignore[arg-type]

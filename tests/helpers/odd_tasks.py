@@ -77,6 +77,8 @@ LINES = {
     "another type": b'{"message": "Said", "content": {"pid": "1", "text": "", "numbers": []}}\n',
     "more than asked": b'{"message": "Said", "content": {"pid": 1, "text": "", "numbers": [], "more": 1}}\n',
     "infinity": b'{"message": "Said", "content": {"pid": 1, "text": "", "numbers": [1e999]}}\n',
+    "endless updates": b'{"message": "Progressed", "content": {"updates": 1%s}}\n' % (b"0" * 400),
+    "endless numbers": b'{"message": "Said", "content": {"pid": 1, "text": "", "numbers": [1%s]}}\n' % (b"0" * 400),
     "unknown": b'{"message": "Owned", "content": {}}\n',
     "deep": b"[" * 10**5 + b"\n",
 }

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.alignment.step import WEIGHTS, Effect, Step, penalty_in_loss
+from shared.alignment.step import Effect, Step, penalty_in_loss
 from shared.diagnosis.catalogue.decay import anywhere, of
 from shared.diagnosis.estimates import constant
 from shared.diagnosis.mistake import Mistake, Plant
-from shared.parameters import PARAMETER_NAMES, Parameters
+from shared.parameters import PARAMETER_NAMES, WEIGHTS, Parameters
 
 TORCH_WEIGHTS = '{"params": weights, "weight_decay": lambd / m}'
 TORCH_PENALTY = "return lambd / (2 * m) * sum(linear.weight.square().sum() for linear in linears(network))"
